@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * str — a slice of bytes by value. Not NUL-terminated, does not own. {NULL, 0} is "absent",
+ * {"", 0} is "present and empty"; both have n == 0. Any thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct str {
+    const char *p;
+    size_t n;
+};
+
+#define STR(lit) ((struct str){ "" lit, sizeof(lit) - 1 }) /* literals only: the length is free */
+#define STR_INIT(lit)                                                                              \
+    {                                                                                              \
+        "" lit, sizeof(lit) - 1                                                                    \
+    }                                /* the same in static tables */
+#define STR_ARG(s) (int)(s).n, (s).p /* for "%.*s" */
+
+static inline struct str str_from(const char *cstr) /* NULL gives the absent slice */
+{
+    return (struct str){ cstr, cstr ? strlen(cstr) : 0 };
+}
+
+static inline struct str str_make(const void *p, size_t n)
+{
+    return (struct str){ p, n };
+}
+
+static inline bool str_eq(struct str a, struct str b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+static inline bool str_is(struct str a, const char *cstr)
+{
+    return str_eq(a, str_from(cstr));
+}
+
+static inline struct str str_skip(struct str s, size_t n) /* without the first n bytes, n <= s.n */
+{
+    return (struct str){ s.p + n, s.n - n };
+}
+
+static inline struct str str_take(struct str s, size_t n) /* the first n bytes at most */
+{
+    return (struct str){ s.p, n < s.n ? n : s.n };
+}
+
+int str_cmp(struct str a, struct str b); /* bytewise order, as memcmp then length */
+bool str_starts(struct str s, struct str prefix);
+bool str_ends(struct str s, struct str suffix);
+bool str_eq_nocase(struct str a, struct str b); /* ASCII only */
+/* Index of the first c, or -1. */
+ptrdiff_t str_find_char(struct str s, char c);
+/* Index of the first occurrence of needle, or -1. */
+ptrdiff_t str_find(struct str s, struct str needle);
+/* Without ASCII space, tab, CR and LF at both ends. */
+struct str str_trim(struct str s);
+/* Cuts *rest at the first sep: returns what is before it and leaves what is after it in *rest. At
+ * the end *rest becomes absent (p == NULL). Loop: while (rest.p) { part = str_split(&rest, ','); }
+ */
+struct str str_split(struct str *rest, char sep);
+/* A NUL-terminated copy to free(). */
+char *str_dup(struct str s) __attribute__((malloc, returns_nonnull));
+/* Decimal, no leading '+', whole slice, no overflow; false otherwise and *out untouched. */
+bool str_to_i64(struct str s, int64_t *out);
+bool str_to_u64(struct str s, uint64_t *out);
+/* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
+bool str_is_utf8(struct str s);
+/* A 64-bit hash (xxh3) with a seed; stable within one process only. */
+uint64_t str_hash(struct str s, uint64_t seed);
