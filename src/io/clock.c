@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * clock — see clock.h. */
+#include "io/clock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+static int64_t read_clock(clockid_t id)
+{
+    struct timespec ts;
+    if (clock_gettime(id, &ts) != 0)
+        abort(); /* only a wrong id fails */
+    return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+struct mono clock_mono(void)
+{
+    return (struct mono){ read_clock(CLOCK_MONOTONIC) };
+}
+
+struct wall clock_wall(void)
+{
+    return (struct wall){ read_clock(CLOCK_REALTIME) };
+}
+
+void clock_random(void *out, size_t n)
+{
+    char *p = out;
+    while (n > 0) {
+        ssize_t got = getrandom(p, n, 0);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            abort();
+        p += got;
+        n -= (size_t)got;
+    }
+}
+
+uint64_t clock_random_u64(void)
+{
+    uint64_t v;
+    clock_random(&v, sizeof v);
+    return v;
+}
