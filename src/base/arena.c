@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * arena — bump allocation from a chain of blocks; see arena.h.
+ *
+ * Blocks double from 1 KiB to 1 MiB, so a small document costs little and a large one few calls.
+ * A request too large for the current block's size class gets a block of its own, placed behind
+ * the current one, so that the current block's rest is not wasted. */
+#include "base/arena.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ALIGN ((size_t)16)
+#define BLOCK_FIRST ((size_t)1 << 10)
+#define BLOCK_MAX ((size_t)1 << 20)
+#define KEEP_MAX ((size_t)64 << 10) /* a larger block is not kept by arena_reset */
+
+struct block {
+    struct block *next;
+    size_t cap;
+    _Alignas(16) char bytes[];
+};
+
+struct arena {
+    struct block *head; /* the one being filled; NULL at first */
+    size_t used;        /* of head */
+    size_t bytes;
+    size_t next_cap;
+};
+
+struct arena *arena_new(void)
+{
+    struct arena *a = MEM_NEW(struct arena);
+    a->next_cap = BLOCK_FIRST;
+    return a;
+}
+
+static void free_chain(struct block *b)
+{
+    while (b) {
+        struct block *next = b->next;
+        free(b);
+        b = next;
+    }
+}
+
+void arena_free(struct arena *a)
+{
+    if (!a)
+        return;
+    free_chain(a->head);
+    free(a);
+}
+
+void arena_reset(struct arena *a)
+{
+    a->bytes = 0;
+    a->used = 0;
+    a->next_cap = BLOCK_FIRST;
+    if (!a->head)
+        return;
+    free_chain(a->head->next);
+    a->head->next = NULL;
+    if (a->head->cap > KEEP_MAX) {
+        free(a->head);
+        a->head = NULL;
+    }
+}
+
+size_t arena_bytes(const struct arena *a)
+{
+    return a->bytes;
+}
+
+static struct block *block_new(size_t cap)
+{
+    struct block *b = mem_realloc(NULL, sizeof *b + cap);
+    *b = (struct block){ .cap = cap };
+    return b;
+}
+
+#ifdef ARENA_MALLOC
+
+static void *take(struct arena *a, size_t exact, size_t rounded)
+{
+    (void)rounded;
+    struct block *b = block_new(exact);
+    b->next = a->head;
+    a->head = b;
+    return b->bytes;
+}
+
+#else
+
+static void *take(struct arena *a, size_t exact, size_t rounded)
+{
+    (void)exact;
+    if (a->head && rounded <= a->head->cap - a->used) {
+        void *p = a->head->bytes + a->used;
+        a->used += rounded;
+        return p;
+    }
+    if (a->head && rounded > a->next_cap / 4) {
+        struct block *alone = block_new(rounded);
+        alone->next = a->head->next;
+        a->head->next = alone;
+        return alone->bytes;
+    }
+    size_t cap = rounded > a->next_cap ? rounded : a->next_cap;
+    struct block *b = block_new(cap);
+    b->next = a->head;
+    a->head = b;
+    a->used = rounded;
+    if (a->next_cap < BLOCK_MAX)
+        a->next_cap *= 2;
+    return b->bytes;
+}
+
+#endif
+
+void *arena_alloc(struct arena *a, size_t n)
+{
+    assert(n <= SIZE_MAX / 2);
+    size_t rounded = n ? (n + ALIGN - 1) & ~(ALIGN - 1) : ALIGN;
+    void *p = take(a, n, rounded);
+    a->bytes += rounded;
+    memset(p, 0, n);
+    return p;
+}
+
+struct str arena_str(struct arena *a, struct str s)
+{
+    if (!s.p)
+        return s;
+    char *p = arena_alloc(a, s.n + 1);
+    memcpy(p, s.p, s.n);
+    return (struct str){ p, s.n };
+}
+
+struct str arena_vprintf(struct arena *a, const char *fmt, va_list ap)
+{
+    assert(fmt);
+    va_list again;
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    assert(n >= 0);
+    char *p = arena_alloc(a, (size_t)n + 1);
+    vsnprintf(p, (size_t)n + 1, fmt, again);
+    va_end(again);
+    return (struct str){ p, (size_t)n };
+}
+
+struct str arena_printf(struct arena *a, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    struct str s = arena_vprintf(a, fmt, ap);
+    va_end(ap);
+    return s;
+}
