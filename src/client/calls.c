@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * calls — fills a struct request and starts it. */
+#include "client/calls.h"
+
+static struct request
+request_of(enum verb verb, struct gvr r, struct str namespace, struct str name)
+{
+    return (struct request){
+        .verb = verb,
+        .group = r.group,
+        .version = r.version,
+        .plural = r.plural,
+        .namespace = namespace,
+        .name = name,
+        .write = { .grace_s = -1 },
+    };
+}
+
+struct call *call_create(struct transport *t,
+                         struct gvr r,
+                         struct str namespace,
+                         struct json body,
+                         reply_fn done,
+                         void *arg)
+{
+    struct request req = request_of(VERB_CREATE, r, namespace, (struct str){ 0 });
+    req.body = body;
+    return t->ops->start(t, &req, done, arg);
+}
+
+struct call *call_get(struct transport *t,
+                      struct gvr r,
+                      struct str namespace,
+                      struct str name,
+                      reply_fn done,
+                      void *arg)
+{
+    struct request req = request_of(VERB_GET, r, namespace, name);
+    return t->ops->start(t, &req, done, arg);
+}
+
+struct call *
+call_merge_patch(struct transport *t, const struct call_patch *p, reply_fn done, void *arg)
+{
+    struct request req = request_of(VERB_PATCH, p->resource, p->namespace, p->name);
+    req.subresource = p->subresource;
+    req.body = p->patch;
+    req.write.patch = PATCH_MERGE;
+    return t->ops->start(t, &req, done, arg);
+}
+
+struct call *call_delete(struct transport *t, const struct call_delete *d, reply_fn done, void *arg)
+{
+    struct request req = request_of(VERB_DELETE, d->resource, d->namespace, d->name);
+    req.write.uid = d->uid;
+    req.write.propagation = d->propagation;
+    req.write.grace_s = d->grace_s;
+    return t->ops->start(t, &req, done, arg);
+}

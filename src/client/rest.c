@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * rest — requests over io/fetch, answers and watch events as kobjs. Items of a typed list carry no
+ * apiVersion and kind on the wire; they get those of the list. */
+#include "client/rest.h"
+
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "base/vec.h"
+#include "client/rest_request.h"
+#include "kube/status.h"
+
+VEC_TYPE(kobj_vec, struct kobj *);
+VEC_TYPE(event_vec, struct watch_event);
+
+struct rest {
+    struct transport base;
+    struct fetch_client *fetch;
+    char *server;
+    char *authorization; /* "Bearer …", or NULL */
+    char *user_agent;
+    struct list calls;
+};
+
+struct call {
+    struct rest *rest;
+    struct list link;
+    struct fetch *fetch;
+    bool is_list;
+    reply_fn done;
+    events_fn events;
+    watch_end_fn end;
+    void *arg;
+    struct buf line;      /* of a watch: bytes of an incomplete event */
+    struct err watch_err; /* what an ERROR event or a bad line said */
+    struct batch *batch;  /* of bind_all */
+};
+
+/* ---- life cycle of calls ---- */
+
+static struct call *call_new(struct rest *r, void *arg)
+{
+    struct call *c = MEM_NEW(struct call);
+    c->rest = r;
+    c->arg = arg;
+    buf_init(&c->line, REST_EVENT_BYTES_MAX);
+    list_push_back(&r->calls, &c->link);
+    return c;
+}
+
+static void call_free(struct call *c)
+{
+    list_remove(&c->link);
+    buf_fini(&c->line);
+    free(c);
+}
+
+/* ---- answers ---- */
+
+static struct kobj *item_kobj(struct arena *a,
+                              struct json item,
+                              struct str api_version,
+                              struct str kind,
+                              struct err *err)
+{
+    struct jnode *o = jnode_obj(a);
+    jnode_set_str(o, STR("kind"), kind);
+    jnode_set_str(o, STR("apiVersion"), api_version);
+    for (struct json_iter it = json_iter(item); json_next(&it);)
+        jnode_set(o, it.key, jnode_thaw(a, it.value));
+    struct kobj *out = NULL;
+    return kobj_freeze(&out, o, err) == 0 ? out : NULL;
+}
+
+static int list_items(struct kobj_vec *items, const struct kobj *list, struct err *err)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct str kind = list->kind;
+    if (str_ends(kind, STR("List")))
+        kind.n -= 4;
+    for (struct json_iter it = json_iter(json_get(kobj_root(list), STR("items")));
+         json_next(&it);) {
+        struct kobj *o = item_kobj(a, it.value, list->api_version, kind, err);
+        if (!o)
+            return err_wrap(err, "item %zu of %.*s", items->n, STR_ARG(list->kind));
+        kobj_vec_push(items, o);
+    }
+    return 0;
+}
+
+static void answer_list(struct call *c, const struct kobj *list)
+{
+    struct kobj_vec items = { 0 };
+    struct err err = { 0 };
+    if (list_items(&items, list, &err) != 0) {
+        c->done(c->arg, NULL, &err);
+    } else {
+        struct json remaining = kobj_path(list, "metadata.remainingItemCount");
+        struct reply reply = {
+            .code = 200,
+            .items = items.items,
+            .n_items = items.n,
+            .revision = list->revision,
+            .cont = json_str(kobj_path(list, "metadata.continue")),
+            .remaining = json_i64_or(remaining, -1),
+        };
+        c->done(c->arg, &reply, NULL);
+    }
+    for (size_t i = 0; i < items.n; i++)
+        kobj_unref(items.items[i]);
+    kobj_vec_fini(&items);
+}
+
+static void on_answer(void *arg, const struct fetch_answer *a, const struct err *err)
+{
+    struct call *c = arg;
+    struct err bad = { 0 };
+    AUTO(kobj_unrefp) struct kobj *o = NULL;
+    c->fetch = NULL;
+    if (a->status == 0) {
+        c->done(c->arg, NULL, err);
+    } else if (kobj_parse(&o, a->body, &json_limits_own, &bad) != 0) {
+        err_set(&bad, ERR_IO, "the server answered %d with no API object: %.*s", a->status,
+                STR_ARG(str_take(str_trim(a->body), 120)));
+        c->done(c->arg, NULL, &bad);
+    } else if (a->status < 400 && c->is_list) {
+        answer_list(c, o);
+    } else {
+        struct str warnings[16];
+        size_t n = 0;
+        for (struct str rest = a->warnings; rest.p && n < COUNT_OF(warnings);)
+            warnings[n++] = str_split(&rest, '\n');
+        struct reply reply = {
+            .code = a->status, .object = o, .remaining = -1, .warnings = warnings, .n_warnings = n
+        };
+        c->done(c->arg, &reply, NULL);
+    }
+    call_free(c);
+}
+
+/* ---- watches ---- */
+
+static enum event_type event_type_of(struct str text)
+{
+    static const char *const names[] = { "ADDED", "MODIFIED", "DELETED", "BOOKMARK" };
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (str_is(text, names[i]))
+            return (enum event_type)i;
+    return EVENT_ERROR;
+}
+
+static int parse_event(struct watch_event *ev, struct str line, struct err *err)
+{
+    struct json_doc *doc;
+    if (json_parse(&doc, line, &json_limits_own, err) != 0)
+        return -1;
+    struct json root = json_root(doc);
+    struct kobj *o = NULL;
+    int rc = kobj_parse(&o, json_text(json_get(root, STR("object"))), &json_limits_own, err);
+    if (rc == 0) {
+        struct str mark = json_str(json_get(json_path(kobj_root(o), "metadata.annotations"),
+                                            STR("k8s.io/initial-events-end")));
+        *ev = (struct watch_event){
+            .type = event_type_of(json_str(json_get(root, STR("type")))),
+            .revision = o->revision,
+            .object = o,
+            .initial_end = str_is(mark, "true"),
+        };
+    }
+    json_doc_unref(doc);
+    return rc;
+}
+
+static void deliver(struct call *c, struct event_vec *events)
+{
+    if (events->n)
+        c->events(c->arg, events->items, events->n);
+    for (size_t i = 0; i < events->n; i++)
+        kobj_unref(events->items[i].object);
+    event_vec_fini(events);
+}
+
+/* Takes whole lines out of the buffer. False: the watch must end, watch_err says why. */
+static bool take_lines(struct call *c, struct event_vec *events)
+{
+    size_t used = 0;
+    struct str rest = buf_view(&c->line);
+    for (ptrdiff_t at; (at = str_find_char(rest, '\n')) >= 0;) {
+        struct str line = str_trim(str_take(rest, (size_t)at));
+        rest = str_skip(rest, (size_t)at + 1);
+        used += (size_t)at + 1;
+        struct watch_event ev;
+        if (!line.n)
+            continue;
+        if (parse_event(&ev, line, &c->watch_err) != 0)
+            return false;
+        if (ev.type == EVENT_ERROR) {
+            int64_t code = json_i64_or(kobj_path(ev.object, "code"), 500);
+            status_to_err(ev.object, (int)code, &c->watch_err);
+            kobj_unref(ev.object);
+            return false;
+        }
+        event_vec_push(events, ev);
+    }
+    buf_drop(&c->line, used);
+    return true;
+}
+
+static bool on_piece(void *arg, int status, struct str piece)
+{
+    struct call *c = arg;
+    struct event_vec events = { 0 };
+    (void)status; /* pieces come of 2xx answers only */
+    buf_str(&c->line, piece);
+    if (c->line.failed) {
+        err_set(&c->watch_err, ERR_TOO_LARGE, "a watch event is larger than %zu bytes",
+                REST_EVENT_BYTES_MAX);
+        return false;
+    }
+    bool go_on = take_lines(c, &events);
+    deliver(c, &events);
+    return go_on;
+}
+
+static void on_watch_end(void *arg, const struct fetch_answer *a, const struct err *err)
+{
+    struct call *c = arg;
+    struct err end = c->watch_err;
+    c->fetch = NULL;
+    AUTO(kobj_unrefp) struct kobj *status = NULL;
+    if (end.kind == ERR_NONE && a->status == 0 && err)
+        end = *err;
+    else if (end.kind == ERR_NONE && a->status >= 400 &&
+             kobj_parse(&status, a->body, &json_limits_own, &end) == 0)
+        status_to_err(status, a->status, &end);
+    c->end(c->arg, end.kind == ERR_NONE ? NULL : &end);
+    call_free(c);
+}
+
+/* ---- starting ---- */
+
+static struct fetch *send_request(struct rest *r,
+                                  const struct request *req,
+                                  fetch_piece_fn piece,
+                                  fetch_done_fn done,
+                                  struct call *c)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct rest_parts parts = rest_request_parts(a, req);
+    struct http_header headers[4];
+    size_t n = 0;
+    headers[n++] = (struct http_header){ STR("accept"), STR("application/json") };
+    headers[n++] = (struct http_header){ STR("user-agent"), str_from(r->user_agent) };
+    if (r->authorization)
+        headers[n++] = (struct http_header){ STR("authorization"), str_from(r->authorization) };
+    if (parts.content_type.n)
+        headers[n++] = (struct http_header){ STR("content-type"), parts.content_type };
+    struct fetch_request f = {
+        .method = parts.method,
+        .url = arena_printf(a, "%s%.*s", r->server, STR_ARG(parts.path_query)),
+        .headers = headers,
+        .n_headers = n,
+        .body = parts.body,
+        .timeout_ns = piece ? 0 : 60 * NS_PER_S,
+        .answer_bytes = REST_ANSWER_BYTES_MAX,
+    };
+    return fetch_start(r->fetch, &f, piece, done, c);
+}
+
+static struct call *
+rest_start(struct transport *t, const struct request *req, reply_fn done, void *arg)
+{
+    struct rest *r = CONTAINER_OF(t, struct rest, base);
+    struct call *c = call_new(r, arg);
+    c->done = done;
+    c->is_list = req->verb == VERB_LIST;
+    c->fetch = send_request(r, req, NULL, on_answer, c);
+    return c;
+}
+
+static struct call *rest_watch(struct transport *t,
+                               const struct request *req,
+                               events_fn events,
+                               watch_end_fn end,
+                               void *arg)
+{
+    struct rest *r = CONTAINER_OF(t, struct rest, base);
+    struct call *c = call_new(r, arg);
+    c->events = events;
+    c->end = end;
+    c->fetch = send_request(r, req, on_piece, on_watch_end, c);
+    return c;
+}
+
+/* ---- bind_all: parallel Binding posts, answered when all are answered ---- */
+
+struct batch {
+    struct call *whole;
+    size_t n, left;
+    struct call **parts; /* NULL once answered */
+    struct kobj *first;  /* the first refusal, or the last success */
+    int code;
+    struct err err;
+};
+
+struct part {
+    struct batch *batch;
+    size_t at;
+};
+
+static void batch_free(struct batch *b)
+{
+    kobj_unref(b->first);
+    free(b->parts);
+    free(b);
+}
+
+static void on_bound(void *arg, const struct reply *reply, const struct err *err)
+{
+    struct part *p = arg;
+    struct batch *b = p->batch;
+    b->parts[p->at] = NULL;
+    free(p);
+    if (!reply && b->err.kind == ERR_NONE)
+        b->err = *err;
+    if (reply && b->code < 400) {
+        kobj_unref(b->first);
+        b->first = kobj_ref(reply->object);
+        b->code = reply->code;
+    }
+    if (--b->left)
+        return;
+    struct reply all = { .code = b->code, .object = b->first, .remaining = -1 };
+    struct call *c = b->whole;
+    c->done(c->arg, b->err.kind == ERR_NONE ? &all : NULL, &b->err);
+    call_free(c);
+    batch_free(b);
+}
+
+static struct call *bind_one(struct transport *t, const struct binding *b, struct part *p)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct jnode *o = jnode_obj(a);
+    jnode_set_str(o, STR("apiVersion"), STR("v1"));
+    jnode_set_str(o, STR("kind"), STR("Binding"));
+    struct jnode *meta = jnode_need_obj(o, STR("metadata"));
+    jnode_set_str(meta, STR("namespace"), b->namespace);
+    jnode_set_str(meta, STR("name"), b->pod);
+    if (b->uid.n)
+        jnode_set_str(meta, STR("uid"), b->uid);
+    if (b->annotations)
+        jnode_set(meta, STR("annotations"), jnode_copy(a, b->annotations));
+    struct jnode *target = jnode_need_obj(o, STR("target"));
+    jnode_set_str(target, STR("kind"), STR("Node"));
+    jnode_set_str(target, STR("name"), b->node);
+    struct json_doc *doc;
+    if (jnode_freeze(&doc, o, NULL) != 0)
+        return NULL; /* cannot be: a binding is far below the limit */
+    struct request req = {
+        .verb = VERB_CREATE,
+        .version = STR("v1"),
+        .plural = STR("pods"),
+        .subresource = STR("binding"),
+        .namespace = b->namespace,
+        .name = b->pod,
+        .body = json_root(doc),
+    };
+    struct call *c = rest_start(t, &req, on_bound, p);
+    json_doc_unref(doc);
+    return c;
+}
+
+static struct call *
+rest_bind_all(struct transport *t, const struct binding *b, size_t n, reply_fn done, void *arg)
+{
+    struct rest *r = CONTAINER_OF(t, struct rest, base);
+    struct call *c = call_new(r, arg);
+    c->done = done;
+    c->batch = MEM_NEW(struct batch);
+    *c->batch = (struct batch){
+        .whole = c, .n = n, .left = n, .parts = mem_alloc_array(n, sizeof(struct call *))
+    };
+    for (size_t i = 0; i < n; i++) {
+        struct part *p = MEM_NEW(struct part);
+        *p = (struct part){ c->batch, i };
+        c->batch->parts[i] = bind_one(t, &b[i], p);
+    }
+    return c;
+}
+
+static void rest_cancel(struct call *c)
+{
+    if (c->batch) {
+        for (size_t i = 0; i < c->batch->n; i++) {
+            struct call *part = c->batch->parts[i];
+            if (!part)
+                continue;
+            free(part->arg);
+            rest_cancel(part);
+        }
+        batch_free(c->batch);
+    }
+    if (c->fetch)
+        fetch_cancel(c->fetch);
+    call_free(c);
+}
+
+static void rest_close(struct transport *t)
+{
+    struct rest *r = CONTAINER_OF(t, struct rest, base);
+    while (!list_empty(&r->calls)) {
+        /* A batch cancels its parts, so start from the oldest call, which cannot be a part. */
+        rest_cancel(LIST_ITEM(r->calls.next, struct call, link));
+    }
+    fetch_client_free(r->fetch);
+    free(r->server);
+    free(r->authorization);
+    free(r->user_agent);
+    free(r);
+}
+
+static const struct transport_ops rest_ops = {
+    .start = rest_start,
+    .watch = rest_watch,
+    .bind_all = rest_bind_all,
+    .cancel = rest_cancel,
+    .close = rest_close,
+};
+
+struct transport *rest_transport_new(struct loop *l, const struct rest_options *o, struct err *err)
+{
+    struct fetch_client *fetch = fetch_client_new(l, &o->tls, err);
+    if (!fetch)
+        return NULL;
+    struct rest *r = MEM_NEW(struct rest);
+    r->base = (struct transport){ &rest_ops, l };
+    r->fetch = fetch;
+    list_init(&r->calls);
+    struct str server = o->server;
+    while (str_ends(server, STR("/")))
+        server.n--;
+    r->server = str_dup(server);
+    if (o->token.n) {
+        struct buf b;
+        buf_init(&b, (size_t)64 << 10);
+        buf_printf(&b, "Bearer %.*s", STR_ARG(o->token));
+        r->authorization = buf_take(&b, NULL);
+    }
+    r->user_agent = str_dup(o->user_agent.n ? o->user_agent : STR("ganglion/" GANGLION_VERSION));
+    return &r->base;
+}
