@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * meta — object metadata: the rules for names, labels and annotations with the words that
+ * k8s.io/apimachinery uses, generated names, owner references, conditions, and Events. Pure; `now`
+ * and random bytes come from the caller. Trees built here live in the given arena. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/time.h"
+#include "codec/jnode.h"
+#include "kube/kobj.h"
+
+/* ---- rules: NULL when s is fine, else what is wrong (static text) ---- */
+const char *meta_dns_label(struct str s);      /* RFC 1123 label, 63 bytes */
+const char *meta_dns_label_1035(struct str s); /* RFC 1035 label, 63 bytes: starts with a letter */
+const char *meta_dns_subdomain(struct str s);  /* RFC 1123 subdomain, 253 bytes */
+const char *meta_label_value(struct str s);    /* 63 bytes, may be empty */
+const char *meta_path_segment(struct str s);   /* not ".", "..", no '/' or '%' */
+const char *meta_port_name(struct str s);      /* IANA service name, 15 bytes */
+const char *meta_env_name(struct str s);
+const char *meta_config_key(struct str s); /* of ConfigMap and Secret data */
+
+/* A qualified name: [prefix/]name. Returns how many things are wrong (0..META_WRONG_MAX) and fills
+ * the texts. */
+#define META_WRONG_MAX 4
+size_t meta_qualified_name(struct str s, const char *wrong[META_WRONG_MAX]);
+/* The same for many rules that say more than one thing at once ("must be no more than 63 bytes"
+ * and a pattern): dns label. */
+size_t meta_dns_label_all(struct str s, const char *wrong[META_WRONG_MAX]);
+size_t meta_dns_label_1035_all(struct str s, const char *wrong[META_WRONG_MAX]);
+size_t meta_dns_subdomain_all(struct str s, const char *wrong[META_WRONG_MAX]);
+size_t meta_label_value_all(struct str s, const char *wrong[META_WRONG_MAX]);
+
+#define META_SUFFIX_BYTES 5
+/* base (cut to 58 bytes) and five characters that the random bits choose, as generateName does. */
+struct str meta_generate_name(struct arena *a, struct str base, uint64_t random);
+
+/* ---- building ---- */
+/* {apiVersion, kind, metadata: {namespace, name}}; namespace absent for cluster scope. */
+struct jnode *meta_object(struct arena *a,
+                          const char *api_version,
+                          const char *kind,
+                          struct str namespace,
+                          struct str name);
+void meta_set_label(struct jnode *obj, struct str key, struct str value);
+void meta_set_annotation(struct jnode *obj, struct str key, struct str value);
+
+/* Appends {apiVersion, kind, name, uid, controller, blockOwnerDeletion} of owner. */
+void meta_add_owner(struct arena *a, struct jnode *obj, const struct kobj *owner, bool controller);
+/* Does o name owner's uid among its ownerReferences? */
+bool meta_owned_by(const struct kobj *o, const struct kobj *owner);
+/* Is owner o's controller (controller: true)? */
+bool meta_controlled_by(const struct kobj *o, const struct kobj *owner);
+
+/* {apiVersion, kind, namespace, name, uid, resourceVersion} of o: an ObjectReference. */
+struct jnode *meta_reference(struct arena *a, const struct kobj *o);
+
+struct condition_spec {
+    const char *type, *status;  /* "Ready", "True" */
+    struct str reason, message; /* absent: omitted */
+    bool probe_time;            /* also set lastProbeTime (Job conditions) */
+};
+
+/* Sets or replaces the condition of this type in the array. lastTransitionTime changes only when
+ * the status does. False when nothing but times would change (the array is then untouched). */
+bool meta_set_condition(struct arena *a,
+                        struct jnode *conditions,
+                        const struct condition_spec *spec,
+                        struct wall now);
+
+/* ---- Events ---- */
+struct event_spec {
+    const struct kobj *about;
+    const char *type; /* "Normal", "Warning" */
+    struct str reason, message;
+    struct str component, host; /* source; host absent: omitted */
+    struct wall now;
+    uint64_t random;       /* for the name */
+    struct str field_path; /* of about ("spec.containers{main}"); absent: omitted */
+};
+
+/* A core/v1 Event with count 1, as client-go's recorder makes it. */
+struct jnode *event_make(struct arena *a, const struct event_spec *s);
+/* Equal events have equal keys (client-go's aggregation: source, object, type, reason, message). */
+struct str event_key(struct arena *a, const struct event_spec *s);
+/* A merge patch that counts one more: {count, lastTimestamp, message}. */
+struct jnode *event_count_patch(struct arena *a, int64_t count, struct wall now);
