@@ -60,6 +60,10 @@ void jnode_set_i64(struct jnode *obj, struct str key, int64_t value);
 void jnode_set_bool(struct jnode *obj, struct str key, bool value);
 
 /* ---- finishing ---- */
-void jnode_write(struct buf *out, struct jnode *n); /* compact text */
-/* A new document. Fails only over JSON_DOC_BYTES_MAX (ERR_TOO_LARGE). *out is a new reference. */
+/* Compact text; the buffer fails where jnode_freeze would. NULL writes nothing. */
+void jnode_write(struct buf *out, struct jnode *n);
+/* Bytes of that text; SIZE_MAX for a tree nested deeper than JSON_DEPTH_MAX. */
+size_t jnode_text_bytes(struct jnode *n);
+/* A new document, or the old one when nothing was touched. Fails only over JSON_DOC_BYTES_MAX and
+ * JSON_DEPTH_MAX (ERR_TOO_LARGE). n must not be NULL. *out is a new reference. */
 int jnode_freeze(struct json_doc **out, struct jnode *n, struct err *err);

@@ -38,6 +38,7 @@ struct json_limits {
 };
 
 #define JSON_DOC_BYTES_MAX (UINT32_C(256) << 20) /* what a tape node can address */
+#define JSON_DEPTH_MAX 200 /* no document nests deeper, whatever the limits say */
 extern const struct json_limits
     json_limits_body; /* for foreign bytes: 3 MiB, depth 100, 400 k nodes */
 extern const struct json_limits json_limits_own; /* for what we wrote: 256 MB, depth 200 */

@@ -6,10 +6,11 @@
 #include "codec/jnode.h"
 
 #define PATCH_OPS_MAX 10000 /* operations in one JSON patch, as kube-apiserver limits them */
+#define PATCH_COPY_BYTES_MAX (UINT32_C(3) << 20) /* text that its copy operations may add */
 
 /* Applies the operations in order to *doc (which a replace of "" may exchange). ERR_INVALID when an
- * operation is malformed, a path is missing or a test fails; the tree is then half-edited and must
- * be thrown away. */
+ * operation is malformed, a path is missing or a test fails, ERR_TOO_LARGE over the limits above;
+ * the tree is then half-edited and must be thrown away. `ops` must live as long as the tree. */
 int patch_json(struct arena *a, struct jnode **doc, struct json ops, struct err *err);
 
 /* Merges: null deletes, objects merge, everything else replaces. */

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * json_internal — the layout of a JSON document, shared by the files json_*.c and jnode*.c.
+ *
+ * One allocation: header | text, NUL, slack | tape | decoded strings. A tape node is 8 bytes:
+ *
+ *     bits 0..3 type   bits 4..31 offset   bits 32..63 length
+ *
+ * Offset and length name a slice of the text. A string's slice lies between its quotes. Containers
+ * that are not empty take a second node NODE_SPAN (offset: nodes of the whole value, both head
+ * nodes included; length: members or items); a string with escapes takes a second node NODE_DECODED
+ * (slice of the decoded bytes). A member is its key's node and then its value's. Because second
+ * nodes have types of their own, a run of nodes can be moved to another text by adding one number
+ * to the offset of each node that has one. */
+#pragma once
+
+#include <assert.h>
+
+#include "codec/json.h"
+
+#define JSON_TEXT_SLACK 32 /* bytes behind the text that the parser's wide loads may touch */
+
+enum node_type {
+    NODE_NULL = 1,
+    NODE_FALSE,
+    NODE_TRUE,
+    NODE_NUM,
+    NODE_STR,     /* as written */
+    NODE_STR_ESC, /* with escapes, NODE_DECODED follows */
+    NODE_ARR_EMPTY,
+    NODE_OBJ_EMPTY,
+    NODE_ARR, /* NODE_SPAN follows */
+    NODE_OBJ, /* NODE_SPAN follows */
+    NODE_SPAN = 14,
+    NODE_DECODED = 15,
+};
+
+struct json_doc {
+    uint32_t refs; /* atomic */
+    uint32_t text_n;
+    uint32_t tape_n;
+    uint32_t decoded_n;
+    uint32_t depth;       /* an upper bound of the nesting; exact unless the document was edited */
+    const uint64_t *tape; /* inside this allocation */
+    char text[];
+};
+
+static inline uint64_t node_make(enum node_type type, size_t offset, size_t length)
+{
+    return (uint64_t)type | (uint64_t)offset << 4 | (uint64_t)length << 32;
+}
+
+static inline enum node_type node_type(uint64_t node)
+{
+    return (enum node_type)(node & 15);
+}
+
+static inline uint32_t node_offset(uint64_t node)
+{
+    return (uint32_t)node >> 4;
+}
+
+static inline uint32_t node_length(uint64_t node)
+{
+    return (uint32_t)(node >> 32);
+}
+
+static inline bool node_is_str(uint64_t node)
+{
+    return node_type(node) == NODE_STR || node_type(node) == NODE_STR_ESC;
+}
+
+static inline bool node_is_open(uint64_t node) /* a container with something in it */
+{
+    return node_type(node) == NODE_ARR || node_type(node) == NODE_OBJ;
+}
+
+/* Nodes that the value at `node` takes, itself included. */
+static inline uint32_t node_span(const uint64_t *node)
+{
+    if (node_is_open(node[0]))
+        return node_offset(node[1]);
+    return node_type(node[0]) == NODE_STR_ESC ? 2 : 1;
+}
+
+/* The slice of the text a value was written as, with quotes around a string. */
+static inline struct str node_text(const char *text, uint64_t node)
+{
+    uint32_t quote = node_is_str(node);
+    return (struct str){ text + node_offset(node) - quote, node_length(node) + 2 * quote };
+}
+
+/* A string node's bytes; `decoded` is the base of the decoded strings. */
+static inline struct str node_str(const char *text, const char *decoded, const uint64_t *node)
+{
+    if (node_type(node[0]) == NODE_STR)
+        return (struct str){ text + node_offset(node[0]), node_length(node[0]) };
+    return (struct str){ decoded + node_offset(node[1]), node_length(node[1]) };
+}
+
+static inline const char *doc_decoded(const struct json_doc *doc)
+{
+    return (const char *)(doc->tape + doc->tape_n);
+}
+
+static inline struct str doc_str(const struct json_doc *doc, uint32_t at)
+{
+    return node_str(doc->text, doc_decoded(doc), doc->tape + at);
+}
+
+static inline const uint64_t *doc_node(struct json v)
+{
+    return v.doc->tape + v.at;
+}
+
+/* Where the tape may start behind `text_n` bytes of text, as an offset from doc->text. */
+static inline size_t doc_tape_offset(size_t text_n)
+{
+    size_t head = offsetof(struct json_doc, text);
+    return ((head + text_n + JSON_TEXT_SLACK + 7) & ~(size_t)7) - head;
+}
+
+/* Copies n nodes, moving their text by `delta` bytes. Decoded slices stay as they are. */
+void json_tape_move(uint64_t *dst, const uint64_t *src, size_t n, int64_t delta);
+
+/* The integer that the text of a JSON number stands for; false when it is none or too big. */
+bool json_num_i64(struct str text, int64_t *out);
+/* True when s is a number by the grammar of RFC 8259. */
+bool json_is_num(struct str s);
+/* Exact nesting of a value: 0 for a scalar. */
+uint32_t json_depth(struct json v);
+bool json_num_eq(struct str a, struct str b);

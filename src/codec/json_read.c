@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * json_read — life cycle of documents and the accessors of json.h. */
+#include "codec/json_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "codec/json_scan.h"
+
+struct json_doc *json_doc_ref(const struct json_doc *doc)
+{
+    struct json_doc *d = (struct json_doc *)(uintptr_t)doc; /* only the count changes */
+    __atomic_fetch_add(&d->refs, 1, __ATOMIC_RELAXED);
+    return d;
+}
+
+void json_doc_unref(const struct json_doc *doc)
+{
+    struct json_doc *d = (struct json_doc *)(uintptr_t)doc;
+    if (d && __atomic_fetch_sub(&d->refs, 1, __ATOMIC_ACQ_REL) == 1)
+        free(d);
+}
+
+size_t json_doc_bytes(const struct json_doc *doc)
+{
+    return (size_t)(doc_decoded(doc) + doc->decoded_n - (const char *)doc);
+}
+
+struct str json_doc_text(const struct json_doc *doc)
+{
+    return (struct str){ doc->text, doc->text_n };
+}
+
+struct json json_root(const struct json_doc *doc)
+{
+    return (struct json){ doc, 0 };
+}
+
+enum json_type json_type(struct json v)
+{
+    static const unsigned char types[16] = {
+        [NODE_NULL] = JSON_NULL,     [NODE_FALSE] = JSON_BOOL,    [NODE_TRUE] = JSON_BOOL,
+        [NODE_NUM] = JSON_NUM,       [NODE_STR] = JSON_STR,       [NODE_STR_ESC] = JSON_STR,
+        [NODE_ARR_EMPTY] = JSON_ARR, [NODE_OBJ_EMPTY] = JSON_OBJ, [NODE_ARR] = JSON_ARR,
+        [NODE_OBJ] = JSON_OBJ,
+    };
+    return v.doc ? (enum json_type)types[*doc_node(v) & 15] : JSON_ABSENT;
+}
+
+bool json_has(struct json v)
+{
+    return v.doc && node_type(*doc_node(v)) != NODE_NULL;
+}
+
+/* ---- containers ---- */
+
+/* The head of an object or array with something in it, else NULL. */
+static const uint64_t *open_head(struct json v, enum node_type type)
+{
+    if (!v.doc || node_type(*doc_node(v)) != type)
+        return NULL;
+    return doc_node(v);
+}
+
+struct json json_get(struct json obj, struct str key)
+{
+    const uint64_t *head = open_head(obj, NODE_OBJ);
+    if (!head)
+        return (struct json){ 0 };
+    const char *decoded = doc_decoded(obj.doc);
+    const uint64_t *end = head + node_span(head);
+    for (const uint64_t *t = head + 2; t < end; t += node_span(t)) {
+        const uint64_t *k = t;
+        t += node_span(t);
+        if (str_eq(node_str(obj.doc->text, decoded, k), key))
+            return (struct json){ obj.doc, (uint32_t)(t - obj.doc->tape) };
+    }
+    return (struct json){ 0 };
+}
+
+struct json json_at(struct json arr, uint32_t i)
+{
+    const uint64_t *head = open_head(arr, NODE_ARR);
+    if (!head || i >= node_length(head[1]))
+        return (struct json){ 0 };
+    const uint64_t *t = head + 2;
+    while (i-- > 0)
+        t += node_span(t);
+    return (struct json){ arr.doc, (uint32_t)(t - arr.doc->tape) };
+}
+
+uint32_t json_len(struct json v)
+{
+    if (!v.doc || !node_is_open(*doc_node(v)))
+        return 0;
+    return node_length(doc_node(v)[1]);
+}
+
+struct json json_path(struct json v, const char *path)
+{
+    struct str rest = str_from(path);
+    while (rest.p && v.doc) {
+        struct str part = str_split(&rest, '.');
+        uint64_t i;
+        if (json_type(v) != JSON_ARR)
+            v = json_get(v, part);
+        else if (str_to_u64(part, &i) && i < UINT32_MAX)
+            v = json_at(v, (uint32_t)i);
+        else
+            return (struct json){ 0 };
+    }
+    return v;
+}
+
+struct json_iter json_iter(struct json v)
+{
+    return (struct json_iter){ .v = v, .next = v.at + 2, .left = json_len(v) };
+}
+
+bool json_next(struct json_iter *it)
+{
+    if (it->left == 0)
+        return false;
+    const struct json_doc *doc = it->v.doc;
+    it->left--;
+    if (node_type(*doc_node(it->v)) == NODE_OBJ) {
+        it->key = doc_str(doc, it->next);
+        it->next += node_span(doc->tape + it->next);
+    }
+    it->value = (struct json){ doc, it->next };
+    it->next += node_span(doc->tape + it->next);
+    return true;
+}
+
+/* ---- scalars ---- */
+
+struct str json_str(struct json v)
+{
+    if (!v.doc || !node_is_str(*doc_node(v)))
+        return (struct str){ 0 };
+    return doc_str(v.doc, v.at);
+}
+
+struct str json_num_text(struct json v)
+{
+    if (!v.doc || node_type(*doc_node(v)) != NODE_NUM)
+        return (struct str){ 0 };
+    return node_text(v.doc->text, *doc_node(v));
+}
+
+struct str json_text(struct json v)
+{
+    return v.doc ? node_text(v.doc->text, *doc_node(v)) : (struct str){ 0 };
+}
+
+bool json_bool(struct json v, bool otherwise)
+{
+    if (json_type(v) != JSON_BOOL)
+        return otherwise;
+    return node_type(*doc_node(v)) == NODE_TRUE;
+}
+
+bool json_i64(struct json v, int64_t *out)
+{
+    return json_num_i64(json_num_text(v), out);
+}
+
+int64_t json_i64_or(struct json v, int64_t otherwise)
+{
+    int64_t i;
+    return json_i64(v, &i) ? i : otherwise;
+}
+
+bool json_f64(struct json v, double *out)
+{
+    struct str s = json_num_text(v);
+    if (!s.p)
+        return false;
+    double d = strtod(s.p, NULL); /* ends at what follows a number: a comma, a bracket or the NUL */
+    if (!isfinite(d))
+        return false;
+    *out = d;
+    return true;
+}
+
+/* ---- numbers ---- */
+
+struct decimal {
+    uint64_t digits; /* as an integer, without the trailing zeroes */
+    int64_t exp10;
+    bool negative, too_long;
+};
+
+static void decimal_digit(struct decimal *d, unsigned digit, int64_t *zeroes)
+{
+    if (digit == 0) {
+        ++*zeroes; /* counts only when another digit follows */
+        return;
+    }
+    for (; *zeroes >= 0; --*zeroes) {
+        if (__builtin_mul_overflow(d->digits, 10, &d->digits)) {
+            d->too_long = true;
+            return;
+        }
+    }
+    *zeroes = 0;
+    d->too_long |= __builtin_add_overflow(d->digits, digit, &d->digits);
+}
+
+/* Reads a valid number as digits * 10^exp10. */
+static struct decimal decimal_of(struct str s)
+{
+    struct decimal d = { .negative = s.p[0] == '-' };
+    size_t i = d.negative;
+    int64_t zeroes = 0, fraction = 0, exp = 0;
+    bool after_point = false;
+    for (; i < s.n && (s.p[i] | 0x20) != 'e' && !d.too_long; i++) {
+        if (s.p[i] == '.') {
+            after_point = true;
+            continue;
+        }
+        fraction += after_point;
+        decimal_digit(&d, (unsigned)(s.p[i] - '0'), &zeroes);
+    }
+    if (i < s.n && (s.p[i] | 0x20) == 'e') {
+        bool minus = s.p[i + 1] == '-';
+        for (i += minus || s.p[i + 1] == '+' ? 2 : 1; i < s.n; i++)
+            exp = exp < INT64_C(1) << 40 ? exp * 10 + (s.p[i] - '0') : exp; /* far beyond use */
+        exp = minus ? -exp : exp;
+    }
+    d.exp10 = exp - fraction + zeroes;
+    return d;
+}
+
+bool json_num_i64(struct str text, int64_t *out)
+{
+    if (!text.p)
+        return false;
+    if (str_to_i64(text, out))
+        return true;
+    struct decimal d = decimal_of(text);
+    if (d.too_long)
+        return false;
+    if (d.digits == 0)
+        d.exp10 = 0;
+    if (d.exp10 < 0)
+        return false;
+    for (; d.exp10 > 0; d.exp10--) {
+        if (__builtin_mul_overflow(d.digits, 10, &d.digits))
+            return false;
+    }
+    if (d.digits > (uint64_t)INT64_MAX + d.negative)
+        return false;
+    *out = d.negative ? (int64_t)(0 - d.digits) : (int64_t)d.digits;
+    return true;
+}
+
+bool json_num_eq(struct str a, struct str b)
+{
+    int64_t x, y;
+    bool a_whole = json_num_i64(a, &x);
+    if (a_whole && json_num_i64(b, &y))
+        return x == y;
+    return str_eq(a, b);
+}
+
+/* ---- structure ---- */
+
+void json_tape_move(uint64_t *dst, const uint64_t *src, size_t n, int64_t delta)
+{
+    if (delta == 0) {
+        memcpy(dst, src, n * sizeof *dst);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint64_t node = src[i];
+        uint32_t low = (uint32_t)node;
+        if (node_type(node) < NODE_SPAN)
+            low += (uint32_t)delta << 4;
+        dst[i] = (node & ~(uint64_t)UINT32_MAX) | low;
+    }
+}
+
+uint32_t json_depth(struct json v)
+{
+    const uint64_t *ends[JSON_DEPTH_MAX];
+    uint32_t depth = 0, deepest = 0;
+    const uint64_t *t = doc_node(v), *end = t + node_span(t);
+    for (; t < end; t++) {
+        while (depth > 0 && t >= ends[depth - 1])
+            depth--;
+        if (node_type(*t) == NODE_ARR_EMPTY || node_type(*t) == NODE_OBJ_EMPTY)
+            deepest = deepest > depth + 1 ? deepest : depth + 1;
+        if (!node_is_open(*t))
+            continue;
+        ends[depth++] = t + node_span(t);
+        deepest = deepest > depth ? deepest : depth;
+    }
+    return deepest;
+}
