@@ -32,6 +32,13 @@ struct column { /* of the server-side Table */
 
 struct schema; /* kube/schema.h: the type of an object, field by field */
 
+struct subresource {
+    struct str name;
+    struct str kind;           /* of the body: "Scale", or the resource's own kind */
+    struct str group, version; /* of the body's kind; version empty: as the resource */
+    uint32_t verbs;
+};
+
 struct resource {
     struct str group, version; /* "" and "v1" for the core group */
     struct str plural, singular, kind, list_kind;
@@ -44,7 +51,9 @@ struct resource {
     const struct column *columns;
     size_t n_columns;
     const char *const *subresources; /* "status", "scale", "binding", …; NULL-terminated, or NULL */
-    const struct schema *schema;     /* NULL: free form */
+    const struct subresource *subs; /* the same, for discovery */
+    size_t n_subs;
+    const struct schema *schema; /* NULL: free form */
     bool custom;
 };
 

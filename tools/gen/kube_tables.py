@@ -2,10 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes the constant C tables of src/kube from the facts in src/kube/facts.
 
-usage: kube_tables.py FACTS_DIR SCHEMA.c KIND.c PROTO.c    (meson calls it; see schema_internal.h)
+usage: kube_tables.py FACTS_DIR SCHEMA.c KIND.c    (meson calls it; see kube/schema_internal.h)
 """
 import json
-import re
 import sys
 
 HEAD = "/* SPDX-License-Identifier: Apache-2.0\n * Made by tools/gen/kube_tables.py: do not edit. */\n" \
@@ -84,7 +83,6 @@ class Schemas:
         if "enum" in node:
             parts.append(".enums = %s, .n_enums = %d" % (self.strs.ref(node["enum"]), len(node["enum"])))
         if "default" in node:
-            flags.append("SCHEMA_HAS_DEFAULTS")
             parts.append(".default_json = %s" % str_init(json.dumps(node["default"])))
         return ", ".join(parts + [".flags = " + " | ".join(flags)] if flags else parts)
 
@@ -99,8 +97,11 @@ class Schemas:
             flags.append("SCHEMA_FIELD_GRANULAR")
         if name in zero.get("always", ()):
             flags.append("SCHEMA_FIELD_ALWAYS")
-        if name in zero.get("keep", ()):
-            flags.append("SCHEMA_FIELD_KEEP_ZERO")
+        if "default" in node:
+            flags.append("SCHEMA_FIELD_DEFAULT")
+        text = node.get("type") in ("string", "array", "object") and name not in t.get("required", ())
+        if name in zero.get("drop", ()) or text and name not in zero.get("keep", ()):
+            flags.append("SCHEMA_FIELD_DROP_ZERO")
         return "    { %s, &schema_table[%d], %d, %s },\n" % (c_str(name), self.ref(node), len(name), " | ".join(flags) or "0")
 
     def named(self, name):
@@ -175,47 +176,13 @@ def write_kinds(out, resources, gvks):
     out.write("const size_t resource_table_n = %d;\n" % len(main))
 
 
-def write_protos(out, messages, types):
-    out.write(HEAD)
-    wire = {"string", "bytes", "bool", "int32", "int64", "double"}
-    special = {"apis.meta.v1.Time": "TIME", "apis.meta.v1.MicroTime": "MICRO_TIME", "api.resource.Quantity": "QUANTITY",
-               "util.intstr.IntOrString": "INT_OR_STRING", "runtime.RawExtension": "RAW", "apis.meta.v1.FieldsV1": "RAW",
-               "apiextensions.v1.JSON": "RAW", "apiextensions.v1.JSONSchemaPropsOrArray": "ONE",
-               "apiextensions.v1.JSONSchemaPropsOrBool": "ONE", "apiextensions.v1.JSONSchemaPropsOrStringArray": "ONE"}
-    messages = sorted(messages, key=lambda m: m["message"])
-    index = {m["message"]: i for i, m in enumerate(messages)}
-    table, start = "", 0
-    out.write("static const struct proto_field fields[] = {\n")
-    for m in messages:
-        known = types.get(m["message"], {}).get("fields", {})
-        plain = {re.sub("[^a-z]", "", key.lower()): key for key in known}
-        for f in sorted(m["fields"], key=lambda f: f["n"]):
-            kind = f.get("type") or f["map"]
-            if kind not in wire and kind not in index:
-                kind = m["message"].rpartition(".")[0] + "." + kind
-            name = plain.get(re.sub("[^a-z]", "", f["name"].lower()), f["name"])
-            flags = ["PROTO_" + flag.upper() for flag in ("repeated", "map") if flag in f]
-            if f.get("inline") and kind in index and "repeated" not in f:
-                flags.append("PROTO_INLINE")
-            out.write("    { %s, PROTO_%s, %s, %d, %s },\n" % (
-                c_str(name), kind.upper() if kind in wire else "MESSAGE", " | ".join(flags) or "0", f["n"],
-                "NULL" if kind in wire else "&proto_table[%d]" % index[kind]))
-        kind = "LIST" if m["message"].endswith(".ExtraValue") else special.get(m["message"], "PLAIN")
-        table += "    { %s, %d, PROTO_%s, &fields[%d] },\n" % (str_init(m["message"]), len(m["fields"]), kind, start)
-        start += len(m["fields"])
-    out.write("};\nconst struct proto_message proto_table[] = {\n%s};\n" % table)
-    out.write("const size_t proto_table_n = %d;\n" % len(messages))
-
-
 def main():
-    facts, schema_c, kind_c, proto_c = sys.argv[1:]
+    facts, schema_c, kind_c = sys.argv[1:]
     schemas = Schemas(rows(facts + "/types.jsonl"), rows(facts + "/zeroes.jsonl"))
     with open(schema_c, "w", encoding="utf-8") as out:
         gvks = schemas.write(out)
     with open(kind_c, "w", encoding="utf-8") as out:
         write_kinds(out, rows(facts + "/resources.jsonl"), gvks)
-    with open(proto_c, "w", encoding="utf-8") as out:
-        write_protos(out, rows(facts + "/protobuf.jsonl"), schemas.types)
 
 
 main()
