@@ -35,7 +35,6 @@ struct controller {
     struct controller_watch watches[CONTROLLER_WATCHES_MAX]; /* ends with an empty resource */
     /* -1: the key is retried with back-off; nothing of what was asked is written. */
     int (*reconcile)(struct reconcile *r, struct err *err);
-    int64_t resync_s; /* every key again after so long; 0: never */
 };
 
 /* The table of all controllers, sorted by name. */

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * runner — see runner.h. A pass (struct pass) owns its arena and its writes from reconcile until
+ * the caches have seen what it wrote; its key stays "in work" all that time. */
+#include "controllers/runner.h"
+
+#include <stdlib.h>
+
+#include "base/list.h"
+#include "base/log.h"
+#include "client/workqueue.h"
+#include "controllers/runner_internal.h"
+#include "io/clock.h"
+#include "kube/status.h"
+
+#define SETTLE_TIMEOUT_NS (10 * NS_PER_S) /* then the key is looked at again anyway */
+
+struct unit { /* one controller that runs */
+    struct runner *runner;
+    const struct controller *c;
+    struct informer *caches[CONTROLLER_WATCHES_MAX];
+    size_t indexes[CONTROLLER_WATCHES_MAX];
+    struct watch_arg {
+        struct unit *unit;
+        controller_keys_fn keys;
+    } args[CONTROLLER_WATCHES_MAX];
+    size_t n_watches;
+    struct workqueue *queue;
+    size_t in_work;
+};
+
+struct pass { /* one key in work */
+    struct list link;
+    struct unit *unit;
+    struct str key; /* the queue's */
+    struct arena *a;
+    struct reconcile_out out;
+    size_t left; /* calls not answered */
+    bool failed, settling, status_sent;
+    struct mono settle_by;
+    uint64_t wrote[CONTROLLER_WATCHES_MAX]; /* newest revision written of each watched resource */
+};
+
+struct sent { /* one call of a pass */
+    struct list link;
+    struct pass *pass;
+    struct call *call;
+    const struct write *write;
+};
+
+struct runner {
+    struct transport *t;
+    struct informers *informers;
+    struct recorder *recorder;
+    struct unit *units;
+    size_t n_units;
+    struct list passes;
+    struct list sents;
+    struct timer *timer; /* the next turn */
+    bool started, scheduled;
+};
+
+static void kick(struct runner *r);
+static void pass_finish(struct pass *p);
+
+/* ---- events to keys ---- */
+
+void controller_key_self(struct buf *keys, const struct kobj *before, const struct kobj *after)
+{
+    const struct kobj *o = after ? after : before;
+    if (o->namespace.n) {
+        buf_str(keys, o->namespace);
+        buf_char(keys, '/');
+    }
+    buf_str(keys, o->name);
+}
+
+#define KEYS_BYTES_MAX ((size_t)1 << 20)
+
+static void on_event(void *arg, const struct kobj *before, const struct kobj *after)
+{
+    struct watch_arg *w = arg;
+    struct buf keys;
+    buf_init(&keys, KEYS_BYTES_MAX);
+    w->keys(&keys, before, after);
+    for (struct str rest = buf_view(&keys); rest.p;) {
+        struct str key = str_split(&rest, '\n');
+        if (key.n)
+            workqueue_add(w->unit->queue, key);
+    }
+    buf_fini(&keys);
+}
+
+static void on_batch(void *arg)
+{
+    kick(((struct watch_arg *)arg)->unit->runner);
+}
+
+/* ---- writes ---- */
+
+static void note_written(struct pass *p, const struct write *w, const struct kobj *o)
+{
+    if (!o || w->verb == VERB_DELETE)
+        return;
+    for (size_t i = 0; i < p->unit->n_watches; i++) {
+        struct gvr r = p->unit->c->watches[i].resource;
+        if (str_eq(r.plural, w->resource.plural) && str_eq(r.group, w->resource.group) &&
+            o->revision > p->wrote[i])
+            p->wrote[i] = o->revision;
+    }
+}
+
+static void log_refusal(const struct pass *p, const struct write *w, const struct err *err)
+{
+    if (err->kind == ERR_CONFLICT || err->kind == ERR_NOT_FOUND)
+        return; /* someone was faster: the next pass sees what they did */
+    LOG_WARN("controller.write_refused", kv_cstr("controller", p->unit->c->name),
+             kv_str("key", p->key), kv_str("resource", w->resource.plural), kv_err(err),
+             kv_cstr("next", "retrying with back-off"));
+}
+
+static void on_written(void *arg, const struct reply *reply, const struct err *err)
+{
+    struct sent *s = arg;
+    struct pass *p = s->pass;
+    struct err refusal = { 0 };
+    if (reply && reply->code < 400) {
+        note_written(p, s->write, reply->object);
+    } else {
+        if (reply)
+            status_to_err(reply->object, reply->code, &refusal);
+        bool gone_already = s->write->verb == VERB_DELETE && refusal.kind == ERR_NOT_FOUND;
+        p->failed = p->failed || !gone_already;
+        log_refusal(p, s->write, reply ? &refusal : err);
+    }
+    list_remove(&s->link);
+    free(s);
+    if (--p->left == 0)
+        pass_finish(p);
+}
+
+static struct call *start_write(struct sent *s, struct transport *t)
+{
+    const struct write *w = s->write;
+    struct request req = {
+        .verb = w->verb,
+        .group = w->resource.group,
+        .version = w->resource.version,
+        .plural = w->resource.plural,
+        .namespace = w->namespace,
+        .write = { .grace_s = -1 },
+        .body = json_root(w->body),
+    };
+    if (w->verb != VERB_CREATE)
+        req.name = w->name;
+    if (w->verb == VERB_DELETE) {
+        req.write.uid = w->uid;
+        req.write.propagation = w->propagation;
+    }
+    if (w->verb == VERB_PATCH)
+        req.write.patch = PATCH_MERGE;
+    if (w->status)
+        req.subresource = STR("status");
+    return t->ops->start(t, &req, on_written, s);
+}
+
+static void send_writes(struct pass *p, bool status)
+{
+    struct runner *r = p->unit->runner;
+    for (size_t i = 0; i < p->out.writes.n; i++) {
+        if (p->out.writes.items[i].status != status)
+            continue;
+        struct sent *s = MEM_NEW(struct sent);
+        s->pass = p;
+        s->write = &p->out.writes.items[i];
+        list_push_back(&r->sents, &s->link);
+        p->left++;
+        s->call = start_write(s, r->t);
+    }
+}
+
+/* ---- a pass ---- */
+
+static bool caches_caught_up(const struct pass *p)
+{
+    for (size_t i = 0; i < p->unit->n_watches; i++)
+        if (informer_revision(p->unit->caches[i]) < p->wrote[i])
+            return false;
+    return true;
+}
+
+static void pass_end(struct pass *p)
+{
+    struct unit *u = p->unit;
+    struct mono now = loop_now(u->runner->t->loop);
+    if (p->failed)
+        workqueue_retry(u->queue, p->key, now);
+    else
+        workqueue_forget(u->queue, p->key);
+    if (p->out.again.ns) {
+        int64_t in = p->out.again.ns - loop_wall(u->runner->t->loop).ns;
+        workqueue_add_at(u->queue, p->key, (struct mono){ now.ns + (in > 0 ? in : 0) });
+    }
+    workqueue_done(u->queue, p->key);
+    u->in_work--;
+    list_remove(&p->link);
+    reconcile_out_fini(&p->out);
+    arena_free(p->a);
+    free(p);
+}
+
+static void pass_finish(struct pass *p)
+{
+    if (!p->failed && !p->status_sent) {
+        p->status_sent = true;
+        send_writes(p, true);
+        if (p->left)
+            return;
+    }
+    p->settling = true;
+    p->settle_by = (struct mono){ loop_now(p->unit->runner->t->loop).ns + SETTLE_TIMEOUT_NS };
+    kick(p->unit->runner);
+}
+
+static void record_events(struct pass *p, struct wall now)
+{
+    struct recorder *rec = p->unit->runner->recorder;
+    for (size_t i = 0; i < p->out.events.n; i++) {
+        const struct event_note *e = &p->out.events.items[i];
+        recorder_event(rec, e->about, e->type, e->reason, e->message, now);
+    }
+}
+
+static void pass_start(struct unit *u, struct str key)
+{
+    struct pass *p = MEM_NEW(struct pass);
+    *p = (struct pass){ .unit = u, .key = key, .a = arena_new() };
+    list_push_back(&u->runner->passes, &p->link);
+    u->in_work++;
+    struct str rest = key, first = str_split(&rest, '/');
+    struct reconcile r = {
+        .a = p->a,
+        .namespace = rest.p ? first : (struct str){ 0 },
+        .name = rest.p ? rest : first,
+        .now = loop_wall(u->runner->t->loop),
+        .self = u->c,
+        .random = clock_random_u64(),
+        .out = &p->out,
+    };
+    memcpy(r.caches, u->caches, sizeof r.caches);
+    memcpy(r.indexes, u->indexes, sizeof r.indexes);
+    struct err err = { 0 };
+    if (u->c->reconcile(&r, &err) != 0) {
+        LOG_WARN("controller.failed", kv_cstr("controller", u->c->name), kv_str("key", key),
+                 kv_err(&err), kv_cstr("next", "retrying with back-off"));
+        p->failed = true;
+        reconcile_out_fini(&p->out);
+        p->out = (struct reconcile_out){ 0 };
+    }
+    record_events(p, r.now);
+    send_writes(p, false);
+    if (p->left == 0)
+        pass_finish(p);
+}
+
+/* ---- the turn: end what has settled, start what is due, sleep until the next ---- */
+
+static void unit_turn(struct unit *u, struct mono now)
+{
+    struct str key;
+    for (size_t i = 0; i < u->n_watches; i++)
+        if (!informer_synced(u->caches[i]))
+            return; /* a half-filled cache would say "missing" of what exists */
+    while (u->in_work < RUNNER_KEYS_IN_WORK && workqueue_take(u->queue, now, &key))
+        pass_start(u, key);
+}
+
+static bool end_settled(struct runner *r, struct mono now, struct mono *wake)
+{
+    bool waiting = false;
+    LIST_EACH (&r->passes, node) {
+        struct pass *p = LIST_ITEM(node, struct pass, link);
+        if (!p->settling)
+            continue;
+        if (caches_caught_up(p) || p->settle_by.ns <= now.ns) {
+            pass_end(p);
+            continue;
+        }
+        if (!waiting || p->settle_by.ns < wake->ns)
+            *wake = p->settle_by;
+        waiting = true;
+    }
+    return waiting;
+}
+
+static void on_timer(void *arg)
+{
+    struct runner *r = arg;
+    struct mono now = loop_now(r->t->loop), wake, due;
+    r->scheduled = false;
+    bool have = end_settled(r, now, &wake);
+    for (size_t i = 0; i < r->n_units; i++) {
+        struct unit *u = &r->units[i];
+        unit_turn(u, now);
+        if (u->in_work < RUNNER_KEYS_IN_WORK && workqueue_next_due(u->queue, &due) &&
+            due.ns > now.ns && (!have || due.ns < wake.ns)) {
+            wake = due;
+            have = true;
+        }
+    }
+    if (have && !r->scheduled)
+        timer_start(r->timer, wake.ns > now.ns ? wake.ns - now.ns : 0);
+}
+
+static void kick(struct runner *r)
+{
+    if (!r->started || r->scheduled)
+        return;
+    r->scheduled = true;
+    timer_start(r->timer, 0);
+}
+
+/* ---- life cycle ---- */
+
+static void unit_init(struct runner *r, struct unit *u, const struct controller *c)
+{
+    *u = (struct unit){ .runner = r, .c = c, .queue = workqueue_new() };
+    for (size_t i = 0; i < CONTROLLER_WATCHES_MAX && c->watches[i].resource.plural.n; i++) {
+        const struct controller_watch *w = &c->watches[i];
+        u->caches[i] = informers_get(r->informers, w->resource, (struct str){ 0 });
+        if (w->index)
+            u->indexes[i] = informer_index(u->caches[i], w->index);
+        u->args[i] = (struct watch_arg){ u, w->keys ? w->keys : controller_key_self };
+        u->n_watches = i + 1;
+    }
+}
+
+struct runner *runner_new(struct transport *t, const struct controller *const *list, size_t n)
+{
+    struct runner *r = MEM_NEW(struct runner);
+    r->t = t;
+    r->informers = informers_new(t);
+    r->recorder = recorder_new(t, "ganglion-controllers");
+    r->timer = timer_new(t->loop, on_timer, r);
+    list_init(&r->passes);
+    list_init(&r->sents);
+    r->n_units = list ? n : controllers_count;
+    r->units = mem_alloc_array(r->n_units, sizeof *r->units);
+    for (size_t i = 0; i < r->n_units; i++)
+        unit_init(r, &r->units[i], list ? list[i] : controllers[i]);
+    return r;
+}
+
+void runner_start(struct runner *r)
+{
+    r->started = true;
+    for (size_t i = 0; i < r->n_units; i++)
+        for (size_t w = 0; w < r->units[i].n_watches; w++)
+            informer_on_event(r->units[i].caches[w], on_event, on_batch, &r->units[i].args[w]);
+    informers_start(r->informers);
+}
+
+void runner_free(struct runner *r)
+{
+    if (!r)
+        return;
+    LIST_EACH (&r->sents, node) {
+        struct sent *s = LIST_ITEM(node, struct sent, link);
+        r->t->ops->cancel(s->call);
+        free(s);
+    }
+    LIST_EACH (&r->passes, node) {
+        struct pass *p = LIST_ITEM(node, struct pass, link);
+        reconcile_out_fini(&p->out);
+        arena_free(p->a);
+        free(p);
+    }
+    recorder_free(r->recorder);
+    informers_free(r->informers);
+    timer_free(r->timer);
+    for (size_t i = 0; i < r->n_units; i++)
+        workqueue_free(r->units[i].queue);
+    free(r->units);
+    free(r);
+}
+
+bool runner_idle(const struct runner *r)
+{
+    struct mono due, now = loop_now(r->t->loop);
+    for (size_t i = 0; i < r->n_units; i++) {
+        const struct unit *u = &r->units[i];
+        if (u->in_work || (workqueue_next_due(u->queue, &due) && due.ns <= now.ns))
+            return false;
+    }
+    return informers_synced(r->informers);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * runner_internal — what one pass asked for (writes.c) and how the runner carries it out
+ * (runner.c). */
+#pragma once
+
+#include "base/vec.h"
+#include "client/recorder.h"
+#include "controllers/controller.h"
+
+struct write {
+    enum verb verb; /* CREATE, PATCH, DELETE */
+    bool status;
+    struct gvr resource;
+    struct str namespace, name, uid, propagation; /* in the pass's arena */
+    struct json_doc *body;
+};
+VEC_TYPE(write_vec, struct write);
+
+struct event_note { /* an Event to record */
+    struct kobj *about;
+    const char *type, *reason;
+    struct str message;
+};
+VEC_TYPE(event_note_vec, struct event_note);
+
+struct reconcile_out {
+    struct write_vec writes;
+    struct event_note_vec events;
+    struct wall again; /* 0: not asked for */
+};
+
+void reconcile_out_fini(struct reconcile_out *out);
