@@ -22,11 +22,13 @@
 #include "kube/request.h"
 
 struct store;
+struct store_fault; /* store/fault.h: switches for crash tests */
 
 struct store_options {
-    const char *path;    /* the database file; NULL: memory only (tests, benches) */
-    size_t window_bytes; /* of watch history over all resources; 0: 16 MiB */
-    size_t live_bytes;   /* of live objects, then writes are refused; 0: 2 GiB */
+    const char *path;          /* the database file; NULL: memory only (tests, benches) */
+    size_t window_bytes;       /* of watch history over all resources; 0: 16 MiB */
+    size_t live_bytes;         /* of live objects, then writes are refused; 0: 2 GiB */
+    struct store_fault *fault; /* NULL: none */
 };
 
 /* Opens and loads everything. ERR_BUSY: another process has it; ERR_IO: damaged, and how. */
@@ -50,7 +52,10 @@ size_t store_count(const struct store_table *t);
 /* A consistent picture of one table, at one revision. Counted; may travel to other threads. */
 struct store_snapshot;
 struct store_snapshot *store_snapshot(struct store_table *t);
-void store_snapshot_unref(struct store_snapshot *p);
+/* The same over the newest pending state: for counting admission. */
+struct store_snapshot *store_snapshot_pending(struct store_table *t);
+struct store_snapshot *store_snapshot_ref(struct store_snapshot *p);
+void store_snapshot_unref(struct store_snapshot *p); /* NULL is fine */
 uint64_t store_snapshot_revision(const struct store_snapshot *p);
 /* Walks in key order (namespace, name) from after (namespace, name) — absent: from the start —
  * within one namespace (absent: all), until fn returns false. */

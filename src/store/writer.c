@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * writer — the two threads behind the store. The writer takes everything that waits and commits it
+ * as one SQLite transaction; while it waits for the disk the next batch gathers, so the batch grows
+ * with the load and the latency stays at about one fsync. The checkpointer copies the log back into
+ * the file.
+ *
+ * When a commit fails, every transaction of the same epoch fails with it, those too that were
+ * queued while it ran: they may build on what was lost. The loop starts a new epoch when it learns
+ * of the failure. */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "store/store_internal.h"
+
+#define WAL_COPY_PAGES 1000     /* 4 MiB of log: copy it back */
+#define WAL_RESTART_PAGES 16384 /* 64 MiB of log: also start it over, writers wait shortly */
+
+struct writer {
+    struct disk *disk; /* NULL: memory only. Used by the writer thread alone once it runs */
+    struct disk *second;
+    struct thread *thread, *checkpointer;
+    int fd;
+
+    pthread_mutex_t lock; /* guards what follows; held for list operations only */
+    pthread_cond_t work, copy;
+    struct list queued, finished;
+    size_t wal_pages; /* 0: nothing for the checkpointer to do */
+    bool stop, stop_copying;
+};
+
+static void list_move(struct list *from, struct list *to)
+{
+    while (!list_empty(from)) {
+        struct list *n = from->next;
+        list_remove(n);
+        list_push_back(to, n);
+    }
+}
+
+static void announce(struct writer *w)
+{
+    uint64_t one = 1;
+    while (write(w->fd, &one, sizeof one) < 0 && errno == EINTR)
+        ;
+}
+
+/* Moves transactions of a broken epoch from `batch` to `failed`. */
+static void take_broken(struct list *batch, uint64_t epoch, struct list *failed)
+{
+    LIST_EACH (batch, n) {
+        if (LIST_ITEM(n, struct txn, node)->epoch <= epoch) {
+            list_remove(n);
+            list_push_back(failed, n);
+        }
+    }
+}
+
+struct broken {
+    uint64_t epoch; /* transactions up to this epoch fail; 0: none yet */
+    struct err err;
+};
+
+static void commit_batch(struct writer *w, struct list *batch, struct broken *broken)
+{
+    struct list failed;
+    list_init(&failed);
+    take_broken(batch, broken->epoch, &failed);
+    struct err err = { 0 };
+    if (!list_empty(batch) && disk_write(w->disk, batch, &err) != 0) {
+        broken->epoch = LIST_ITEM(batch->prev, struct txn, node)->epoch;
+        broken->err = err;
+        list_move(batch, &failed);
+    }
+    LIST_EACH (&failed, n) {
+        LIST_ITEM(n, struct txn, node)->err = broken->err;
+    }
+    list_move(batch, &failed); /* the failed ones were queued first */
+    list_move(&failed, batch);
+}
+
+static void writer_main(void *arg)
+{
+    struct writer *w = arg;
+    struct broken broken = { 0 };
+    struct list batch;
+    list_init(&batch);
+    pthread_mutex_lock(&w->lock);
+    for (;;) {
+        while (list_empty(&w->queued) && !w->stop)
+            pthread_cond_wait(&w->work, &w->lock);
+        if (list_empty(&w->queued))
+            break;
+        list_move(&w->queued, &batch);
+        pthread_mutex_unlock(&w->lock);
+        commit_batch(w, &batch, &broken);
+        size_t pages = disk_wal_pages(w->disk);
+        pthread_mutex_lock(&w->lock);
+        list_move(&batch, &w->finished);
+        if (pages >= WAL_COPY_PAGES && w->wal_pages == 0) {
+            w->wal_pages = pages;
+            pthread_cond_signal(&w->copy);
+        }
+        announce(w);
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void checkpointer_main(void *arg)
+{
+    struct writer *w = arg;
+    pthread_mutex_lock(&w->lock);
+    for (;;) {
+        while (w->wal_pages == 0 && !w->stop_copying)
+            pthread_cond_wait(&w->copy, &w->lock);
+        if (w->stop_copying)
+            break;
+        size_t pages = w->wal_pages;
+        pthread_mutex_unlock(&w->lock);
+        struct err err = { 0 };
+        if (disk_checkpoint(w->second, pages >= WAL_RESTART_PAGES, &err) != 0)
+            LOG_WARN("store.checkpoint_failed", kv_err(&err), kv_cstr("next", "with later writes"));
+        pthread_mutex_lock(&w->lock);
+        w->wal_pages = 0;
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
+int writer_new(struct writer **out,
+               struct disk *d,
+               const char *path,
+               struct store_fault *fault,
+               struct err *err)
+{
+    struct writer *w = MEM_NEW(struct writer);
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_cond_init(&w->work, NULL);
+    pthread_cond_init(&w->copy, NULL);
+    list_init(&w->queued);
+    list_init(&w->finished);
+    w->disk = d;
+    w->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (w->fd < 0) {
+        err_sys(err, errno, "starting the store's writer");
+        goto failed;
+    }
+    if (d) {
+        if (disk_open_second(&w->second, path, fault, err) != 0)
+            goto failed;
+        w->thread = thread_start("store-write", writer_main, w, err);
+        w->checkpointer = thread_start("store-copy", checkpointer_main, w, err);
+        if (!w->thread || !w->checkpointer)
+            goto failed;
+    }
+    *out = w;
+    return 0;
+failed: /* threads and locks need an order of their own */
+    writer_stop(w);
+    writer_free(w);
+    return -1;
+}
+
+void writer_queue(struct writer *w, struct txn *t)
+{
+    pthread_mutex_lock(&w->lock);
+    assert(!w->stop);
+    bool first = list_empty(w->disk ? &w->queued : &w->finished);
+    list_push_back(w->disk ? &w->queued : &w->finished, &t->node);
+    if (first && w->disk)
+        pthread_cond_signal(&w->work);
+    pthread_mutex_unlock(&w->lock);
+    if (first && !w->disk)
+        announce(w);
+}
+
+int writer_fd(const struct writer *w)
+{
+    return w->fd;
+}
+
+void writer_take(struct writer *w, struct list *out)
+{
+    uint64_t n;
+    while (read(w->fd, &n, sizeof n) < 0 && errno == EINTR)
+        ;
+    pthread_mutex_lock(&w->lock);
+    list_move(&w->finished, out);
+    pthread_mutex_unlock(&w->lock);
+}
+
+void writer_stop(struct writer *w)
+{
+    pthread_mutex_lock(&w->lock);
+    w->stop = true;
+    pthread_cond_signal(&w->work);
+    pthread_mutex_unlock(&w->lock);
+    thread_join(TAKE(w->thread));
+    pthread_mutex_lock(&w->lock);
+    w->stop_copying = true;
+    pthread_cond_signal(&w->copy);
+    pthread_mutex_unlock(&w->lock);
+    thread_join(TAKE(w->checkpointer));
+    disk_close(TAKE(w->second));
+}
+
+void writer_free(struct writer *w)
+{
+    if (!w)
+        return;
+    assert(!w->thread && list_empty(&w->queued) && list_empty(&w->finished));
+    if (w->fd >= 0)
+        close(w->fd);
+    pthread_cond_destroy(&w->work);
+    pthread_cond_destroy(&w->copy);
+    pthread_mutex_destroy(&w->lock);
+    free(w);
+}
