@@ -15,3 +15,7 @@ int patch_json(struct arena *a, struct jnode **doc, struct json ops, struct err 
 
 /* Merges: null deletes, objects merge, everything else replaces. */
 struct jnode *patch_merge(struct arena *a, struct jnode *doc, struct json patch);
+
+/* The merge patch that turns before into after; NULL when they are equal. Nulls in after cannot be
+ * expressed by a merge patch and count as absent. */
+struct jnode *patch_diff(struct arena *a, struct json before, struct jnode *after);

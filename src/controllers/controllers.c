@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * controllers — the table of all controllers, sorted by name. */
+#include "controllers/controllers.h"
+
+#include "base/mem.h"
+
+const struct controller *const controllers[] = {
+    &deployment_controller,
+    &job_controller,
+    &nodelife_controller,
+    &replicaset_controller,
+};
+const size_t controllers_count = COUNT_OF(controllers);

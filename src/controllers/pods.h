@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * pods — what controllers that own pods share: making one from a template, finding and counting
+ * those they have. Pure. */
+#pragma once
+
+#include "base/vec.h"
+#include "controllers/controller.h"
+#include "kube/pod.h"
+
+VEC_TYPE(pods_vec, const struct kobj *); /* borrowed from the cache for the pass */
+
+#define PODS GVR("", "v1", "pods")
+
+/* The pods whose controller is owner, from the owner index of caches[watch]. */
+void pods_of_owner(struct reconcile *r,
+                   size_t watch,
+                   const struct kobj *owner,
+                   struct pods_vec *out);
+
+/* A pod as owner's template describes it, with owner as controller and a name that starts with
+ * base: "base-x7k2p". n makes the names of one pass differ. Lives in r->a. */
+struct jnode *pods_from_template(struct reconcile *r,
+                                 const struct kobj *owner,
+                                 struct json template,
+                                 struct str base,
+                                 uint64_t n);
+
+/* Which pods to delete first when there are too many: not yet on a node, not ready, then youngest
+ * (kubernetes/kubernetes pkg/controller ActivePods). Sorts in place. */
+void pods_sort_for_deletion(struct pods_vec *pods);
+
+/* The key of the controlling owner when it is of this kind, "namespace/name". */
+void pods_owner_key(struct buf *keys, const struct kobj *pod, const char *owner_kind);
+
+/* Since when the condition Ready is true; 0 when it is not. */
+struct wall pods_ready_since(const struct kobj *pod);
+
+/* Ready for at least min_ready_s at now. */
+bool pods_available(const struct kobj *pod, int64_t min_ready_s, struct wall now);
+
+/* Writes status when it differs from what of has. */
+void pods_put_status(struct reconcile *r,
+                     struct gvr res,
+                     const struct kobj *of,
+                     struct jnode *status);
