@@ -4,7 +4,6 @@
  * hash of what makes it distinct, as client-go's names look. */
 #include "client/recorder.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
@@ -12,6 +11,8 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "client/calls.h"
+#include "io/clock.h"
+#include "kube/meta.h"
 
 struct seen {         /* one distinct event */
     struct list link; /* least recently used first */
@@ -91,61 +92,26 @@ static struct pending *pending_new(struct recorder *r)
     return p;
 }
 
-static struct jnode *involved(struct arena *a, const struct kobj *about)
-{
-    struct jnode *o = jnode_obj(a);
-    jnode_set_str(o, STR("kind"), about->kind);
-    if (about->namespace.n)
-        jnode_set_str(o, STR("namespace"), about->namespace);
-    jnode_set_str(o, STR("name"), about->name);
-    jnode_set_str(o, STR("uid"), about->uid);
-    jnode_set_str(o, STR("apiVersion"), about->api_version);
-    jnode_set_str(o, STR("resourceVersion"), arena_printf(a, "%" PRIu64, about->revision));
-    return o;
-}
-
-struct note { /* the arguments of recorder_event */
-    const struct kobj *about;
-    const char *type, *reason;
-    struct str message, time;
-};
-
 static void
-create_event(struct recorder *r, struct arena *a, const struct seen *s, const struct note *n)
+create_event(struct recorder *r, struct arena *a, struct seen *s, const struct event_spec *spec)
 {
-    struct jnode *o = jnode_obj(a);
-    jnode_set_str(o, STR("apiVersion"), STR("v1"));
-    jnode_set_str(o, STR("kind"), STR("Event"));
-    struct jnode *meta = jnode_need_obj(o, STR("metadata"));
-    jnode_set_str(meta, STR("name"), str_from(s->name));
-    jnode_set_str(meta, STR("namespace"), str_from(s->namespace));
-    jnode_set(o, STR("involvedObject"), involved(a, n->about));
-    jnode_set_str(o, STR("reason"), str_from(n->reason));
-    jnode_set_str(o, STR("message"), n->message);
-    jnode_set_str(o, STR("type"), str_from(n->type));
-    jnode_set_str(jnode_need_obj(o, STR("source")), STR("component"), str_from(r->component));
-    jnode_set_str(o, STR("reportingComponent"), str_from(r->component));
-    jnode_set_str(o, STR("reportingInstance"), STR(""));
-    jnode_set_str(o, STR("firstTimestamp"), n->time);
-    jnode_set_str(o, STR("lastTimestamp"), n->time);
-    jnode_set_i64(o, STR("count"), s->count);
+    struct jnode *o = event_make(a, spec);
+    struct jnode *meta = jnode_get(o, STR("metadata"));
+    s->name = str_dup(jnode_text_of_str(jnode_get(meta, STR("name"))));
+    s->namespace = str_dup(jnode_text_of_str(jnode_get(meta, STR("namespace"))));
     struct json_doc *doc;
     if (jnode_freeze(&doc, o, NULL) != 0)
-        return;
+        return; /* cannot be: the message is cut far below the limit */
     struct pending *p = pending_new(r);
     p->call = call_create(r->t, GVR("", "v1", "events"), str_from(s->namespace), json_root(doc),
                           on_written, p);
     json_doc_unref(doc);
 }
 
-static void
-raise_count(struct recorder *r, struct arena *a, const struct seen *s, const struct note *n)
+static void raise_count(struct recorder *r, struct arena *a, const struct seen *s, struct wall now)
 {
-    struct jnode *o = jnode_obj(a);
-    jnode_set_i64(o, STR("count"), s->count);
-    jnode_set_str(o, STR("lastTimestamp"), n->time);
     struct json_doc *doc;
-    if (jnode_freeze(&doc, o, NULL) != 0)
+    if (jnode_freeze(&doc, event_count_patch(a, s->count, now), NULL) != 0)
         return;
     struct pending *p = pending_new(r);
     struct call_patch patch = {
@@ -158,20 +124,12 @@ raise_count(struct recorder *r, struct arena *a, const struct seen *s, const str
     json_doc_unref(doc);
 }
 
-static struct seen *remember(struct recorder *r,
-                             struct arena *a,
-                             struct str key,
-                             const struct kobj *about,
-                             struct wall now)
+static struct seen *remember(struct recorder *r, struct str key)
 {
     if (r->by_key.n >= RECORDER_REMEMBERED)
         seen_drop(r, LIST_ITEM(r->lru.next, struct seen, link));
     struct seen *s = MEM_NEW(struct seen);
     s->key = str_make(str_dup(key), key.n);
-    uint64_t mark = str_hash(key, (uint64_t)now.ns);
-    s->name =
-        str_dup(arena_printf(a, "%.*s.%016" PRIx64, STR_ARG(str_take(about->name, 230)), mark));
-    s->namespace = str_dup(about->namespace.n ? about->namespace : STR("default"));
     map_put(&r->by_key, s->key, s);
     list_push_back(&r->lru, &s->link);
     return s;
@@ -200,18 +158,24 @@ void recorder_event(struct recorder *r,
     if (!has_room(r))
         return;
     AUTO(arena_freep) struct arena *a = arena_new();
-    char time[TIME_TEXT_MAX];
-    struct note n = { about, type, reason, str_take(message, 1024), wall_text(time, now) };
-    struct str key =
-        arena_printf(a, "%.*s/%s/%s/%.*s", STR_ARG(about->uid), type, reason, STR_ARG(n.message));
+    struct event_spec spec = {
+        .about = about,
+        .type = type,
+        .reason = str_from(reason),
+        .message = str_take(message, 1024),
+        .component = str_from(r->component),
+        .now = now,
+        .random = clock_random_u64(),
+    };
+    struct str key = event_key(a, &spec);
     struct seen *s = map_get(&r->by_key, key);
     if (!s)
-        s = remember(r, a, key, about, now);
+        s = remember(r, key);
     s->count++;
     list_remove(&s->link);
     list_push_back(&r->lru, &s->link);
     if (s->count == 1)
-        create_event(r, a, s, &n);
+        create_event(r, a, s, &spec);
     else
-        raise_count(r, a, s, &n);
+        raise_count(r, a, s, now);
 }
