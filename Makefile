@@ -12,7 +12,7 @@ run: build ## start the embedded control plane here; Ctrl-C stops it
 	@build/ganglion up $(ARGS)
 
 demo: build ## run the main job from end to end and print what happened
-	@ninja -C build
+	@ninja -C build examples/training/ring_train
 	@tools/demo
 
 test: ## run all tests under ASan and UBSan, the threaded ones under TSan too
