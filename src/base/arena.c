@@ -14,7 +14,8 @@
 #define ALIGN ((size_t)16)
 #define BLOCK_FIRST ((size_t)1 << 10)
 #define BLOCK_MAX ((size_t)1 << 20)
-#define KEEP_MAX ((size_t)64 << 10) /* a larger block is not kept by arena_reset */
+#define SIZED_NEXT_MIN ((size_t)256) /* the second block of arena_new_sized */
+#define KEEP_MAX ((size_t)64 << 10)  /* a larger block is not kept by arena_reset */
 
 struct block {
     struct block *next;
@@ -29,10 +30,28 @@ struct arena {
     size_t next_cap;
 };
 
+static struct block *block_new(size_t cap)
+{
+    struct block *b = mem_realloc(NULL, sizeof *b + cap);
+    *b = (struct block){ .cap = cap };
+    return b;
+}
+
 struct arena *arena_new(void)
 {
     struct arena *a = MEM_NEW(struct arena);
     a->next_cap = BLOCK_FIRST;
+    return a;
+}
+
+struct arena *arena_new_sized(size_t first_bytes)
+{
+    struct arena *a = arena_new();
+    size_t cap = (first_bytes + ALIGN - 1) & ~(ALIGN - 1);
+#ifndef ARENA_MALLOC
+    a->head = block_new(cap ? cap : ALIGN);
+#endif
+    a->next_cap = cap / 4 > SIZED_NEXT_MIN ? cap / 4 : SIZED_NEXT_MIN;
     return a;
 }
 
@@ -71,13 +90,6 @@ void arena_reset(struct arena *a)
 size_t arena_bytes(const struct arena *a)
 {
     return a->bytes;
-}
-
-static struct block *block_new(size_t cap)
-{
-    struct block *b = mem_realloc(NULL, sizeof *b + cap);
-    *b = (struct block){ .cap = cap };
-    return b;
 }
 
 #ifdef ARENA_MALLOC

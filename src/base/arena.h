@@ -13,6 +13,9 @@
 struct arena;
 
 struct arena *arena_new(void);
+/* The first block holds first_bytes, further ones a quarter of it and then more: for many small
+ * arenas whose need is known about. */
+struct arena *arena_new_sized(size_t first_bytes);
 void arena_free(struct arena *a);          /* NULL is fine */
 void arena_reset(struct arena *a);         /* forgets everything, keeps one block for reuse */
 size_t arena_bytes(const struct arena *a); /* handed out since new or reset */

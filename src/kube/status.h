@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/vec.h"
 #include "codec/jnode.h"
+#include "kube/kobj.h"
 
 /* metav1.CauseType, in the order of k8s.io/apimachinery's field errors. */
 enum cause_type {
@@ -45,6 +46,8 @@ void cause_add(struct causes *c,
                const char *fmt,
                ...) __attribute__((format(printf, 5, 6)));
 
+const char *cause_reason(enum cause_type type); /* "FieldValueRequired" */
+
 struct status_spec {
     int code;
     const char *reason; /* "NotFound"; NULL: from the code */
@@ -56,6 +59,12 @@ struct status_spec {
 
 /* A metav1.Status object (status "Failure", or "Success" for codes < 400). New reference. */
 struct kobj *status_new(const struct status_spec *s);
+
+/* 422 Invalid for an object: 'Pod "x" is invalid: spec: …' with one cause each. New reference. */
+struct kobj *status_invalid(struct str kind,
+                            struct str group,
+                            struct str name,
+                            const struct causes *causes);
 
 /* The reply to an error of ours: code and reason by err->kind. */
 struct kobj *status_from_err(const struct err *err);

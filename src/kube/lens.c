@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * lens — decode once, publish by compare-and-swap; see lens.h.
+ *
+ * A view and what it points to live in an arena of its own, whose first block is sized for a
+ * typical object, because there are as many views as objects. The arena's address stands just
+ * before the view. */
+#include "kube/lens.h"
+
+#include <string.h>
+
+#define LENS_SLACK 512 /* bytes for the lists of a small object */
+
+struct lens {
+    struct arena *arena;
+    _Alignas(16) char view[];
+};
+
+static struct lens *lens_of(const void *view)
+{
+    uintptr_t p = (uintptr_t)view - offsetof(struct lens, view);
+    return (struct lens *)p;
+}
+
+const void *lens_get(const struct kobj *o, size_t size, lens_decode_fn decode)
+{
+    struct kobj *m = (struct kobj *)(uintptr_t)o; /* only the lens is written */
+    void *view = atomic_load_explicit(&m->lens, memory_order_acquire);
+    if (view)
+        return view;
+    struct arena *a = arena_new_sized(sizeof(struct lens) + size + LENS_SLACK);
+    struct lens *l = arena_alloc(a, sizeof *l + size);
+    l->arena = a;
+    decode(l->view, o, a);
+    void *other = NULL;
+    if (atomic_compare_exchange_strong_explicit(&m->lens, &other, (void *)l->view,
+                                                memory_order_acq_rel, memory_order_acquire))
+        return l->view;
+    arena_free(a); /* another thread was first */
+    return other;
+}
+
+void lens_free(void *lens)
+{
+    if (lens)
+        arena_free(lens_of(lens)->arena);
+}
