@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * service — a service on a thread and a loop of its own inside one process, reaching the API in
+ * process. `ganglion up` starts several; each is a row that says how to start and stop it. */
+#pragma once
+
+#include "apiserver/apiserver.h"
+#include "client/transport.h"
+
+struct service_kind {
+    const char *name; /* of the thread and in logs; 15 bytes at most */
+    const char *user; /* as whom it calls the API: "system:kube-scheduler" */
+    /* On the service's loop. Returns the service's own state, or NULL with err. */
+    void *(*start)(struct transport *t, const void *options, struct err *err);
+    /* On the service's loop: end all work, free the state, then call done(arg). */
+    void (*stop)(void *self, loop_fn done, void *arg);
+};
+
+struct service;
+
+/* Starts the thread; options must live until the service stopped. A service whose start fails says
+ * so in the log and stays idle. */
+struct service *service_start(const struct service_kind *kind,
+                              struct apiserver *api,
+                              const void *options,
+                              struct loop *home,
+                              struct err *err);
+/* Asks it to stop; stopped(arg) is called on the home loop when its thread has ended and the
+ * service was freed. */
+void service_stop(struct service *s, loop_fn stopped, void *arg);
