@@ -7,7 +7,7 @@
 
 #include "base/map.h"
 #include "base/vec.h"
-#include "codec/json_scan.h"
+#include "codec/json_escape.h"
 
 /* ---- making ---- */
 
@@ -110,6 +110,7 @@ struct jnode *jnode_str(struct arena *a, struct str s)
 {
     struct jnode *n = new_node(a, JSON_STR);
     n->text = copy_utf8(a, s);
+    n->plain = json_escaped_len(n->text) == n->text.n;
     return n;
 }
 
@@ -134,8 +135,10 @@ void jnode_expand(struct jnode *n)
     struct json_iter it = json_iter(jnode_lazy_source(n));
     n->lazy = false;
     slots_reserve(n, it.left + 2); /* an edit most often adds a member or two */
-    while (json_next(&it))
-        n->slots[n->n++] = (struct slot){ .key = it.key, .at = it.value.at };
+    for (uint32_t at = it.next; json_next(&it); at = it.next) {
+        bool plain = node_type(n->doc->tape[at]) == NODE_STR;
+        n->slots[n->n++] = (struct slot){ .key = it.key, .at = it.value.at, .plain = plain };
+    }
 }
 
 void jnode_compact(struct jnode *n)
@@ -235,6 +238,7 @@ struct jnode *jnode_set(struct jnode *obj, struct str key, struct jnode *child)
     if (!s) {
         s = slot_add(obj);
         s->key = copy_utf8(obj->arena, key);
+        s->plain = json_escaped_len(s->key) == s->key.n;
         s->node = child;
         if (obj->index_valid)
             index_add(obj, obj->n - 1);
@@ -345,6 +349,7 @@ static struct jnode *copy_shallow(struct arena *a, const struct jnode *n)
     bool same_arena = a == n->arena;
     copy->lazy = n->lazy;
     copy->truth = n->truth;
+    copy->plain = n->plain;
     copy->doc = n->doc;
     copy->at = n->at;
     if (n->lazy)

@@ -15,15 +15,11 @@ struct measure {
     uint32_t depth;
 };
 
-static void measure_str(struct measure *m, struct str s)
+static void measure_str(struct measure *m, struct str s, bool plain)
 {
-    size_t n = json_escaped_len(s);
-    m->text += n + 2;
-    m->nodes++;
-    if (n != s.n) {
-        m->nodes++;
-        m->decoded += s.n;
-    }
+    m->text += 2 + (plain ? s.n : json_escaped_len(s));
+    m->nodes += plain ? 1 : 2;
+    m->decoded += plain ? 0 : s.n;
 }
 
 static void measure_source(struct measure *m, struct json v, uint32_t depth)
@@ -59,7 +55,7 @@ static void measure_container(struct measure *m, const struct jnode *n, uint32_t
             continue;
         if (n->type == JSON_OBJ) {
             m->text++; /* the colon */
-            measure_str(m, s->key);
+            measure_str(m, s->key, s->plain);
         }
         if (s->node)
             measure_node(m, s->node, depth);
@@ -80,7 +76,7 @@ static void measure_node(struct measure *m, const struct jnode *n, uint32_t dept
         measure_container(m, n, depth + 1);
         return;
     case JSON_STR:
-        measure_str(m, n->text);
+        measure_str(m, n->text, n->plain);
         return;
     case JSON_NUM:
         m->text += n->text.n;
@@ -116,16 +112,16 @@ static void write_plain(struct writer *w, enum node_type type, struct str s)
     w->w += s.n;
 }
 
-static void write_str(struct writer *w, struct str s)
+static void write_str(struct writer *w, struct str s, bool plain)
 {
-    size_t n = json_escaped_len(s);
     write_char(w, '"');
-    if (n == s.n) {
+    if (plain) {
         write_plain(w, NODE_STR, s);
     } else {
-        *w->t++ = node_make(NODE_STR_ESC, (size_t)(w->w - w->text), n);
+        char *start = w->w;
+        w->w = json_escape(start, s);
+        *w->t++ = node_make(NODE_STR_ESC, (size_t)(start - w->text), (size_t)(w->w - start));
         *w->t++ = node_make(NODE_DECODED, (size_t)(w->next - w->decoded), s.n);
-        w->w = json_escape(w->w, s);
         memcpy(w->next, s.p, s.n);
         w->next += s.n;
     }
@@ -163,7 +159,7 @@ static void write_children(struct writer *w, const struct jnode *n)
             write_char(w, ',');
         first = false;
         if (n->type == JSON_OBJ) {
-            write_str(w, s->key);
+            write_str(w, s->key, s->plain);
             write_char(w, ':');
         }
         if (s->node)
@@ -204,7 +200,7 @@ static void write_node(struct writer *w, const struct jnode *n)
         write_container(w, n);
         return;
     case JSON_STR:
-        write_str(w, n->text);
+        write_str(w, n->text, n->plain);
         return;
     case JSON_NUM:
         write_plain(w, NODE_NUM, n->text);

@@ -17,6 +17,7 @@ struct slot {
     struct str key;     /* of a member; absent in arrays */
     struct jnode *node; /* NULL: at is the value's place in the container's document */
     uint32_t at;        /* 0 with node NULL: dead */
+    bool plain;         /* the key needs no escapes */
 };
 
 struct jnode {
@@ -24,6 +25,7 @@ struct jnode {
     enum json_type type;
     bool lazy;                  /* stands for doc/at and has nothing below */
     bool truth;                 /* of a boolean */
+    bool plain;                 /* the string needs no escapes */
     const struct json_doc *doc; /* source of a lazy node and of the slots; may be NULL */
     uint32_t at;
     uint32_t n, dead, cap; /* slots in use (dead ones included), dead, allocated */

@@ -62,17 +62,51 @@ static const uint64_t *open_head(struct json v, enum node_type type)
     return doc_node(v);
 }
 
+/* What a key's node and first bytes must be; most members are told apart without reading text. */
+struct key_probe {
+    struct str key;
+    uint64_t node; /* type and length of its node */
+    uint64_t head; /* the first 8 bytes, zeroes behind a shorter key */
+    uint64_t mask; /* of the bytes of head that count */
+};
+
+#define PROBE_NODE_MASK (~(uint64_t)UINT32_MAX | 15)
+
+static inline struct key_probe probe_make(struct str key)
+{
+    struct key_probe probe = { .key = key, .node = node_make(NODE_STR, 0, key.n) };
+    size_t n = key.n < sizeof probe.head ? key.n : sizeof probe.head;
+    probe.mask = n == 8 ? UINT64_MAX : (UINT64_C(1) << (8 * n)) - 1;
+    if (n == 8)
+        probe.head = json_load8(key.p);
+    for (; n > 0 && n < 8; n--)
+        probe.head = probe.head << 8 | (unsigned char)key.p[n - 1];
+    return probe;
+}
+
+/* For a node of the probe's type and length. Behind the text are bytes enough for a wide load. */
+static inline bool probe_matches(const struct key_probe *probe, const char *p)
+{
+    if ((json_load8(p) & probe->mask) != probe->head)
+        return false;
+    return probe->key.n <= 8 || memcmp(p + 8, probe->key.p + 8, probe->key.n - 8) == 0;
+}
+
 struct json json_get(struct json obj, struct str key)
 {
     const uint64_t *head = open_head(obj, NODE_OBJ);
-    if (!head)
+    if (!head || key.n > UINT32_MAX)
         return (struct json){ 0 };
-    const char *decoded = doc_decoded(obj.doc);
+    struct key_probe probe = probe_make(key);
     const uint64_t *end = head + node_span(head);
     for (const uint64_t *t = head + 2; t < end; t += node_span(t)) {
         const uint64_t *k = t;
-        t += node_span(t);
-        if (str_eq(node_str(obj.doc->text, decoded, k), key))
+        bool escaped = node_type(*k) == NODE_STR_ESC;
+        t += 1 + escaped;
+        bool found = escaped ? str_eq(node_str(obj.doc->text, doc_decoded(obj.doc), k), key)
+                             : (*k & PROBE_NODE_MASK) == probe.node &&
+                                   probe_matches(&probe, obj.doc->text + node_offset(*k));
+        if (found)
             return (struct json){ obj.doc, (uint32_t)(t - obj.doc->tape) };
     }
     return (struct json){ 0 };

@@ -16,10 +16,14 @@ static inline bool json_is_plain(char c)
     return (signed char)c >= 0x20 && c != '"' && c != '\\';
 }
 
+/* Byte i of memory in bits 8i to 8i+7, on every machine. */
 static inline uint64_t json_load8(const char *p)
 {
     uint64_t x;
     memcpy(&x, p, sizeof x);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    x = __builtin_bswap64(x);
+#endif
     return x;
 }
 
@@ -38,17 +42,11 @@ static inline uint64_t json_special_bytes(uint64_t x)
 /* First byte from p on that is not plain. Up to 8 bytes behind it are read. */
 static inline const char *json_scan_words(const char *p)
 {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     for (uint64_t special;; p += 8) {
         special = json_special_bytes(json_load8(p));
         if (special)
             return p + (__builtin_ctzll(special) >> 3);
     }
-#else
-    while (json_is_plain(*p))
-        p++;
-    return p;
-#endif
 }
 
 #ifdef __SSE2__

@@ -57,12 +57,12 @@ static void pretty_value(const struct pretty *w, struct json v, int level)
     }
     bool object = json_type(v) == JSON_OBJ;
     char before = object ? '{' : '[';
-    while (json_next(&it)) {
+    for (uint32_t at = it.next; json_next(&it); at = it.next) {
         buf_char(w->out, before);
         before = ',';
         pretty_line(w, level + 1);
         if (object) {
-            json_write_str(w->out, it.key);
+            buf_str(w->out, node_text(v.doc->text, v.doc->tape[at])); /* as it was written */
             buf_str(w->out, STR(": "));
         }
         pretty_value(w, it.value, level + 1);
@@ -97,10 +97,9 @@ char *json_escape(char *out, struct str s)
 {
     const char *p = s.p, *end = s.p + s.n;
     while (p < end) {
-        const char *stop = p;
-        do
-            stop = json_scan_until(stop, end);
-        while (stop < end && (unsigned char)*stop >= 0x80 && ++stop);
+        const char *stop = json_scan_until(p, end);
+        while (stop < end && (unsigned char)*stop >= 0x80)
+            stop = json_scan_until(stop + 1, end);
         memcpy(out, p, (size_t)(stop - p));
         out += stop - p;
         p = stop;

@@ -81,21 +81,19 @@ static int find_parent(struct patcher *p, struct str path, struct jnode **parent
     return 0;
 }
 
-static int find(struct patcher *p, struct str path, struct jnode **out)
+/* NULL: it does not exist, err says so. */
+static struct jnode *find(struct patcher *p, struct str path)
 {
-    struct jnode *parent;
-    struct str last;
-    if (path.n == 0) {
-        *out = *p->doc;
-        return 0;
-    }
+    struct jnode *parent = NULL;
+    struct str last = { 0 };
+    if (path.n == 0)
+        return *p->doc;
     if (find_parent(p, path, &parent, &last) != 0)
-        return -1;
+        return NULL;
     struct jnode *n = child_of(parent, last);
     if (!n)
-        return missing(p, path);
-    *out = n;
-    return 0;
+        missing(p, path);
+    return n;
 }
 
 /* ---- the operations on places ---- */
@@ -144,14 +142,14 @@ static int remove_at(struct patcher *p, struct str path)
 
 static int replace_at(struct patcher *p, struct str path, struct jnode *value)
 {
-    struct jnode *parent, *old;
+    struct jnode *parent;
     struct str last;
     size_t i;
     if (path.n == 0) {
         *p->doc = value;
         return 0;
     }
-    if (find(p, path, &old) != 0 || find_parent(p, path, &parent, &last) != 0)
+    if (!find(p, path) || find_parent(p, path, &parent, &last) != 0)
         return -1;
     if (jnode_type(parent) == JSON_ARR && array_index(last, jnode_len(parent), &i))
         jnode_replace_at(parent, i, value);
@@ -167,28 +165,29 @@ struct op {
     struct str name, path;
 };
 
-static int op_value(struct patcher *p, const struct op *op, struct jnode **out)
+/* NULL: the operation has none, err says so. */
+static struct jnode *op_value(struct patcher *p, const struct op *op)
 {
     struct json value = json_get(op->json, STR("value"));
     if (!json_exists(value))
-        return err_set(p->err, ERR_INVALID, "\"value\" is missing");
-    *out = jnode_thaw(p->arena, value);
-    return 0;
+        err_set(p->err, ERR_INVALID, "\"value\" is missing");
+    return jnode_thaw(p->arena, value);
 }
 
-static int op_from(struct patcher *p, const struct op *op, struct str *from)
+/* What "from" names, and its pointer in *from; NULL when there is none. */
+static struct jnode *op_source(struct patcher *p, const struct op *op, struct str *from)
 {
-    struct str s = json_str(json_get(op->json, STR("from")));
-    if (!s.p)
-        return err_set(p->err, ERR_INVALID, "\"from\" must be a string");
-    *from = s;
-    return 0;
+    *from = json_str(json_get(op->json, STR("from")));
+    if (from->p)
+        return find(p, *from);
+    err_set(p->err, ERR_INVALID, "\"from\" must be a string");
+    return NULL;
 }
 
 static int op_add(struct patcher *p, const struct op *op)
 {
-    struct jnode *value;
-    return op_value(p, op, &value) == 0 ? add_at(p, op->path, value) : -1;
+    struct jnode *value = op_value(p, op);
+    return value ? add_at(p, op->path, value) : -1;
 }
 
 static int op_remove(struct patcher *p, const struct op *op)
@@ -198,15 +197,15 @@ static int op_remove(struct patcher *p, const struct op *op)
 
 static int op_replace(struct patcher *p, const struct op *op)
 {
-    struct jnode *value;
-    return op_value(p, op, &value) == 0 ? replace_at(p, op->path, value) : -1;
+    struct jnode *value = op_value(p, op);
+    return value ? replace_at(p, op->path, value) : -1;
 }
 
 static int op_move(struct patcher *p, const struct op *op)
 {
     struct str from;
-    struct jnode *value;
-    if (op_from(p, op, &from) != 0 || find(p, from, &value) != 0)
+    struct jnode *value = op_source(p, op, &from);
+    if (!value)
         return -1;
     if (str_eq(from, op->path))
         return 0;
@@ -220,8 +219,8 @@ static int op_move(struct patcher *p, const struct op *op)
 static int op_copy(struct patcher *p, const struct op *op)
 {
     struct str from;
-    struct jnode *value;
-    if (op_from(p, op, &from) != 0 || find(p, from, &value) != 0)
+    struct jnode *value = op_source(p, op, &from);
+    if (!value)
         return -1;
     size_t bytes = jnode_text_bytes(value);
     if (bytes > PATCH_COPY_BYTES_MAX - p->copied)
@@ -233,8 +232,9 @@ static int op_copy(struct patcher *p, const struct op *op)
 
 static int op_test(struct patcher *p, const struct op *op)
 {
-    struct jnode *want, *have;
-    if (op_value(p, op, &want) != 0 || find(p, op->path, &have) != 0)
+    struct jnode *want = op_value(p, op);
+    struct jnode *have = want ? find(p, op->path) : NULL;
+    if (!have)
         return -1;
     if (!jnode_eq(have, want))
         return err_set(p->err, ERR_INVALID, "the value is not the expected one");
