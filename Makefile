@@ -32,7 +32,7 @@ conformance: build ## play recorded Kubernetes answers against us: CONFORMANCE=f
 	@tools/conformance $(CONFORMANCE)
 
 bench: ## run the benchmarks, one JSON line per figure (ARGS="--quick" for a short run)
-	@tools/deps test
+	@tools/deps bench
 	@tools/bench $(ARGS)
 
 fuzz: ## fuzz each parser for FUZZ_SECONDS (default 30)
