@@ -49,6 +49,7 @@ enum {
     SCHEMA_FIELD_ALWAYS = 1u << 3,    /* a struct that Kubernetes writes even when it is empty */
     SCHEMA_FIELD_DROP_ZERO = 1u << 4, /* "", 0, false and empty containers are not written */
     SCHEMA_FIELD_DEFAULT = 1u << 5,   /* the type has a default */
+    SCHEMA_FIELD_EMPTY = 1u << 6,     /* when absent it is written as "" or null */
 };
 
 struct schema_field {

@@ -44,11 +44,11 @@ class Lists:
 
 
 class Schemas:
-    def __init__(self, types, zeroes):
+    def __init__(self, types, wire):
         self.types = {t["name"]: t for t in types}
         self.names = sorted(self.types)
         self.index = {name: i for i, name in enumerate(self.names)}
-        self.zeroes = {z["name"]: z for z in zeroes}
+        self.wire = {z["name"]: z for z in wire}
         self.anonymous, self.fields, self.strs = {}, [], Lists("strs")
 
     def ref(self, node):
@@ -88,19 +88,24 @@ class Schemas:
 
     def field(self, t, name, node):
         flags = []
-        zero = self.zeroes.get(t["name"], {})
+        wire = self.wire.get(t["name"], {})
+        if name in wire.get("default", {}):
+            node = dict(node, default=wire["default"][name])
         if name in t.get("required", ()):
             flags.append("SCHEMA_FIELD_REQUIRED")
         if node.get("patch") == "replace":
             flags.append("SCHEMA_FIELD_REPLACE")
         if node.get("mapType") == "granular":
             flags.append("SCHEMA_FIELD_GRANULAR")
-        if name in zero.get("always", ()):
+        if name in wire.get("always", ()) or node.get("ref") == "apis.meta.v1.ObjectMeta":
             flags.append("SCHEMA_FIELD_ALWAYS")
         if "default" in node:
             flags.append("SCHEMA_FIELD_DEFAULT")
+        required = name in t.get("required", ()) and "default" not in node
+        if name in wire.get("empty", ()) or required and node.get("type") in ("string", "array", "object"):
+            flags.append("SCHEMA_FIELD_EMPTY")
         text = node.get("type") in ("string", "array", "object") and name not in t.get("required", ())
-        if name in zero.get("drop", ()) or text and name not in zero.get("keep", ()):
+        if name in wire.get("drop", ()) or text and name not in wire.get("keep", ()):
             flags.append("SCHEMA_FIELD_DROP_ZERO")
         return "    { %s, &schema_table[%d], %d, %s },\n" % (c_str(name), self.ref(node), len(name), " | ".join(flags) or "0")
 
@@ -178,7 +183,7 @@ def write_kinds(out, resources, gvks):
 
 def main():
     facts, schema_c, kind_c = sys.argv[1:]
-    schemas = Schemas(rows(facts + "/types.jsonl"), rows(facts + "/zeroes.jsonl"))
+    schemas = Schemas(rows(facts + "/types.jsonl"), rows(facts + "/wire.jsonl"))
     with open(schema_c, "w", encoding="utf-8") as out:
         gvks = schemas.write(out)
     with open(kind_c, "w", encoding="utf-8") as out:

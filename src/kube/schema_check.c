@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * schema_check — walks a document beside its type. The wording of wrong types is Go's: the
+ * innermost struct, then the path of field names from the root without indexes. */
+#include "kube/schema_check.h"
+
+#include <stdlib.h>
+
+#include "base/time.h"
+#include "kube/schema_scalar.h"
+
+/* One step from the root to where the walk is; lives on the stack of the walk. */
+struct step {
+    const struct step *up;
+    struct str key;              /* of a member; absent: an item */
+    uint32_t index;              /* of an item */
+    bool named;                  /* a field of an object type, not a key of a map */
+    const struct schema *parent; /* the type that holds the member */
+};
+
+/* ---- paths ---- */
+
+static void path_write(struct buf *out, const struct step *at)
+{
+    if (!at)
+        return;
+    path_write(out, at->up);
+    if (!at->key.p) {
+        buf_printf(out, "[%u]", at->index);
+        return;
+    }
+    if (out->n > 0)
+        buf_char(out, '.');
+    buf_str(out, at->key);
+}
+
+static void go_path_write(struct buf *out, const struct step *at)
+{
+    if (!at)
+        return;
+    go_path_write(out, at->up);
+    if (!at->named)
+        return;
+    if (out->n > 0)
+        buf_char(out, '.');
+    buf_str(out, at->key);
+}
+
+static struct str short_name(struct str name) /* "core.v1.PodSpec" → "PodSpec" */
+{
+    for (size_t i = name.n; i > 0; i--)
+        if (name.p[i - 1] == '.')
+            return str_skip(name, i);
+    return name;
+}
+
+/* ---- wrong types ---- */
+
+static void go_type_write(struct buf *out, const struct schema *s)
+{
+    switch ((enum schema_type)s->type) {
+    case SCHEMA_OBJECT:
+        buf_printf(out, "v1.%.*s", STR_ARG(short_name(s->name)));
+        return;
+    case SCHEMA_MAP:
+        buf_str(out, STR("map[string]"));
+        go_type_write(out, s->elem);
+        return;
+    case SCHEMA_LIST:
+        buf_str(out, STR("[]"));
+        go_type_write(out, s->elem);
+        return;
+    case SCHEMA_INT:
+        buf_str(out, s->flags & SCHEMA_INT32 ? STR("int32") : STR("int64"));
+        return;
+    case SCHEMA_NUMBER:
+        buf_str(out, STR("float64"));
+        return;
+    case SCHEMA_BOOL:
+        buf_str(out, STR("bool"));
+        return;
+    case SCHEMA_BYTES:
+        buf_str(out, STR("[]uint8"));
+        return;
+    case SCHEMA_ANY:
+    case SCHEMA_STRING:
+    case SCHEMA_QUANTITY:
+    case SCHEMA_INT_OR_STRING:
+    case SCHEMA_TIME:
+    case SCHEMA_MICRO_TIME:
+        buf_str(out, STR("string"));
+        return;
+    }
+}
+
+static void go_value_write(struct buf *out, struct json v, bool with_number)
+{
+    static const char *const names[] = {
+        [JSON_ABSENT] = "null", [JSON_NULL] = "null", [JSON_BOOL] = "bool",  [JSON_NUM] = "number",
+        [JSON_STR] = "string",  [JSON_ARR] = "array", [JSON_OBJ] = "object",
+    };
+    buf_str(out, str_from(names[json_type(v)]));
+    if (with_number && json_type(v) == JSON_NUM) {
+        buf_char(out, ' ');
+        buf_str(out, json_num_text(v));
+    }
+}
+
+static int wrong_type(const struct schema *s, struct json v, const struct step *at, struct err *err)
+{
+    struct buf text;
+    buf_init(&text, 4096);
+    buf_str(&text, STR("json: cannot unmarshal "));
+    go_value_write(&text, v, s->type == SCHEMA_INT);
+    const struct step *owner = at;
+    while (owner && !owner->named)
+        owner = owner->up;
+    if (owner) {
+        struct buf path;
+        buf_init(&path, 1024);
+        go_path_write(&path, owner);
+        buf_printf(&text, " into Go struct field %.*s.%.*s of type ",
+                   STR_ARG(short_name(owner->parent->name)), STR_ARG(buf_view(&path)));
+        buf_fini(&path);
+    } else {
+        buf_str(&text, STR(" into Go value of type "));
+    }
+    go_type_write(&text, s);
+    struct str said = buf_view(&text);
+    int rc = err_set(err, ERR_INVALID, "%.*s", STR_ARG(said));
+    buf_fini(&text);
+    return rc;
+}
+
+static int check(const struct schema *s, struct json v, const struct step *at, struct err *err);
+
+static int
+check_members(const struct schema *s, struct json v, const struct step *at, struct err *err)
+{
+    bool object = s->type == SCHEMA_OBJECT;
+    for (struct json_iter it = json_iter(v); json_next(&it);) {
+        const struct schema *child = schema_child(s, it.key);
+        struct step step = { at, it.key, 0, object, s };
+        if (child && check(child, it.value, &step, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int
+check_items(const struct schema *s, struct json v, const struct step *at, struct err *err)
+{
+    uint32_t i = 0;
+    for (struct json_iter it = json_iter(v); json_next(&it); i++) {
+        struct step step = { at, { 0 }, i, false, s };
+        if (check(s->elem, it.value, &step, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static bool int_fits(const struct schema *s, struct json v)
+{
+    int64_t i;
+    if (!str_to_i64(json_num_text(v), &i)) /* as Go: 1.0 and 1e3 are no integers here */
+        return false;
+    return !(s->flags & SCHEMA_INT32) || (i >= INT32_MIN && i <= INT32_MAX);
+}
+
+static int check_text(const struct schema *s, struct json v, struct err *err)
+{
+    switch ((enum schema_type)s->type) {
+    case SCHEMA_BYTES:
+        return schema_check_base64(json_str(v), err);
+    case SCHEMA_QUANTITY:
+        return schema_check_quantity(json_str(v), err);
+    case SCHEMA_TIME:
+        return schema_check_time(json_str(v), false, err);
+    case SCHEMA_MICRO_TIME:
+        return schema_check_time(json_str(v), true, err);
+    case SCHEMA_ANY:
+    case SCHEMA_OBJECT:
+    case SCHEMA_MAP:
+    case SCHEMA_LIST:
+    case SCHEMA_STRING:
+    case SCHEMA_INT:
+    case SCHEMA_NUMBER:
+    case SCHEMA_BOOL:
+    case SCHEMA_INT_OR_STRING:
+        return 0;
+    }
+    return 0;
+}
+
+/* The JSON types that Go's decoder takes for a type, as bits. */
+static unsigned accepted(const struct schema *s)
+{
+    switch ((enum schema_type)s->type) {
+    case SCHEMA_ANY:
+        return ~0u;
+    case SCHEMA_OBJECT:
+    case SCHEMA_MAP:
+        return 1u << JSON_OBJ;
+    case SCHEMA_LIST:
+        return 1u << JSON_ARR;
+    case SCHEMA_STRING:
+    case SCHEMA_BYTES:
+    case SCHEMA_TIME:
+    case SCHEMA_MICRO_TIME:
+        return 1u << JSON_STR;
+    case SCHEMA_INT:
+    case SCHEMA_NUMBER:
+        return 1u << JSON_NUM;
+    case SCHEMA_BOOL:
+        return 1u << JSON_BOOL;
+    case SCHEMA_QUANTITY:
+    case SCHEMA_INT_OR_STRING:
+        return 1u << JSON_STR | 1u << JSON_NUM;
+    }
+    return ~0u;
+}
+
+static int check(const struct schema *s, struct json v, const struct step *at, struct err *err)
+{
+    enum json_type type = json_type(v);
+    if (type == JSON_NULL || s->type == SCHEMA_ANY)
+        return 0;
+    if (!(accepted(s) & 1u << type))
+        return wrong_type(s, v, at, err);
+    if (type == JSON_OBJ)
+        return check_members(s, v, at, err);
+    if (type == JSON_ARR)
+        return check_items(s, v, at, err);
+    if (type == JSON_STR)
+        return check_text(s, v, err);
+    bool whole = s->type == SCHEMA_INT || s->type == SCHEMA_INT_OR_STRING;
+    if (type == JSON_NUM && whole && !int_fits(s, v))
+        return wrong_type(s, v, at, err);
+    return 0;
+}
+
+int schema_check_types(const struct schema *s, struct json v, struct err *err)
+{
+    return check(s, v, NULL, err);
+}
+
+/* ---- unknown fields ---- */
+
+static void unknown_add(struct schema_paths *out, const struct step *at)
+{
+    if (out->n == SCHEMA_UNKNOWN_MAX) {
+        out->more++;
+        return;
+    }
+    struct buf path;
+    buf_init(&path, 65536);
+    path_write(&path, at);
+    out->items[out->n++] = arena_str(out->a, buf_view(&path));
+    buf_fini(&path);
+}
+
+static void
+find_unknown(struct schema_paths *out, const struct schema *s, struct json v, const struct step *at)
+{
+    if (json_type(v) == JSON_OBJ) {
+        if (s->type != SCHEMA_OBJECT && s->type != SCHEMA_MAP)
+            return;
+        for (struct json_iter it = json_iter(v); json_next(&it);) {
+            const struct schema *child = schema_child(s, it.key);
+            struct step step = { at, it.key, 0, true, s };
+            if (child)
+                find_unknown(out, child, it.value, &step);
+            else if (!(s->flags & SCHEMA_PRESERVE))
+                unknown_add(out, &step);
+        }
+    } else if (json_type(v) == JSON_ARR && s->type == SCHEMA_LIST) {
+        uint32_t i = 0;
+        for (struct json_iter it = json_iter(v); json_next(&it); i++) {
+            struct step step = { at, { 0 }, i, false, s };
+            find_unknown(out, s->elem, it.value, &step);
+        }
+    }
+}
+
+static int path_cmp(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+void schema_check_unknown(struct schema_paths *out, const struct schema *s, struct json v)
+{
+    find_unknown(out, s, v, NULL);
+    if (s->rules) /* custom: the pruning algorithm reports them sorted */
+        qsort(out->items, out->n, sizeof out->items[0], path_cmp);
+}
+
+struct str schema_strict_error(const struct schema_paths *unknown, struct str dups)
+{
+    struct buf text;
+    buf_init(&text, 1u << 20);
+    buf_str(&text, STR("strict decoding error: "));
+    const char *sep = "";
+    while (dups.p && dups.n > 0) {
+        struct str path = str_split(&dups, '\n');
+        if (path.n == 0)
+            continue;
+        buf_printf(&text, "%sduplicate field \"%.*s\"", sep, STR_ARG(path));
+        sep = ", ";
+    }
+    for (size_t i = 0; i < unknown->n; i++) {
+        buf_printf(&text, "%sunknown field \"%.*s\"", sep, STR_ARG(unknown->items[i]));
+        sep = ", ";
+    }
+    struct str said = arena_str(unknown->a, buf_view(&text));
+    buf_fini(&text);
+    return said;
+}
