@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * sim_nodes — see sim_nodes.h. A pod's key waits in a work queue until its next change is due. */
+#include "sim/sim_nodes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/list.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "client/informer.h"
+#include "client/workqueue.h"
+#include "kube/meta.h"
+#include "kube/pod.h"
+#include "sim/life.h"
+
+#define LEASE_PERIOD_NS (10 * NS_PER_S)
+#define LEASE_DURATION_S 40
+#define CALLS_MAX 2048 /* under way; more wait in the queue */
+#define LEASES GVR("coordination.k8s.io", "v1", "leases")
+#define LEASE_NAMESPACE STR("kube-node-lease")
+
+struct sim_node {
+    struct str name; /* owned */
+    const struct sim_shape *shape;
+    bool leased; /* its Lease exists */
+};
+
+struct life {       /* one pod of ours */
+    struct str key; /* "namespace/name", behind the struct */
+    struct wall seen;
+    uint32_t address; /* of 10.0.0.0/8 */
+    bool busy;        /* a write is under way */
+};
+
+struct sent { /* one call under way */
+    struct list link;
+    struct sim_nodes *sim;
+    struct call *call;
+    struct sim_node *node; /* of registrations and leases */
+    struct str key;        /* of pods; owned */
+};
+
+struct sim_nodes {
+    struct transport *t;
+    struct informers *informers;
+    struct informer *pods;
+    struct sim_node *nodes;
+    size_t n_nodes;
+    struct map by_name, lives;
+    struct workqueue *queue;
+    struct timer *turn, *renew;
+    struct list sents;
+    size_t n_sents, n_registered;
+    uint32_t next_address;
+};
+
+/* ---- calls ---- */
+
+static struct sent *sent_new(struct sim_nodes *s, struct sim_node *node, struct str key)
+{
+    struct sent *x = MEM_NEW(struct sent);
+    x->sim = s;
+    x->node = node;
+    if (key.n)
+        x->key = str_make(str_dup(key), key.n);
+    list_push_back(&s->sents, &x->link);
+    s->n_sents++;
+    return x;
+}
+
+static void sent_free(struct sent *x)
+{
+    x->sim->n_sents--;
+    list_remove(&x->link);
+    free((void *)(uintptr_t)x->key.p);
+    free(x);
+}
+
+static bool refused(const struct reply *reply)
+{
+    return !reply || reply->code >= 400;
+}
+
+/* ---- nodes and leases ---- */
+
+static struct json_doc *freeze(struct jnode *n)
+{
+    struct json_doc *doc = NULL;
+    jnode_freeze(&doc, n, NULL); /* far below the limit */
+    return doc;
+}
+
+static void put_lease_times(struct jnode *spec, struct sim_node *n, struct wall now)
+{
+    char text[TIME_TEXT_MAX];
+    jnode_set_str(spec, STR("holderIdentity"), n->name);
+    jnode_set_i64(spec, STR("leaseDurationSeconds"), LEASE_DURATION_S);
+    jnode_set_str(spec, STR("renewTime"), wall_text_micro(text, now));
+}
+
+static void on_lease(void *arg, const struct reply *reply, const struct err *err)
+{
+    struct sent *x = arg;
+    (void)err; /* the next period tries again */
+    x->node->leased = !refused(reply) || (reply && reply->code == 409);
+    sent_free(x);
+}
+
+static void create_lease(struct sim_nodes *s, struct sim_node *n)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct jnode *o = meta_object(a, "coordination.k8s.io/v1", "Lease", LEASE_NAMESPACE, n->name);
+    put_lease_times(jnode_need_obj(o, STR("spec")), n, loop_wall(s->t->loop));
+    struct json_doc *doc = freeze(o);
+    struct sent *x = sent_new(s, n, (struct str){ 0 });
+    x->call = call_create(s->t, LEASES, LEASE_NAMESPACE, json_root(doc), on_lease, x);
+    json_doc_unref(doc);
+}
+
+static void renew_lease(struct sim_nodes *s, struct sim_node *n)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct jnode *o = jnode_obj(a);
+    put_lease_times(jnode_need_obj(o, STR("spec")), n, loop_wall(s->t->loop));
+    struct json_doc *doc = freeze(o);
+    struct sent *x = sent_new(s, n, (struct str){ 0 });
+    struct call_patch patch = {
+        .resource = LEASES, .namespace = LEASE_NAMESPACE, .name = n->name, .patch = json_root(doc)
+    };
+    x->call = call_merge_patch(s->t, &patch, on_lease, x);
+    json_doc_unref(doc);
+}
+
+/* All at once: the store commits what comes together with one fsync. */
+static void on_renew(void *arg)
+{
+    struct sim_nodes *s = arg;
+    for (size_t i = 0; i < s->n_nodes; i++) {
+        if (s->nodes[i].leased)
+            renew_lease(s, &s->nodes[i]);
+        else
+            create_lease(s, &s->nodes[i]);
+    }
+}
+
+static void on_registered(void *arg, const struct reply *reply, const struct err *err)
+{
+    struct sent *x = arg;
+    struct sim_nodes *s = x->sim;
+    if (refused(reply) && !(reply && reply->code == 409))
+        LOG_WARN("sim.node_refused", kv_str("node", x->node->name), kv_err(err),
+                 kv_cstr("next", "the node stays away"));
+    create_lease(s, x->node);
+    sent_free(x);
+    if (++s->n_registered == s->n_nodes)
+        LOG_INFO("sim.nodes_registered", kv_i64("nodes", (int64_t)s->n_nodes));
+}
+
+static void register_node(struct sim_nodes *s, struct sim_node *n)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct json_doc *doc = freeze(sim_node_object(a, n->shape, n->name, loop_wall(s->t->loop)));
+    struct sent *x = sent_new(s, n, (struct str){ 0 });
+    x->call = call_create(s->t, GVR("", "v1", "nodes"), (struct str){ 0 }, json_root(doc),
+                          on_registered, x);
+    json_doc_unref(doc);
+}
+
+/* ---- pods ---- */
+
+static void schedule_turn(struct sim_nodes *s)
+{
+    struct mono due, now = loop_now(s->t->loop);
+    if (s->n_sents < CALLS_MAX && workqueue_next_due(s->queue, &due))
+        timer_start(s->turn, due.ns > now.ns ? due.ns - now.ns : 0);
+}
+
+static void wait_until(struct sim_nodes *s, struct life *l, struct wall due)
+{
+    int64_t in = due.ns - loop_wall(s->t->loop).ns;
+    workqueue_add_at(s->queue, l->key,
+                     (struct mono){ loop_now(s->t->loop).ns + (in > 0 ? in : 0) });
+}
+
+static void on_pod_written(void *arg, const struct reply *reply, const struct err *err)
+{
+    struct sent *x = arg;
+    struct sim_nodes *s = x->sim;
+    struct life *l = map_get(&s->lives, x->key);
+    (void)err;
+    if (l) {
+        l->busy = false;
+        if (refused(reply)) /* changed under us, or the server is busy: look again soon */
+            workqueue_add_at(s->queue, l->key,
+                             (struct mono){ loop_now(s->t->loop).ns + 50 * NS_PER_MS });
+        else
+            workqueue_add(s->queue, l->key);
+    }
+    sent_free(x);
+    schedule_turn(s);
+}
+
+static void patch_status(struct sim_nodes *s,
+                         struct life *l,
+                         const struct kobj *pod,
+                         struct arena *a,
+                         struct jnode *status)
+{
+    struct jnode *patch = jnode_obj(a);
+    jnode_set_str(jnode_need_obj(patch, STR("metadata")), STR("uid"), pod->uid);
+    jnode_set(patch, STR("status"), status);
+    struct json_doc *doc = freeze(patch);
+    struct call_patch p = {
+        .resource = GVR("", "v1", "pods"),
+        .namespace = pod->namespace,
+        .name = pod->name,
+        .subresource = STR("status"),
+        .patch = json_root(doc),
+    };
+    struct sent *x = sent_new(s, NULL, l->key);
+    l->busy = true;
+    x->call = call_merge_patch(s->t, &p, on_pod_written, x);
+    json_doc_unref(doc);
+}
+
+static void remove_pod(struct sim_nodes *s, struct life *l, const struct kobj *pod)
+{
+    struct call_delete d = { .resource = GVR("", "v1", "pods"),
+                             .namespace = pod->namespace,
+                             .name = pod->name,
+                             .uid = pod->uid,
+                             .grace_s = 0 };
+    struct sent *x = sent_new(s, NULL, l->key);
+    l->busy = true;
+    x->call = call_delete(s->t, &d, on_pod_written, x);
+}
+
+static struct str address_text(struct arena *a, uint32_t n)
+{
+    return arena_printf(a, "10.%u.%u.%u", (n >> 16) & 255, (n >> 8) & 255, n & 255);
+}
+
+static void live(struct sim_nodes *s, struct life *l)
+{
+    struct str name = l->key, namespace = str_split(&name, '/');
+    const struct kobj *pod = informer_find(s->pods, namespace, name);
+    struct wall due, now = loop_wall(s->t->loop);
+    if (!pod || l->busy)
+        return;
+    enum sim_action next = sim_next(pod, l->seen, &due);
+    if (next == SIM_NOTHING)
+        return;
+    if (due.ns > now.ns) {
+        wait_until(s, l, due);
+        return;
+    }
+    AUTO(arena_freep) struct arena *a = arena_new();
+    if (next == SIM_REMOVE)
+        remove_pod(s, l, pod);
+    else if (next == SIM_START)
+        patch_status(s, l, pod, a, sim_started(a, pod, address_text(a, l->address), now));
+    else
+        patch_status(s, l, pod, a, sim_ended(a, pod, now));
+}
+
+static void on_turn(void *arg)
+{
+    struct sim_nodes *s = arg;
+    struct str key;
+    while (s->n_sents < CALLS_MAX && workqueue_take(s->queue, loop_now(s->t->loop), &key)) {
+        struct life *l = map_get(&s->lives, key);
+        if (l)
+            live(s, l);
+        workqueue_done(s->queue, key);
+    }
+    schedule_turn(s);
+}
+
+static struct life *life_need(struct sim_nodes *s, const struct kobj *pod)
+{
+    char text[600];
+    int n = snprintf(text, sizeof text, "%.*s/%.*s", STR_ARG(pod->namespace), STR_ARG(pod->name));
+    struct str key = str_make(text, (size_t)n);
+    struct life *l = map_get(&s->lives, key);
+    if (l)
+        return l;
+    l = mem_alloc(sizeof *l + key.n + 1);
+    memcpy(l + 1, key.p, key.n);
+    l->key = str_make(l + 1, key.n);
+    l->seen = loop_wall(s->t->loop);
+    l->address = ++s->next_address;
+    map_put(&s->lives, l->key, l);
+    return l;
+}
+
+static void life_drop(struct sim_nodes *s, const struct kobj *pod)
+{
+    char text[600];
+    int n = snprintf(text, sizeof text, "%.*s/%.*s", STR_ARG(pod->namespace), STR_ARG(pod->name));
+    free(map_del(&s->lives, str_make(text, (size_t)n)));
+}
+
+static void on_pod(void *arg, const struct kobj *before, const struct kobj *after)
+{
+    struct sim_nodes *s = arg;
+    if (!after || (before && !str_eq(before->uid, after->uid)))
+        life_drop(s, before);
+    if (!after || !map_get(&s->by_name, pod_of(after)->node_name))
+        return;
+    struct wall due;
+    struct life *l = life_need(s, after);
+    if (!l->busy && sim_next(after, l->seen, &due) != SIM_NOTHING)
+        wait_until(s, l, due);
+}
+
+static void on_batch(void *arg)
+{
+    schedule_turn(arg);
+}
+
+/* ---- life cycle ---- */
+
+static void name_nodes(struct sim_nodes *s, const struct sim_options *o)
+{
+    struct str prefix = o->prefix.n ? o->prefix : STR("sim-");
+    size_t at = 0;
+    for (size_t g = 0; g < o->n_groups; g++) {
+        for (int64_t i = 0; i < o->groups[g].n; i++, at++) {
+            char text[300];
+            int n = snprintf(text, sizeof text, "%.*s%zu", STR_ARG(prefix), at);
+            struct sim_node *node = &s->nodes[at];
+            node->name = str_make(mem_dup(text, (size_t)n), (size_t)n);
+            node->shape = o->groups[g].shape;
+            map_put(&s->by_name, node->name, node);
+        }
+    }
+}
+
+struct sim_nodes *sim_nodes_new(struct transport *t, const struct sim_options *o)
+{
+    struct sim_nodes *s = MEM_NEW(struct sim_nodes);
+    s->t = t;
+    for (size_t g = 0; g < o->n_groups; g++)
+        s->n_nodes += (size_t)o->groups[g].n;
+    s->nodes = mem_alloc_array(s->n_nodes + 1, sizeof *s->nodes);
+    map_init(&s->by_name);
+    map_init(&s->lives);
+    list_init(&s->sents);
+    name_nodes(s, o);
+    s->queue = workqueue_new();
+    s->turn = timer_new(t->loop, on_turn, s);
+    s->renew = timer_new(t->loop, on_renew, s);
+    s->informers = informers_new(t);
+    s->pods = informers_get(s->informers, GVR("", "v1", "pods"), (struct str){ 0 });
+    informer_on_event(s->pods, on_pod, on_batch, s);
+    informers_start(s->informers);
+    for (size_t i = 0; i < s->n_nodes; i++)
+        register_node(s, &s->nodes[i]);
+    timer_start_every(s->renew, LEASE_PERIOD_NS);
+    return s;
+}
+
+void sim_nodes_free(struct sim_nodes *s)
+{
+    if (!s)
+        return;
+    LIST_EACH (&s->sents, node) {
+        struct sent *x = LIST_ITEM(node, struct sent, link);
+        s->t->ops->cancel(x->call);
+        sent_free(x);
+    }
+    informers_free(s->informers);
+    timer_free(s->turn);
+    timer_free(s->renew);
+    workqueue_free(s->queue);
+    const struct map_slot *slot;
+    for (size_t i = 0; (slot = map_next(&s->lives, &i));)
+        free(slot->value);
+    for (size_t i = 0; i < s->n_nodes; i++)
+        free((void *)(uintptr_t)s->nodes[i].name.p);
+    map_fini(&s->lives);
+    map_fini(&s->by_name);
+    free(s->nodes);
+    free(s);
+}
