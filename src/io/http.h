@@ -5,8 +5,9 @@
  *
  * A request is delivered when its body is complete. The handler answers now or later, at once
  * (http_respond) or as a stream (http_begin, http_write…, http_end); each exchange lives until it
- * was answered and its close callback ran. Model: an exchange is shape (c) with one owner at a
- * time, the engine; the handler borrows it until on_close. */
+ * was answered and its close callback ran. The engine owns it; the handler borrows it until
+ * on_close or, when it set no close callback, until it has answered, ended or cut it (also if the
+ * peer went away meanwhile). Callbacks never run inside a call made by the handler. */
 #pragma once
 
 #include <stdbool.h>
@@ -29,8 +30,9 @@ struct http_header {
 };
 
 struct http_limits {
-    size_t header_bytes;  /* request line and headers; 431 beyond (default 64 KiB) */
-    size_t body_bytes;    /* 413 beyond (default 3 MiB + 64 KiB) */
+    size_t header_bytes;     /* request line and headers; 431 beyond (default 64 KiB) */
+    size_t body_bytes;       /* 413 beyond (default 3 MiB + 64 KiB) */
+    size_t all_bodies_bytes; /* request bodies held at one time by all; 503 beyond (256 MiB) */
     size_t stream_bytes;  /* unsent bytes of one response stream; http_write fails beyond (4 MiB) */
     uint32_t connections; /* further ones are closed (default 10,000) */
     uint32_t streams;     /* concurrent per HTTP/2 connection (default 250) */

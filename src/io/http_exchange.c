@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * http_exchange — one request and its answer, the same for both protocols. An exchange is freed in
+ * exchange_settle, which only the flush calls; if its handler has no close callback and has not
+ * answered yet, it stays as an orphan until it does. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "codec/http1.h"
+#include "io/http_internal.h"
+
+enum { HEADERS_MAX = 256, OUT_KEEP = 4096 };
+
+struct http_exchange *exchange_new(struct http_conn *c)
+{
+    struct http_exchange *x = MEM_NEW(struct http_exchange);
+    x->conn = c;
+    x->loop = c->server->loop;
+    x->arena = arena_new();
+    x->progress_ns = conn_now(c);
+    buf_init(&x->body, c->server->limits.body_bytes);
+    buf_init(&x->out, SIZE_MAX / 4); /* bounded in http_write */
+    buf_init(&x->head, SIZE_MAX / 4);
+    list_init(&x->link);
+    list_push_back(&c->exchanges, &x->link);
+    return x;
+}
+
+static void exchange_free(struct http_exchange *x)
+{
+    list_remove(&x->link);
+    arena_free(x->arena);
+    http_header_vec_fini(&x->headers);
+    buf_fini(&x->body);
+    buf_fini(&x->out);
+    buf_fini(&x->head);
+    free(x);
+}
+
+static void release_shared(struct http_exchange *x)
+{
+    loop_fn release = x->release;
+    x->release = NULL;
+    x->shared = (struct str){ 0 };
+    if (release)
+        release(x->release_arg);
+}
+
+/* ---- the request ---- */
+bool exchange_header(struct http_exchange *x, struct str name, struct str value, int *status)
+{
+    const struct http_limits *limits = &x->conn->server->limits;
+    x->head_bytes += name.n + value.n + 32;
+    if (x->head_bytes > limits->header_bytes + (size_t)32 * HEADERS_MAX ||
+        x->headers.n == HEADERS_MAX) {
+        *status = 431;
+        return false;
+    }
+    struct http_header h = { arena_str(x->arena, name), arena_str(x->arena, value) };
+    http_header_vec_push(&x->headers, h);
+    return true;
+}
+
+bool exchange_body(struct http_exchange *x, struct str piece, int *status)
+{
+    struct http_server *s = x->conn->server;
+    if (s->body_bytes + piece.n > s->limits.all_bodies_bytes) {
+        *status = 503;
+        return false;
+    }
+    buf_put(&x->body, piece.p, piece.n);
+    if (x->body.failed) {
+        *status = 413;
+        return false;
+    }
+    s->body_bytes += piece.n;
+    x->progress_ns = conn_now(x->conn);
+    return true;
+}
+
+void exchange_deliver(struct http_exchange *x)
+{
+    struct http_conn *c = x->conn;
+    struct http_request *r = &x->req;
+    r->headers = x->headers.items;
+    r->n_headers = x->headers.n;
+    r->body = buf_view(&x->body);
+    r->peer = str_from(c->peer);
+    r->peer = arena_str(x->arena, r->peer); /* an orphan outlives its connection */
+    r->tls = c->tls != NULL;
+    r->http2 = c->proto == &http_proto2;
+    if (c->tls) {
+        const struct tls_peer *peer = tls_conn_peer(c->tls);
+        struct str *orgs = ARENA_ARRAY(x->arena, struct str, peer->n_orgs);
+        for (size_t i = 0; i < peer->n_orgs; i++)
+            orgs[i] = arena_str(x->arena, peer->orgs[i]);
+        r->client_cn = arena_str(x->arena, peer->cn);
+        r->client_orgs = orgs;
+        r->n_client_orgs = peer->n_orgs;
+    }
+    x->is_head = str_is(r->method, "HEAD");
+    x->state = EXCHANGE_HANDLING;
+    x->owed = true;
+    c->server->handler(c->server->handler_arg, x, r);
+}
+
+struct str http_header(const struct http_request *req, struct str name)
+{
+    for (size_t i = 0; i < req->n_headers; i++) {
+        if (str_eq(req->headers[i].name, name))
+            return req->headers[i].value;
+    }
+    return (struct str){ 0 };
+}
+
+/* ---- the answer ---- */
+bool http_bodiless(int status)
+{
+    return status < 200 || status == 204 || status == 304;
+}
+
+const char *http_reason(int status)
+{
+    static const struct {
+        int status;
+        const char *text;
+    } reasons[] = {
+        { 101, "Switching Protocols" },
+        { 200, "OK" },
+        { 201, "Created" },
+        { 202, "Accepted" },
+        { 204, "No Content" },
+        { 206, "Partial Content" },
+        { 301, "Moved Permanently" },
+        { 302, "Found" },
+        { 304, "Not Modified" },
+        { 307, "Temporary Redirect" },
+        { 308, "Permanent Redirect" },
+        { 400, "Bad Request" },
+        { 401, "Unauthorized" },
+        { 403, "Forbidden" },
+        { 404, "Not Found" },
+        { 405, "Method Not Allowed" },
+        { 406, "Not Acceptable" },
+        { 408, "Request Timeout" },
+        { 409, "Conflict" },
+        { 410, "Gone" },
+        { 412, "Precondition Failed" },
+        { 413, "Content Too Large" },
+        { 415, "Unsupported Media Type" },
+        { 422, "Unprocessable Content" },
+        { 429, "Too Many Requests" },
+        { 431, "Request Header Fields Too Large" },
+        { 500, "Internal Server Error" },
+        { 501, "Not Implemented" },
+        { 502, "Bad Gateway" },
+        { 503, "Service Unavailable" },
+        { 504, "Gateway Timeout" },
+        { 505, "HTTP Version Not Supported" },
+        { 507, "Insufficient Storage" },
+    };
+    for (size_t i = 0; i < COUNT_OF(reasons); i++) {
+        if (reasons[i].status == status)
+            return reasons[i].text;
+    }
+    return "";
+}
+
+static void settle_orphan(struct http_exchange *x)
+{
+    release_shared(x);
+    exchange_free(x);
+}
+
+/* May the handler begin an answer? Not when the peer is gone. */
+static bool may_begin(const struct http_exchange *x)
+{
+    assert(x->state != EXCHANGE_READING && x->state != EXCHANGE_STREAMING &&
+           x->state != EXCHANGE_ANSWERED); /* answered twice */
+    return x->state == EXCHANGE_HANDLING;
+}
+
+static void respond(struct http_exchange *x, const struct http_answer *a)
+{
+    x->status = a->status;
+    x->state = EXCHANGE_ANSWERED;
+    x->progress_ns = conn_now(x->conn);
+    if (x->is_head || http_bodiless(a->status))
+        x->shared = (struct str){ 0 };
+    x->conn->proto->begin(x, a, (int64_t)a->body.n);
+    conn_dirty(x->conn);
+}
+
+void http_respond(struct http_exchange *x, const struct http_answer *a)
+{
+    x->owed = false;
+    if (!may_begin(x)) {
+        if (x->state == EXCHANGE_ORPHAN)
+            settle_orphan(x);
+        return;
+    }
+    if (!x->is_head && !http_bodiless(a->status))
+        buf_str(&x->out, a->body);
+    respond(x, a);
+}
+
+void http_respond_shared(struct http_exchange *x,
+                         const struct http_answer *a,
+                         loop_fn release,
+                         void *release_arg)
+{
+    x->owed = false;
+    if (!may_begin(x)) {
+        if (x->state == EXCHANGE_ORPHAN)
+            settle_orphan(x);
+        release(release_arg);
+        return;
+    }
+    x->shared = a->body;
+    x->release = release;
+    x->release_arg = release_arg;
+    respond(x, a);
+}
+
+void exchange_refuse(struct http_exchange *x, int status, struct str why)
+{
+    x->state = EXCHANGE_HANDLING;
+    x->refused = true;
+    x->keep_alive = false;
+    http_respond(x, &(struct http_answer){
+                        .status = status, .content_type = STR("text/plain"), .body = why });
+}
+
+void http_begin(struct http_exchange *x, const struct http_answer *head)
+{
+    if (!may_begin(x))
+        return;
+    x->status = head->status;
+    x->state = EXCHANGE_STREAMING;
+    x->progress_ns = conn_now(x->conn);
+    x->conn->proto->begin(x, head, -1);
+    conn_dirty(x->conn);
+}
+
+bool http_write(struct http_exchange *x, struct str piece)
+{
+    if (x->state != EXCHANGE_STREAMING)
+        return false;
+    size_t limit = x->conn->server->limits.stream_bytes;
+    size_t unsent = exchange_unsent(x);
+    if (piece.n > limit || unsent > limit - piece.n)
+        return false;
+    if (piece.n == 0 || x->is_head || http_bodiless(x->status))
+        return true;
+    if (unsent == 0)
+        x->progress_ns = conn_now(x->conn);
+    if (x->out_off > OUT_KEEP && x->out_off >= unsent) {
+        buf_drop(&x->out, x->out_off);
+        x->out_off = 0;
+    }
+    buf_str(&x->out, piece);
+    if (unsent + piece.n > limit / 4)
+        x->filled = true;
+    x->conn->proto->more(x);
+    conn_dirty(x->conn);
+    return true;
+}
+
+size_t http_unsent(const struct http_exchange *x)
+{
+    return exchange_unsent(x);
+}
+
+void http_end(struct http_exchange *x)
+{
+    x->owed = false;
+    if (x->state == EXCHANGE_ORPHAN) {
+        settle_orphan(x);
+        return;
+    }
+    if (x->state != EXCHANGE_STREAMING)
+        return;
+    x->state = EXCHANGE_ANSWERED;
+    x->conn->proto->more(x);
+    conn_dirty(x->conn);
+}
+
+void http_cut(struct http_exchange *x)
+{
+    x->owed = false;
+    if (x->state == EXCHANGE_ORPHAN) {
+        settle_orphan(x);
+        return;
+    }
+    if (x->state == EXCHANGE_OVER)
+        return;
+    x->conn->proto->cut(x);
+    conn_dirty(x->conn);
+}
+
+static void orphan_closed(void *arg)
+{
+    struct http_exchange *x = arg;
+    if (x->on_close)
+        x->on_close(x->on_close_arg, false);
+    settle_orphan(x);
+}
+
+void http_on_close(struct http_exchange *x, http_close_fn fn, void *arg)
+{
+    x->on_close = fn;
+    x->on_close_arg = arg;
+    if (x->state != EXCHANGE_ORPHAN)
+        return;
+    x->state = EXCHANGE_OVER; /* its end came before the wish to hear of it */
+    loop_defer(x->loop, orphan_closed, x);
+}
+
+void http_on_drain(struct http_exchange *x, http_drain_fn fn, void *arg)
+{
+    x->on_drain = fn;
+    x->on_drain_arg = arg;
+}
+
+/* ---- for the protocols ---- */
+size_t exchange_unsent(const struct http_exchange *x)
+{
+    return x->shared.n + x->out.n - x->out_off;
+}
+
+size_t exchange_take(struct http_exchange *x, char *to, size_t room)
+{
+    if (x->shared.n > 0) {
+        size_t n = x->shared.n < room ? x->shared.n : room;
+        memcpy(to, x->shared.p, n);
+        x->shared = str_skip(x->shared, n);
+        x->progress_ns = conn_now(x->conn);
+        return n;
+    }
+    size_t n = x->out.n - x->out_off < room ? x->out.n - x->out_off : room;
+    if (n == 0)
+        return 0;
+    memcpy(to, x->out.p + x->out_off, n);
+    x->out_off += n;
+    x->progress_ns = conn_now(x->conn);
+    if (x->out_off == x->out.n) {
+        x->out_off = 0;
+        if (x->out.cap > OUT_KEEP)
+            buf_fini(&x->out);
+        else
+            buf_clear(&x->out);
+    }
+    return n;
+}
+
+bool exchange_ended(const struct http_exchange *x)
+{
+    return x->state == EXCHANGE_ANSWERED && exchange_unsent(x) == 0;
+}
+
+void exchange_over(struct http_exchange *x, bool complete)
+{
+    struct http_conn *c = x->conn;
+    if (x->state == EXCHANGE_OVER)
+        return;
+    x->complete = complete;
+    x->state = EXCHANGE_OVER;
+    list_remove(&x->link);
+    list_push_back(&c->over, &x->link);
+    c->server->body_bytes -= x->body.n;
+    conn_dirty(c);
+}
+
+void exchange_settle(struct http_exchange *x)
+{
+    list_remove(&x->link);
+    release_shared(x);
+    if (x->on_close) {
+        http_close_fn fn = x->on_close;
+        x->on_close = NULL;
+        fn(x->on_close_arg, x->complete);
+    } else if (x->owed) {
+        x->state = EXCHANGE_ORPHAN;
+        x->conn = NULL;
+        return;
+    }
+    exchange_free(x);
+}

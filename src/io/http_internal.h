@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * http_internal — how the files of the engine fit together.
+ *
+ *     http_server.c    listener, limits, the once-per-iteration flush, the timeout sweep
+ *     http_conn.c      one connection: socket, TLS, which protocol, writing, dying
+ *     http_conn1.c     HTTP/1.1 on a connection      } each fills a struct http_proto
+ *     http_conn2.c     HTTP/2 on a connection        }
+ *     http_exchange.c  one request and its answer; the functions of http.h that handlers call
+ *
+ * Nothing is written to a socket, and no exchange or connection is freed, where it becomes due:
+ * conn_dirty puts the connection on a list, and the flush at the end of the loop's iteration pulls
+ * what there is to send, once, and settles what is over. So no callback of a handler runs inside a
+ * call that the handler made, and many small writes leave as one. */
+#pragma once
+
+#include <uv.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/vec.h"
+#include "io/http.h"
+#include "io/loop.h"
+#include "io/tls_conn.h"
+
+#define HTTP_PULL_BYTES ((size_t)64 * 1024) /* plain bytes gathered for one write */
+#define HTTP_READ_BYTES ((size_t)64 * 1024)
+
+struct http_conn;
+
+/* What a connection waits for; decides its timeout. */
+enum http_phase { HTTP_PHASE_IDLE, HTTP_PHASE_HEAD, HTTP_PHASE_BUSY };
+
+struct http_proto {
+    void (*open)(struct http_conn *c);
+    void (*free)(struct http_conn *c);
+    void (*feed)(struct http_conn *c, struct str bytes);
+    void (*eof)(struct http_conn *c);    /* the peer will send no more */
+    void (*resume)(struct http_conn *c); /* parse what was held back, if it may be now */
+    void (*pull)(struct http_conn *c, struct buf *out); /* append what may be sent, about 64 KiB */
+    /* The answer's head is known. length of the body, or -1 for a stream. */
+    void (*begin)(struct http_exchange *x, const struct http_answer *a, int64_t length);
+    void (*more)(struct http_exchange *x); /* there are more bytes, or the end */
+    void (*cut)(struct http_exchange *x);
+    void (*drain)(struct http_conn *c); /* finish what is under way, take nothing new */
+    enum http_phase (*phase)(const struct http_conn *c);
+    /* A body did not arrive in time, or (reading is NULL) a head, or the connection was idle. */
+    void (*late)(struct http_conn *c, struct http_exchange *reading);
+};
+extern const struct http_proto http_proto1, http_proto2;
+
+enum exchange_state {
+    EXCHANGE_READING,   /* head or body are arriving */
+    EXCHANGE_HANDLING,  /* the handler has it */
+    EXCHANGE_STREAMING, /* http_begin was called */
+    EXCHANGE_ANSWERED,  /* the whole answer is queued */
+    EXCHANGE_OVER,      /* sent, or the peer is gone; the flush will settle it */
+    EXCHANGE_ORPHAN,    /* no connection any more, but the handler has still to end it */
+};
+
+VEC_TYPE(http_header_vec, struct http_header);
+
+struct http_exchange {
+    struct list link;       /* in its connection's exchanges (order of arrival) or over list */
+    struct http_conn *conn; /* NULL for an orphan */
+    struct loop *loop;
+    struct arena *arena; /* the request's texts */
+    enum exchange_state state;
+    bool complete; /* when over: the answer was fully sent */
+    bool owed;     /* the handler has not answered, ended or cut it yet */
+    bool is_head;  /* answers carry no body */
+    struct http_request req;
+    struct http_header_vec headers;
+    struct buf body;
+    size_t head_bytes;   /* received, with 32 for each field as HTTP/2 counts */
+    int64_t progress_ns; /* last byte received while reading, sent while answering */
+
+    int status;
+    struct buf out; /* body bytes to send, from out_off on */
+    size_t out_off;
+    struct str shared; /* or these */
+    loop_fn release;
+    void *release_arg;
+    bool filled; /* unsent went over a quarter of the limit: on_drain is due when it falls below */
+    http_close_fn on_close;
+    void *on_close_arg;
+    http_drain_fn on_drain;
+    void *on_drain_arg;
+
+    /* HTTP/1.1 */
+    struct buf head; /* the answer's head, until pulled */
+    bool chunked, keep_alive, interim, http10;
+    /* HTTP/2 */
+    int32_t stream_id;
+    bool deferred; /* nghttp2 waits for exchange_more */
+    bool refused;  /* answered by the engine: what still arrives is dropped */
+};
+
+struct http_conn {
+    uv_tcp_t tcp;
+    uv_write_t write;
+    uv_shutdown_t shutdown;
+    struct http_server *server;
+    struct list link;               /* in server->conns */
+    struct list dirty;              /* in server->dirty */
+    const struct http_proto *proto; /* NULL until the first bytes or ALPN tell */
+    void *state;                    /* the protocol's */
+    struct tls_conn *tls;
+    struct buf wire;     /* bytes for the socket, gathered */
+    struct buf inflight; /* bytes that the socket did not take at once */
+    struct list exchanges, over;
+    char early[4]; /* first plain bytes, until they tell the protocol */
+    size_t n_early;
+    enum http_phase phase;
+    int64_t phase_ns; /* since when */
+    int64_t write_ns; /* since when inflight waits */
+    bool reading, writing, eof, killed, closed;
+    bool lost;      /* a write failed */
+    bool last;      /* nothing will be sent after what is queued */
+    bool lingering; /* our end is shut down; waits for the peer's */
+    char peer[64];
+};
+
+struct http_server {
+    struct loop *loop;
+    uv_tcp_t listener;
+    struct http_limits limits;
+    struct tls_server *tls;
+    http_handler_fn handler;
+    void *handler_arg;
+    uint16_t port;
+    int refs; /* handles not closed, a flush under way, the owner */
+    struct list conns, dirty;
+    uint32_t n_conns;
+    uint64_t body_bytes; /* request bodies held by all exchanges */
+    bool flush_due, listening, draining, freed;
+    struct timer *sweep;
+    bool sweeping;
+    loop_fn closed_fn;
+    void *closed_arg;
+    struct timer *grace;
+    char *read_buf;    /* HTTP_READ_BYTES; a read callback uses it up before it returns */
+    char *plain_buf;   /* the same for decrypted bytes; with TLS */
+    struct buf pulled; /* plain bytes on their way to encryption */
+    struct buf spare;  /* wire memory kept for the next connection */
+    char date[40];     /* "Sun, 22 Nov 2026 02:43:49 GMT" */
+    int64_t date_s;
+};
+
+/* http_server.c */
+void server_unref(struct http_server *s);
+struct str server_date(struct http_server *s);
+void server_conn_gone(struct http_server *s);
+void server_sweep_start(struct http_server *s);
+
+/* http_conn.c */
+void conn_accept(struct http_server *s);
+void conn_dirty(struct http_conn *c);
+void conn_kill(struct http_conn *c);    /* close soon, as if the peer had vanished */
+void conn_destroy(struct http_conn *c); /* now; only from the flush and the server */
+void conn_flush(struct http_conn *c);
+void conn_sweep(struct http_conn *c, int64_t now_ns);
+void conn_reading(struct http_conn *c, bool on);
+int64_t conn_now(const struct http_conn *c);
+
+/* http_exchange.c */
+struct http_exchange *exchange_new(struct http_conn *c);
+/* False when the request passed a limit: *status is what to answer. */
+bool exchange_header(struct http_exchange *x, struct str name, struct str value, int *status);
+bool exchange_body(struct http_exchange *x, struct str piece, int *status);
+void exchange_deliver(struct http_exchange *x);
+void exchange_refuse(struct http_exchange *x, int status, struct str why);
+size_t exchange_unsent(const struct http_exchange *x);
+size_t exchange_take(struct http_exchange *x, char *to, size_t room); /* moves body bytes out */
+bool exchange_ended(const struct http_exchange *x); /* answered, and no body byte is left */
+void exchange_over(struct http_exchange *x, bool complete);
+void exchange_settle(struct http_exchange *x); /* callbacks, then free */
+bool http_bodiless(int status);
+const char *http_reason(int status);
