@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cluster — what plugins may know beside nodes and pods: namespaces with their labels, the objects
+ * whose selectors give default spreading (Services, ReplicaSets, …), and which images are where.
+ * Objects are referenced. Loop thread only. */
+#pragma once
+
+#include "base/map.h"
+#include "scheduler/domains.h"
+#include "scheduler/pod.h"
+
+struct namespace_entry {
+    struct kobj *obj;
+    struct labelset labels;
+};
+
+enum selecting { /* kinds whose selectors say which pods belong together */
+                 SELECTING_SERVICE,
+                 SELECTING_RC,
+                 SELECTING_RS,
+                 SELECTING_STS,
+                 SELECTING_KINDS,
+};
+
+struct selecting_entry {
+    struct kobj *obj;
+    enum selecting kind;
+    struct str key; /* own text: kind digit, "namespace/name" */
+};
+
+struct image_entry {
+    struct str name;
+    int64_t size_bytes; /* as the first reporting node says */
+    uint32_t n_nodes;
+};
+
+VEC_TYPE(kobj_ptrs, struct kobj *);
+
+struct cluster {
+    struct snapshot snap;
+    struct map namespaces; /* name → namespace_entry */
+    struct map selecting;  /* key → selecting_entry */
+    struct map images;     /* name → image_entry, of images_version */
+    uint64_t images_version;
+    struct domain_index *domains; /* a pointer: plugins with a const cluster may fill it */
+    struct list nominated;        /* spods with a node kept for them */
+    size_t n_nominated;
+};
+
+void cluster_init(struct cluster *c);
+void cluster_fini(struct cluster *c);
+
+void cluster_namespace_set(struct cluster *c, const struct kobj *obj);
+void cluster_namespace_del(struct cluster *c, struct str name);
+/* Labels of a namespace; empty when unknown. */
+const struct labelset *cluster_namespace(const struct cluster *c, struct str name);
+
+void cluster_selecting_set(struct cluster *c, enum selecting kind, const struct kobj *obj);
+void cluster_selecting_del(struct cluster *c, enum selecting kind, const struct kobj *obj);
+/* NULL: not there. */
+const struct kobj *cluster_selecting(const struct cluster *c,
+                                     enum selecting kind,
+                                     struct str namespace,
+                                     struct str name);
+
+/* Brings the image table up to date with the nodes. */
+void cluster_images_refresh(struct cluster *c);
+/* "nginx" as the node reports it: with ":latest" when no tag follows the last slash. */
+struct str cluster_image_name(struct arena *a, struct str image);
+
+/* A node is kept for the pod (status.nominatedNodeName), or no longer (NULL). */
+void cluster_nominate(struct cluster *c, struct spod *pod, struct snode *node);

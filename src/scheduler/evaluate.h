@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * evaluate — asks every plugin about every node, without caches: the verdict and reasons per node
+ * and each plugin's score per feasible node. Serves explanations, the oracle and tests; the fast
+ * path (select.h) must agree with it. Everything lives in the given arena. */
+#pragma once
+
+#include "scheduler/profile.h"
+
+struct node_answer {
+    enum verdict verdict;
+    int plugin; /* index in the profile of the plugin that said no; -1: none did */
+    struct why why;
+};
+
+struct evaluation {
+    int rejected_by; /* index in the profile of the plugin whose prepare refused; -1: none */
+    struct why rejected_why;
+    size_t n_nodes;
+    struct node_answer *nodes; /* by node id; dead nodes have verdict SCHED_UNRESOLVABLE, no why */
+    uint32_t *feasible;
+    size_t n_feasible;
+    int64_t *scores[SCHED_PLUGINS_MAX]; /* by plugin and place in feasible; NULL: skipped */
+    int64_t *totals;                    /* weighted */
+};
+
+/* The pod must not be placed. Nominated pods of equal or higher priority count as placed for a
+ * first pass of the filters, as in kube-scheduler. */
+void evaluate(struct cluster *c,
+              const struct spod *pod,
+              bool with_scores,
+              struct arena *a,
+              struct evaluation *out);
+/* The verdict for one node alone. */
+void evaluate_node(struct cluster *c,
+                   const struct spod *pod,
+                   uint32_t node,
+                   struct arena *a,
+                   struct node_answer *out);
+
+/* "0/17 nodes are available: 1 node(s) had untolerated taint(s), 16 Insufficient nvidia.com/gpu."
+ * as kube-scheduler words it. */
+struct str evaluation_message(struct arena *a, const struct cluster *c, const struct evaluation *e);
+/* Which WAKE_* events might help, from the plugins that said no. */
+uint32_t evaluation_wakes(const struct profile *p, const struct evaluation *e);

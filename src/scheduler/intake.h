@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * intake — from API objects to what the scheduler holds: shapes interned by template, relations
+ * compiled, demands resolved to columns. The only file that reads Pod views and annotations for the
+ * scheduler. Loop thread only. */
+#pragma once
+
+#include "scheduler/profile.h"
+
+struct shapes {
+    struct map by_key;
+    size_t cache_bytes; /* of their score caches, when last counted */
+};
+
+void shapes_init(struct shapes *s);
+void shapes_fini(struct shapes *s); /* no pod may hold one */
+
+/* A pod, not placed and not in the snapshot yet. profile decides its plugins; pods of foreign
+ * schedulers get any profile, they are only counted. */
+struct spod *spod_new(struct cluster *c,
+                      struct shapes *s,
+                      const struct profile *profile,
+                      const struct kobj *obj);
+/* Must have left the snapshot and its gang. */
+void spod_free(struct shapes *s, struct spod *p);
+
+/* "waiting for scheduling gates: [a b]" */
+struct str spod_gates_text(struct arena *a, const struct kobj *obj);
+
+/* Annotations that carry a placement into the Binding and back after a restart:
+ *   scheduling.ganglion.io/devices     "nvidia.com/gpu=0,1;amd.com/gpu=3"
+ *   scheduling.ganglion.io/numa-cells  "0", "0,1", "0 exclusive" */
+#define ANNOTATION_DEVICES "scheduling.ganglion.io/devices"
+#define ANNOTATION_CELLS "scheduling.ganglion.io/numa-cells"
+
+/* What a placed pod holds of its node: from its annotations; devices it must have but does not name
+ * are the lowest free ones. */
+void placement_recover(const struct cluster *c,
+                       const struct spod *p,
+                       const struct snode *n,
+                       struct placement *out);
+/* The annotations of a placement; NULL when there are none. */
+struct jnode *placement_annotations(struct arena *a, const struct placement *p);

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * pod — a pod as the scheduler holds it, and its shape.
+ *
+ * A shape is everything about a pod that decides how well it fits one node taken alone: requests,
+ * node selector and affinity, tolerations, host ports, images, NUMA wishes and the profile. Pods of
+ * one template share a shape, so questions are asked once per shape. What relates a pod to other
+ * pods (labels, spreading, inter-pod terms) stays with the pod. Loop thread only. */
+#pragma once
+
+#include "base/list.h"
+#include "scheduler/snapshot.h"
+
+struct profile;
+struct gang;
+struct score_cache;
+
+enum numa_policy { NUMA_NONE, NUMA_BEST_EFFORT, NUMA_RESTRICTED, NUMA_SINGLE, NUMA_ISOLATED };
+
+struct numa_wish {
+    enum numa_policy policy;
+    bool cpu, memory;           /* which resources must come from the cells */
+    bool devices[DEVICE_KINDS]; /* the same, by kind */
+};
+
+struct shape { /* counted by `pods`; interned by key in struct shapes */
+    struct str key;
+    uint64_t hash;
+    const struct profile *profile;
+    struct arena *a;
+    struct kobj *obj; /* one pod of this shape: the view borrows from it */
+    const struct pod *view;
+    struct demand *demands; /* effective requests; zeroes left out */
+    size_t n_demands;
+    int64_t cpu, mem;       /* of them */
+    int64_t nz_cpu, nz_mem; /* what a placed pod counts for scoring */
+    /* Fit's score ignores spec.resources: */
+    struct demand *score_demands;
+    size_t n_score_demands;
+    int64_t score_nz_cpu, score_nz_mem;
+    uint32_t devices[DEVICE_KINDS]; /* how many of each kind */
+    struct numa_wish numa;
+    size_t pods;                        /* how many use it */
+    struct score_cache *cache;          /* scheduler/cache.h; NULL until first asked */
+    uint64_t failed_at, failed_version; /* journal and version of the last failure; 0: none */
+};
+
+struct term {                              /* of pod affinity, compiled */
+    struct label_sel selector, namespaces; /* namespaces: by their labels */
+    struct strs names;                     /* namespaces by name */
+    struct str topology_key;
+    int64_t weight;
+};
+
+struct spread_rule { /* a topology spread constraint, compiled */
+    struct label_sel selector;
+    struct str topology_key;
+    int64_t max_skew, min_domains;
+    bool hard, ignore_affinity, honor_taints;
+};
+
+struct relations { /* to other pods; NULL in a pod that has none */
+    struct arena *a;
+    struct term *required, *preferred, *anti_required, *anti_preferred;
+    size_t n_required, n_preferred, n_anti_required, n_anti_preferred;
+    struct spread_rule *spreads;
+    size_t n_spreads;
+    bool terms; /* any of the pod terms */
+};
+
+struct spod {
+    struct kobj *obj;
+    const struct pod *view;
+    struct labelset labels;
+    struct shape *shape;
+    struct relations *relations;
+    struct demand *demands; /* what it takes from its node; own array */
+    size_t n_demands;
+    int64_t nz_cpu, nz_mem;
+    struct str key; /* "namespace/name", own text */
+    uint32_t id;    /* in the snapshot */
+    struct gang *gang;
+    struct list in_gang;
+    struct list nominated; /* in the core's list while another node is kept for it */
+    struct snode *kept;    /* that node */
+    bool assumed;          /* placed by us, the API has not said so yet */
+    /* words, through tx_set only */
+    int64_t node;                  /* SCHED_NO_NODE: not placed */
+    int64_t next, prev;            /* pods of one node, by id; -1: end */
+    int64_t cells;                 /* mask; bit 32: exclusive */
+    int64_t devices[DEVICE_KINDS]; /* masks */
+};
+
+#define SPOD_EXCLUSIVE (INT64_C(1) << 32)
+
+static inline struct str spod_namespace(const struct spod *p)
+{
+    return p->obj->namespace;
+}
+
+static inline struct placement spod_placement(const struct spod *p)
+{
+    struct placement out = { .node = p->node,
+                             .cells = (uint32_t)p->cells,
+                             .exclusive = (p->cells & SPOD_EXCLUSIVE) != 0 };
+    for (unsigned k = 0; k < DEVICE_KINDS; k++)
+        out.devices[k] = (uint64_t)p->devices[k];
+    return out;
+}
+
+/* What one cell of a mask gives to a demand that k cells share: equal parts, the rest to the lowest
+ * cell. A fixed rule, so that a restart rebuilds the ledger from the mask alone. */
+static inline int64_t cell_share(int64_t amount, uint32_t mask, unsigned cell)
+{
+    int64_t k = __builtin_popcount(mask);
+    int64_t part = amount / k;
+    return cell == (unsigned)__builtin_ctz(mask) ? amount - part * (k - 1) : part;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * profile — which plugins decide for the pods of one schedulerName, with their weights, arguments
+ * and habits. Built-in ones: default-scheduler (what kube-scheduler does), kubenexus-scheduler and
+ * gang-scheduler (gangs, NUMA, no starvation) and ganglion (the same, and GPUs packed). A
+ * KubeSchedulerConfiguration v1 file changes or adds profiles (config.h). Immutable once made. */
+#pragma once
+
+#include "scheduler/framework.h"
+
+struct profile_plugin {
+    const struct sched_plugin *plugin;
+    bool filters, scores, reserves;
+    int64_t weight;
+    void *args;
+};
+
+enum ties { TIES_BY_HASH, TIES_FIRST }; /* which of the best nodes: by the pod's uid; lowest id */
+
+struct profile {
+    struct str name; /* spec.schedulerName */
+    uint32_t id;
+    struct arena *a; /* names and arguments */
+    struct profile_plugin plugins[SCHED_PLUGINS_MAX];
+    size_t n; /* all of sched_plugins, in their order */
+    enum ties ties;
+    uint64_t seed;
+    int64_t starvation_ns; /* a gang that waited so long goes first; 0: never */
+    bool gangs;            /* gang labels are honoured */
+};
+
+/* A built-in profile by name, or the default-scheduler set under another name. */
+struct profile *profile_new(struct str name);
+void profile_free(struct profile *p);
+/* The names of the built-in profiles, NULL-terminated. */
+extern const char *const profile_builtin_names[];
+
+/* Position of a plugin in p->plugins, or -1. */
+int profile_find(const struct profile *p, struct str plugin);
+/* Decodes the arguments of one plugin anew. */
+int profile_configure(struct profile *p, size_t index, struct json args, struct err *err);

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * select — one pod, one node: the best feasible node by the profile's scores, and what the pod
+ * takes inside it. Reads the snapshot as it is, transactions included, and changes nothing. */
+#pragma once
+
+#include "scheduler/profile.h"
+
+/* False: no node fits. */
+bool select_node(struct cluster *c, const struct spod *pod, struct arena *a, struct placement *out);
