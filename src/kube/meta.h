@@ -13,26 +13,24 @@
 #include "codec/jnode.h"
 #include "kube/kobj.h"
 
-/* ---- rules: NULL when s is fine, else what is wrong (static text) ---- */
-const char *meta_dns_label(struct str s);      /* RFC 1123 label, 63 bytes */
-const char *meta_dns_label_1035(struct str s); /* RFC 1035 label, 63 bytes: starts with a letter */
-const char *meta_dns_subdomain(struct str s);  /* RFC 1123 subdomain, 253 bytes */
-const char *meta_label_value(struct str s);    /* 63 bytes, may be empty */
-const char *meta_path_segment(struct str s);   /* not ".", "..", no '/' or '%' */
-const char *meta_port_name(struct str s);      /* IANA service name, 15 bytes */
-const char *meta_env_name(struct str s);
-const char *meta_config_key(struct str s); /* of ConfigMap and Secret data */
+/* ---- rules: what is wrong with a text; n == 0 when it is fine ---- */
+#define META_WRONG_MAX 6
 
-/* A qualified name: [prefix/]name. Returns how many things are wrong (0..META_WRONG_MAX) and fills
- * the texts. */
-#define META_WRONG_MAX 4
-size_t meta_qualified_name(struct str s, const char *wrong[META_WRONG_MAX]);
-/* The same for many rules that say more than one thing at once ("must be no more than 63 bytes"
- * and a pattern): dns label. */
-size_t meta_dns_label_all(struct str s, const char *wrong[META_WRONG_MAX]);
-size_t meta_dns_label_1035_all(struct str s, const char *wrong[META_WRONG_MAX]);
-size_t meta_dns_subdomain_all(struct str s, const char *wrong[META_WRONG_MAX]);
-size_t meta_label_value_all(struct str s, const char *wrong[META_WRONG_MAX]);
+struct meta_wrong {
+    size_t n;
+    const char *texts[META_WRONG_MAX]; /* static */
+};
+typedef struct meta_wrong (*meta_rule_fn)(struct str s);
+
+struct meta_wrong meta_dns_label(struct str s);      /* RFC 1123 label, 63 bytes */
+struct meta_wrong meta_dns_label_1035(struct str s); /* starts with a letter */
+struct meta_wrong meta_dns_subdomain(struct str s);  /* RFC 1123 subdomain, 253 bytes */
+struct meta_wrong meta_label_value(struct str s);    /* 63 bytes, may be empty */
+struct meta_wrong meta_qualified_name(struct str s); /* [prefix/]name: keys of labels */
+struct meta_wrong meta_path_segment(struct str s);   /* not ".", "..", no '/' or '%' */
+struct meta_wrong meta_port_name(struct str s);      /* IANA service name, 15 bytes */
+struct meta_wrong meta_env_name(struct str s);
+struct meta_wrong meta_config_key(struct str s); /* of ConfigMap and Secret data */
 
 #define META_SUFFIX_BYTES 5
 /* base (cut to 58 bytes) and five characters that the random bits choose, as generateName does. */
@@ -86,5 +84,5 @@ struct event_spec {
 struct jnode *event_make(struct arena *a, const struct event_spec *s);
 /* Equal events have equal keys (client-go's aggregation: source, object, type, reason, message). */
 struct str event_key(struct arena *a, const struct event_spec *s);
-/* A merge patch that counts one more: {count, lastTimestamp, message}. */
+/* A merge patch that counts one more: {count, lastTimestamp}. */
 struct jnode *event_count_patch(struct arena *a, int64_t count, struct wall now);
