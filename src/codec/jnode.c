@@ -193,9 +193,9 @@ struct slot *jnode_find(struct jnode *obj, struct str key)
 {
     jnode_expand(obj);
     if (obj->n <= JNODE_LINEAR_MAX) {
-        for (struct slot *s = obj->slots; s < obj->slots + obj->n; s++) {
-            if (str_eq(s->key, key) && !slot_is_dead(s))
-                return s;
+        for (uint32_t i = 0; i < obj->n; i++) {
+            if (str_eq(obj->slots[i].key, key) && !slot_is_dead(&obj->slots[i]))
+                return &obj->slots[i];
         }
         return NULL;
     }
@@ -383,7 +383,8 @@ struct jnode *jnode_copy(struct arena *a, struct jnode *n)
         struct jnode *copy = node_vec_pop(&todo);
         if (copy->lazy || !jnode_is_container(copy))
             continue;
-        for (struct slot *s = copy->slots; s < copy->slots + copy->n; s++) {
+        for (uint32_t i = 0; i < copy->n; i++) {
+            struct slot *s = &copy->slots[i];
             if (s->node)
                 node_vec_push(&todo, s->node = copy_shallow(a, s->node));
         }

@@ -50,7 +50,8 @@ static void measure_container(struct measure *m, const struct jnode *n, uint32_t
         m->depth = depth;
     if (depth > JSON_DEPTH_MAX)
         return;
-    for (const struct slot *s = n->slots; s < n->slots + n->n; s++) {
+    for (uint32_t i = 0; i < n->n; i++) {
+        const struct slot *s = &n->slots[i];
         if (slot_is_dead(s))
             continue;
         if (n->type == JSON_OBJ) {
@@ -152,7 +153,8 @@ static void write_node(struct writer *w, const struct jnode *n);
 static void write_children(struct writer *w, const struct jnode *n)
 {
     bool first = true;
-    for (const struct slot *s = n->slots; s < n->slots + n->n; s++) {
+    for (uint32_t i = 0; i < n->n; i++) {
+        const struct slot *s = &n->slots[i];
         if (slot_is_dead(s))
             continue;
         if (!first)

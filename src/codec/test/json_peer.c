@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * json_peer — see json_peer.h. */
-#include "json_peer.h"
+#include "codec/test/json_peer.h"
 
 #include <jansson.h>
 

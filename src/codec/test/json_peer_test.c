@@ -3,7 +3,7 @@
  * jansson. Both must accept the same texts and find the same values. */
 #include "codec/json.h"
 
-#include "json_peer.h"
+#include "codec/test/json_peer.h"
 #include "testkit/check.h"
 
 enum { ROUNDS = 20000 };

@@ -185,6 +185,7 @@ static const char *const bad_texts[] = {
     "[1e]",
     "{\"a\":1}}",
     "\"\\uD83D\\u\"",
+    "\"\\uDC00\\uDC00\"",
     "[nullnull]",
     "[true,fals]",
     "[1.2.3]",
@@ -467,6 +468,35 @@ static void test_paths_and_absence(void **state)
     CHECK(json_str(root).p == NULL);
 }
 
+/* Keys of one length that differ in one byte only, or that begin alike. */
+static void test_similar_keys(void **state)
+{
+    (void)state;
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    char key[25];
+    for (size_t n = 1; n < sizeof key - 1; n++) {
+        buf_clear(&b);
+        memset(key, 'x', sizeof key);
+        for (size_t i = 0; i < n; i++) {
+            key[i] = 'y';
+            buf_printf(&b, "%c\"%.*s\":%zu", i ? ',' : '{', (int)n, key, i);
+            key[i] = 'x';
+        }
+        buf_printf(&b, ",\"%.*s\":\"longer\",\"%.*s\":\"shorter\"}", (int)n + 1, key, (int)n - 1,
+                   key);
+        AUTO(json_doc_unrefp) struct json_doc *doc = parse(buf_view(&b));
+        for (size_t i = 0; i < n; i++) {
+            key[i] = 'y';
+            CHECK_I64(json_i64_or(json_get(json_root(doc), str_make(key, n)), -1), i);
+            key[i] = 'x';
+        }
+        CHECK(!json_exists(json_get(json_root(doc), str_make(key, n))));
+        CHECK(json_exists(json_get(json_root(doc), str_make(key, n - 1))));
+    }
+    buf_fini(&b);
+}
+
 static void test_iteration(void **state)
 {
     (void)state;
@@ -604,6 +634,10 @@ static void test_equality(void **state)
     buf_char(&a, '}');
     buf_char(&b, '}');
     CHECK(equal(a.p, b.p));
+    b.p[5] = ':'; /* k499 becomes another key at the same place in the order */
+    CHECK(!equal(a.p, b.p));
+    b.p[5] = '9';
+    CHECK(equal(a.p, b.p));
     a.p[a.n - 2] = '8'; /* 499 becomes 498 */
     CHECK(!equal(a.p, b.p));
     buf_fini(&a);
@@ -653,6 +687,7 @@ int main(void)
         cmocka_unit_test(test_repeated_keys),
         cmocka_unit_test(test_repeated_keys_many),
         cmocka_unit_test(test_paths_and_absence),
+        cmocka_unit_test(test_similar_keys),
         cmocka_unit_test(test_iteration),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_strings),

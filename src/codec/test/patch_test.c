@@ -166,6 +166,15 @@ static void test_copies_are_limited(void **state)
     buf_char(&ops, ']');
     CHECK_FAILS(apply("{\"a\":\"some text\"}", ops.p, NULL, &err), err, ERR_TOO_LARGE);
     buf_clear(&ops);
+    struct buf doc; /* each copy alone is well below the limit */
+    buf_init(&doc, 1 << 20);
+    buf_printf(&doc, "{\"a\":\"%0500000d\"}", 0);
+    for (int i = 0; i < 8; i++)
+        buf_printf(&ops, "%c{\"op\":\"copy\",\"from\":\"/a\",\"path\":\"/k%d\"}", i ? ',' : '[', i);
+    buf_char(&ops, ']');
+    CHECK_FAILS(apply(doc.p, ops.p, NULL, &err), err, ERR_TOO_LARGE);
+    buf_fini(&doc);
+    buf_clear(&ops);
     for (int i = 0; i < 250; i++) { /* one level deeper each time */
         buf_printf(&ops, "%c{\"op\":\"add\",\"path\":\"/b\",\"value\":{}},", i ? ',' : '[');
         buf_str(&ops, STR("{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/b/a\"},"));
