@@ -17,7 +17,7 @@ VEC_TYPE(given_vec, struct given);
 VEC_TYPE(operand_vec, struct str);
 
 struct args {
-    const struct verb *verb;
+    const struct cli_verb *verb;
     struct given_vec given;
     struct operand_vec operands;
     bool help;
@@ -31,7 +31,7 @@ static const struct option *find_in(const struct option *list, size_t n, struct 
     return NULL;
 }
 
-static const struct option *find(const struct verb *v, struct str name)
+static const struct option *find(const struct cli_verb *v, struct str name)
 {
     const struct option *o = find_in(v->options, v->n_options, name);
     if (!o && v->client)
@@ -78,7 +78,7 @@ static void nearest_in(const struct option *list,
     }
 }
 
-static int unknown_option(const struct verb *v, struct str name, struct err *err)
+static int unknown_option(const struct cli_verb *v, struct str name, struct err *err)
 {
     const char *best = NULL;
     size_t d = name.n / 2 + 1;
@@ -169,7 +169,7 @@ static void args_freep(struct args **a)
     args_free(*a);
 }
 
-int args_parse(struct args **out, const struct verb *v, int argc, char **argv, struct err *err)
+int args_parse(struct args **out, const struct cli_verb *v, int argc, char **argv, struct err *err)
 {
     AUTO(args_freep) struct args *a = MEM_NEW(struct args);
     a->verb = v;
@@ -256,7 +256,7 @@ bool args_wants_help(const struct args *a)
     return a->help;
 }
 
-const struct verb *args_verb(const struct args *a)
+const struct cli_verb *args_verb(const struct args *a)
 {
     return a->verb;
 }

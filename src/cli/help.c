@@ -32,7 +32,7 @@ void help_overview(FILE *out, const struct cli *cli)
           out);
 }
 
-void help_verb(FILE *out, const struct verb *v)
+void help_verb(FILE *out, const struct cli_verb *v)
 {
     fprintf(out, "%s\n\nUsage: ganglion %s %s\n", v->help, v->name, v->usage);
     if (v->details)
@@ -49,7 +49,7 @@ void help_verb(FILE *out, const struct verb *v)
         put_option(out, &cli_client_options[i]);
 }
 
-static const struct verb *find_verb(const struct cli *cli, const char *name)
+static const struct cli_verb *find_verb(const struct cli *cli, const char *name)
 {
     for (size_t i = 0; i < cli->n_verbs; i++)
         if (strcmp(cli->verbs[i]->name, name) == 0)
@@ -68,7 +68,7 @@ static bool is_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
 }
 
-static int run_verb(struct cli *cli, const struct verb *v, int argc, char **argv)
+static int run_verb(struct cli *cli, const struct cli_verb *v, int argc, char **argv)
 {
     struct args *args = NULL;
     struct err err = { 0 };
@@ -93,7 +93,7 @@ int cli_main(struct cli *cli, int argc, char **argv)
         return EXIT_USAGE;
     }
     if (is_help(argv[1])) {
-        const struct verb *v = argc > 2 ? find_verb(cli, argv[2]) : NULL;
+        const struct cli_verb *v = argc > 2 ? find_verb(cli, argv[2]) : NULL;
         if (v)
             help_verb(cli->out, v);
         else
@@ -101,7 +101,7 @@ int cli_main(struct cli *cli, int argc, char **argv)
         return EXIT_OK;
     }
     const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
-    const struct verb *v = find_verb(cli, name);
+    const struct cli_verb *v = find_verb(cli, name);
     if (!v) {
         fprintf(cli->err, "ganglion: unknown verb \"%s\"; 'ganglion --help' lists them\n", name);
         return EXIT_USAGE;

@@ -36,7 +36,7 @@ struct cli;
 struct args;
 typedef int (*verb_fn)(struct cli *cli, struct args *args, struct err *err);
 
-struct verb {
+struct cli_verb {
     const char *name;
     const char *usage;    /* what follows the name: "(POD | TYPE/NAME) [-f]" */
     const char *help;     /* one line */
@@ -54,13 +54,13 @@ extern const struct option cli_client_options[]; /* --kubeconfig, --context, --n
 extern const size_t cli_client_options_count;
 
 struct cli {
-    const struct verb *const *verbs; /* sorted by name */
+    const struct cli_verb *const *verbs; /* sorted by name */
     size_t n_verbs;
     FILE *out, *err;
 };
 
 /* The verbs of the client, sorted. cmd/ adds its own. */
-extern const struct verb *const cli_verbs[];
+extern const struct cli_verb *const cli_verbs[];
 extern const size_t cli_verbs_count;
 
 /* Runs what argv says; returns the exit code. Messages go to cli->err, data to cli->out. */
@@ -68,7 +68,7 @@ int cli_main(struct cli *cli, int argc, char **argv);
 
 /* ---- parsed command lines (args.c) ---- */
 /* ERR_INVALID names the option and, for an unknown one, the nearest known. */
-int args_parse(struct args **out, const struct verb *v, int argc, char **argv, struct err *err);
+int args_parse(struct args **out, const struct cli_verb *v, int argc, char **argv, struct err *err);
 void args_free(struct args *a); /* NULL is fine */
 bool args_given(const struct args *a, const char *name);
 struct str args_text(const struct args *a, const char *name); /* the last given, or the default */
@@ -79,11 +79,11 @@ int64_t args_number(const struct args *a, const char *name);
 size_t args_operands(const struct args *a); /* words that are no options */
 struct str args_operand(const struct args *a, size_t i);
 bool args_wants_help(const struct args *a);
-const struct verb *args_verb(const struct args *a);
+const struct cli_verb *args_verb(const struct args *a);
 
 /* ---- texts from the table (help.c, pages.c) ---- */
 void help_overview(FILE *out, const struct cli *cli);
-void help_verb(FILE *out, const struct verb *v);
+void help_verb(FILE *out, const struct cli_verb *v);
 int verb_completion(struct cli *cli, struct args *args, struct err *err);
 int verb_man(struct cli *cli, struct args *args, struct err *err);       /* troff, for man */
 int verb_reference(struct cli *cli, struct args *args, struct err *err); /* Markdown, for docs */

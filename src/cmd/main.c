@@ -1,9 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0
  * main — one binary: the first argument names the verb. */
-#include <stdio.h>
+#include <signal.h>
+#include <stdlib.h>
 
-int main(void)
+#include "base/map.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "io/clock.h"
+
+static const struct cli_verb *const service_verbs[] = { &apiserver_verb, &up_verb };
+
+static int by_name(const void *x, const void *y)
 {
-    printf("ganglion %s\n", GANGLION_VERSION);
-    return 0;
+    const struct cli_verb *a = *(const struct cli_verb *const *)x,
+                          *b = *(const struct cli_verb *const *)y;
+    return strcmp(a->name, b->name);
+}
+
+int main(int argc, char **argv)
+{
+    const struct cli_verb *all[64];
+    size_t n = 0;
+    for (size_t i = 0; i < cli_verbs_count; i++)
+        all[n++] = cli_verbs[i];
+    for (size_t i = 0; i < COUNT_OF(service_verbs); i++)
+        all[n++] = service_verbs[i];
+    qsort(all, n, sizeof all[0], by_name);
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of that write, not our end */
+    map_set_process_seed(clock_random_u64());
+    struct cli cli = { .verbs = all, .n_verbs = n, .out = stdout, .err = stderr };
+    return cli_main(&cli, argc, argv);
 }

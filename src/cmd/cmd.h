@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cmd — the verbs that run services; main.c puts them beside those of cli/. */
+#pragma once
+
+#include "cli/verb.h"
+
+extern const struct cli_verb apiserver_verb;
+extern const struct cli_verb up_verb;

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * up — `ganglion up`: the API server on this thread, every other service on a thread of its own,
+ * and `ganglion apiserver`: the API server alone. */
+#include <signal.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/service.h"
+#include "cmd/services.h"
+#include "cmd/up_options.h"
+#include "io/file.h"
+
+#define STOP_DEADLINE_NS (1800 * NS_PER_MS) /* then we exit without waiting for the rest */
+
+struct up {
+    struct cli *cli;
+    struct up_options options;
+    struct loop *loop;
+    struct apiserver *api;
+    struct service *services[SERVICES_MAX];
+    size_t n_services, n_running;
+    struct loop_signal *on_term, *on_int;
+    struct timer *deadline;
+    bool stopping;
+};
+
+/* ---- stopping: services first, they may still write; then the API ---- */
+
+static void on_api_closed(void *arg)
+{
+    struct up *up = arg;
+    loop_stop(up->loop);
+}
+
+static void on_service_stopped(void *arg)
+{
+    struct up *up = arg;
+    if (--up->n_running == 0)
+        apiserver_close(up->api, on_api_closed, up);
+}
+
+static void on_deadline(void *arg)
+{
+    (void)arg; /* what was acknowledged is on disk: leaving now loses nothing */
+    LOG_WARN("up.stop_late", kv_cstr("next", "exiting at once"));
+    _exit(EXIT_FAILED);
+}
+
+static void on_stop(void *arg)
+{
+    struct up *up = arg;
+    if (up->stopping)
+        return;
+    up->stopping = true;
+    LOG_INFO("up.stopping");
+    timer_start(up->deadline, STOP_DEADLINE_NS);
+    up->n_running = up->n_services;
+    for (size_t i = 0; i < up->n_services; i++)
+        service_stop(up->services[i], on_service_stopped, up);
+    if (up->n_services == 0)
+        apiserver_close(up->api, on_api_closed, up);
+}
+
+/* ---- starting ---- */
+
+static int start_api(struct up *up, struct err *err)
+{
+    up->loop = loop_new(err);
+    if (!up->loop || file_make_dirs(up->options.data_dir, 0700, err) != 0)
+        return -1;
+    if (apiserver_new(&up->api, up->loop, &up->options.api, err) != 0)
+        return -1;
+    up->deadline = timer_new(up->loop, on_deadline, up);
+    up->on_term = loop_on_signal(up->loop, SIGTERM, on_stop, up, err);
+    up->on_int = loop_on_signal(up->loop, SIGINT, on_stop, up, err);
+    return up->on_term && up->on_int
+               ? apiserver_write_kubeconfig(up->api, up->options.kubeconfig, err)
+               : -1;
+}
+
+static int start_services(struct up *up, struct err *err)
+{
+    struct service_row rows[SERVICES_MAX];
+    size_t n = services_of(rows, &up->options, up->api);
+    for (size_t i = 0; i < n; i++) {
+        struct service *s = service_start(rows[i].kind, up->api, rows[i].options, up->loop, err);
+        if (!s)
+            return err_wrap(err, "starting %s", rows[i].kind->name);
+        up->services[up->n_services++] = s;
+    }
+    return 0;
+}
+
+static void say_ready(struct up *up)
+{
+    struct str url = apiserver_url(up->api);
+    fprintf(up->cli->out, "ready: %.*s  kubeconfig %s  (try: ganglion get nodes --kubeconfig %s)\n",
+            STR_ARG(url), up->options.kubeconfig, up->options.kubeconfig);
+    fflush(up->cli->out);
+}
+
+static void up_fini(struct up *up)
+{
+    loop_signal_free(up->on_term);
+    loop_signal_free(up->on_int);
+    timer_free(up->deadline);
+    apiserver_free(up->api);
+    loop_free(up->loop);
+    up_options_fini(&up->options);
+}
+
+static int run(struct cli *cli, struct args *args, bool services, struct err *err)
+{
+    struct up up = { .cli = cli };
+    if (up_options_read(&up.options, args, services, err) != 0 || start_api(&up, err) != 0) {
+        up_fini(&up);
+        return -1;
+    }
+    say_ready(&up);
+    int rc = services ? start_services(&up, err) : 0;
+    if (rc != 0)
+        on_stop(&up);
+    loop_run(up.loop);
+    up_fini(&up);
+    return rc;
+}
+
+static int verb_up(struct cli *cli, struct args *args, struct err *err)
+{
+    return run(cli, args, true, err);
+}
+
+static int verb_apiserver(struct cli *cli, struct args *args, struct err *err)
+{
+    return run(cli, args, false, err);
+}
+
+/* Rows that both verbs share; a macro, because arrays of structs cannot be joined. */
+#define SERVER_OPTIONS                                                                             \
+    { .name = "data-dir",                                                                          \
+      .type = OPTION_TEXT,                                                                         \
+      .value = "DIR",                                                                              \
+      .fallback = "",                                                                              \
+      .help = "where everything is kept; default under $XDG_STATE_HOME" },                         \
+        { .name = "listen",                                                                        \
+          .type = OPTION_TEXT,                                                                     \
+          .value = "ADDRESS:PORT",                                                                 \
+          .fallback = "127.0.0.1:6443",                                                            \
+          .help = "where the API listens; port 0: any" },                                          \
+        { .name = "allow-remote",                                                                  \
+          .type = OPTION_FLAG,                                                                     \
+          .fallback = "false",                                                                     \
+          .help = "allow --listen beyond loopback" },                                              \
+        { .name = "kubeconfig",                                                                    \
+          .type = OPTION_TEXT,                                                                     \
+          .value = "FILE",                                                                         \
+          .fallback = "",                                                                          \
+          .help = "written when ready, mode 0600; default DIR/kubeconfig" },                       \
+        { .name = "enable-admission-plugins",                                                      \
+          .type = OPTION_TEXT,                                                                     \
+          .value = "LIST",                                                                         \
+          .fallback = "",                                                                          \
+          .help = "comma-separated, beside the defaults" },                                        \
+        { .name = "disable-admission-plugins",                                                     \
+          .type = OPTION_TEXT,                                                                     \
+          .value = "LIST",                                                                         \
+          .fallback = "",                                                                          \
+          .help = "comma-separated" },                                                             \
+        { .name = "log-format",                                                                    \
+          .type = OPTION_TEXT,                                                                     \
+          .value = "text|json",                                                                    \
+          .fallback = "text",                                                                      \
+          .help = "of the log on standard error" },                                                \
+    {                                                                                              \
+        .name = "verbose", .letter = 'v', .type = OPTION_FLAG, .fallback = "false",                \
+        .help = "log what is done in detail"                                                       \
+    }
+
+static const struct option up_rows[] = {
+    SERVER_OPTIONS,
+    { .name = "sim-nodes",
+      .type = OPTION_TEXT,
+      .value = "N[:SHAPE]",
+      .fallback = "",
+      .help = "add simulated nodes (gpu8, gpu4, cpu, small)",
+      .repeats = true },
+    { .name = "no-local-node",
+      .type = OPTION_FLAG,
+      .fallback = "false",
+      .help = "run no pods on this machine" },
+    { .name = "gpus",
+      .type = OPTION_NUMBER,
+      .value = "N",
+      .fallback = "0",
+      .help = "GPUs that the local node offers when it cannot ask the driver" },
+    { .name = "end-pods",
+      .type = OPTION_FLAG,
+      .fallback = "false",
+      .help = "end the local pods when stopping; they run on otherwise" },
+};
+
+static const struct option apiserver_rows[] = { SERVER_OPTIONS };
+
+const struct cli_verb up_verb = {
+    .name = "up",
+    .usage = "[options]",
+    .help = "run the whole control plane on this machine",
+    .details =
+        "Starts a Kubernetes-compatible API with controllers and the scheduler, this machine\n"
+        "as a node, and any number of simulated nodes. Prints one line when ready. Stops on\n"
+        "SIGTERM or Ctrl-C; local pods run on and are found again at the next start.",
+    .examples = "  ganglion up                          # this machine alone\n"
+                "  ganglion up --sim-nodes 16           # and 16 simulated 8-GPU nodes\n"
+                "  ganglion up --listen 127.0.0.1:0 --data-dir /tmp/try",
+    .options = up_rows,
+    .n_options = COUNT_OF(up_rows),
+    .run = verb_up,
+};
+
+const struct cli_verb apiserver_verb = {
+    .name = "apiserver",
+    .usage = "[options]",
+    .help = "run the Kubernetes-compatible API alone",
+    .details = "For tests of operators and clients: no controllers, no scheduler, no nodes.",
+    .examples =
+        "  ganglion apiserver --listen 127.0.0.1:0 --data-dir /tmp/api --kubeconfig /tmp/kc",
+    .options = apiserver_rows,
+    .n_options = COUNT_OF(apiserver_rows),
+    .run = verb_apiserver,
+};
