@@ -91,24 +91,31 @@ void peer_edit_pods(void)
     }
 }
 
+static size_t view(json_t *item)
+{
+    json_t *meta = json_object_get(item, "metadata");
+    json_t *spec = json_object_get(item, "spec");
+    json_t *status = json_object_get(item, "status");
+    size_t sum = json_string_length(json_object_get(meta, "name"));
+    sum += json_string_length(json_object_get(meta, "namespace"));
+    sum += json_string_length(json_object_get(meta, "resourceVersion"));
+    sum += json_string_length(json_object_get(spec, "nodeName"));
+    sum += json_string_length(json_object_get(spec, "schedulerName"));
+    sum += json_array_size(json_object_get(spec, "tolerations"));
+    return sum + json_string_length(json_object_get(status, "phase"));
+}
+
 void peer_look_up(void)
 {
+    for (int i = 0; i < PEER_POD_ROUNDS; i++)
+        sink += view(pod);
+}
+
+void peer_look_up_list(void)
+{
     json_t *items = json_object_get(list, "items");
-    uint64_t sum = 0;
-    for (size_t i = 0; i < json_array_size(items); i++) {
-        json_t *item = json_array_get(items, i);
-        json_t *meta = json_object_get(item, "metadata");
-        json_t *spec = json_object_get(item, "spec");
-        json_t *status = json_object_get(item, "status");
-        sum += json_string_length(json_object_get(meta, "name"));
-        sum += json_string_length(json_object_get(meta, "namespace"));
-        sum += json_string_length(json_object_get(meta, "resourceVersion"));
-        sum += json_string_length(json_object_get(spec, "nodeName"));
-        sum += json_string_length(json_object_get(spec, "schedulerName"));
-        sum += json_array_size(json_object_get(spec, "tolerations"));
-        sum += json_string_length(json_object_get(status, "phase"));
-    }
-    sink += sum;
+    for (size_t i = 0; i < json_array_size(items); i++)
+        sink += view(json_array_get(items, i));
 }
 #else
 bool peer_open(struct str list, struct str pod)
@@ -144,6 +151,10 @@ void peer_edit_pods(void)
 }
 
 void peer_look_up(void)
+{
+}
+
+void peer_look_up_list(void)
 {
 }
 #endif

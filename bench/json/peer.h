@@ -17,3 +17,4 @@ void peer_write_list(void);
 /* A new version of an object that others may still read: a copy, a change, and its text. */
 void peer_edit_pods(void);
 void peer_look_up(void);
+void peer_look_up_list(void);

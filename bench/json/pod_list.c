@@ -50,7 +50,7 @@ static void metadata(struct buf *out, unsigned i)
             "\"f:dnsPolicy\":{},\"f:restartPolicy\":{},\"f:schedulerName\":{}}}}]}"));
 }
 
-static void container(struct buf *out, unsigned i, unsigned c)
+static void container(struct buf *out, unsigned i, unsigned c, bool full)
 {
     buf_printf(
         out,
@@ -60,14 +60,15 @@ static void container(struct buf *out, unsigned i, unsigned c)
         "\"cpu\":\"2\",\"memory\":\"%uMi\"},\"requests\":{\"cpu\":\"%um\",\"memory\":\"256Mi\"}},",
         c ? "sidecar" : "main", app_of(i), i % 40, i % 10, 8080 + c, i, 512 + i % 512,
         100 + i % 900);
-    buf_str(out,
-            STR("\"volumeMounts\":[{\"name\":\"token\",\"readOnly\":true,"
-                "\"mountPath\":\"/var/run/secrets/kubernetes.io/serviceaccount\"}],"
-                "\"livenessProbe\":{\"httpGet\":{\"path\":\"/healthz\",\"port\":8080,"
-                "\"scheme\":\"HTTP\"},\"timeoutSeconds\":1,\"periodSeconds\":10,"
-                "\"successThreshold\":1,\"failureThreshold\":3},"
-                "\"terminationMessagePath\":\"/dev/termination-log\","
-                "\"terminationMessagePolicy\":\"File\",\"imagePullPolicy\":\"IfNotPresent\"}"));
+    if (full)
+        buf_str(out, STR("\"volumeMounts\":[{\"name\":\"token\",\"readOnly\":true,"
+                         "\"mountPath\":\"/var/run/secrets/kubernetes.io/serviceaccount\"}],"
+                         "\"livenessProbe\":{\"httpGet\":{\"path\":\"/healthz\",\"port\":8080,"
+                         "\"scheme\":\"HTTP\"},\"timeoutSeconds\":1,\"periodSeconds\":10,"
+                         "\"successThreshold\":1,\"failureThreshold\":3},"
+                         "\"terminationMessagePath\":\"/dev/termination-log\","
+                         "\"terminationMessagePolicy\":\"File\","));
+    buf_str(out, STR("\"imagePullPolicy\":\"IfNotPresent\"}"));
 }
 
 static void status(struct buf *out, unsigned i, unsigned containers)
@@ -99,7 +100,7 @@ void pod_list_pod(struct buf *out, unsigned i, unsigned containers)
     for (unsigned c = 0; c < containers; c++) {
         if (c)
             buf_char(out, ',');
-        container(out, i, c);
+        container(out, i, c, containers > 1);
     }
     buf_printf(out, "],\"nodeName\":\"node-%04u\",", i % 500);
     buf_str(out, STR("\"restartPolicy\":\"Always\",\"terminationGracePeriodSeconds\":30,"

@@ -6,7 +6,8 @@
 
 #include "base/buf.h"
 
-/* Appends pod number i as compact JSON: about 2 KB with one container, 3 KB with two. */
+/* Appends pod number i as compact JSON: about 2 KB with one container, or 3.5 KB
+ * with two that have probes and mounts. */
 void pod_list_pod(struct buf *out, unsigned i, unsigned containers);
-/* Appends a PodList of n pods with one container each: about 6 MB for 3,000. */
+/* Appends a PodList of n pods with one container each: about 7 MB for 3,000. */
 void pod_list(struct buf *out, unsigned n);

@@ -72,15 +72,29 @@ struct key_probe {
 
 #define PROBE_NODE_MASK (~(uint64_t)UINT32_MAX | 15)
 
+static inline uint64_t load4(const char *p)
+{
+    const unsigned char *s = (const unsigned char *)p;
+    return s[0] | (uint64_t)s[1] << 8 | (uint64_t)s[2] << 16 | (uint64_t)s[3] << 24;
+}
+
+/* The first n < 8 bytes at p, of which no more are read: two loads that may overlap. */
+static inline uint64_t load_short(const char *p, size_t n)
+{
+    if (n >= 4)
+        return load4(p) | load4(p + n - 4) << (8 * (n - 4));
+    uint64_t head = 0;
+    for (size_t i = 0; i < n; i++)
+        head |= (uint64_t)(unsigned char)p[i] << (8 * i);
+    return head;
+}
+
 static inline struct key_probe probe_make(struct str key)
 {
     struct key_probe probe = { .key = key, .node = node_make(NODE_STR, 0, key.n) };
-    size_t n = key.n < sizeof probe.head ? key.n : sizeof probe.head;
-    probe.mask = n == 8 ? UINT64_MAX : (UINT64_C(1) << (8 * n)) - 1;
-    if (n == 8)
-        probe.head = json_load8(key.p);
-    for (; n > 0 && n < 8; n--)
-        probe.head = probe.head << 8 | (unsigned char)key.p[n - 1];
+    bool is_short = key.n < sizeof probe.head;
+    probe.head = is_short ? load_short(key.p, key.n) : json_load8(key.p);
+    probe.mask = is_short ? (UINT64_C(1) << (8 * key.n)) - 1 : UINT64_MAX;
     return probe;
 }
 
