@@ -204,6 +204,8 @@ static void handle(void *arg, struct http_exchange *x, const struct http_request
         big(s, x, (size_t)n, true);
     else if (str_is(r->path, "/stream"))
         stream(x, (size_t)n);
+    else if (str_is(r->path, "/peer"))
+        say(x, 200, r->peer);
     else if (str_is(r->path, "/status"))
         say(x, (int)n, STR(""));
     else

@@ -32,6 +32,7 @@ struct site {
  *   /park, /unpark   the first is answered when the second comes
  *   /never           no answer, no close callback
  *   /cut             begins a stream, then cuts it
+ *   /peer            the peer's address and port
  *   /status?N        an empty answer of that status */
 void site_start(struct site *s);
 void site_stop(struct site *s);
