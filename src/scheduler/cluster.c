@@ -123,15 +123,16 @@ struct str cluster_image_name(struct arena *a, struct str image)
     return tagged ? image : arena_printf(a, "%.*s:latest", STR_ARG(image));
 }
 
-static void count_image(struct cluster *c, struct str name, int64_t size)
+static void count_image(struct cluster *c, struct str name, int64_t size, uint32_t node)
 {
     struct image_entry *e = map_get(&c->images, name);
     if (!e) {
         e = MEM_NEW(struct image_entry);
-        *e = (struct image_entry){ name, size, 0 };
+        *e = (struct image_entry){ name, size, 0, UINT32_MAX };
         map_put(&c->images, name, e);
     }
-    e->n_nodes++;
+    e->n_nodes += e->last_node != node;
+    e->last_node = node;
 }
 
 void cluster_images_refresh(struct cluster *c)
@@ -144,7 +145,7 @@ void cluster_images_refresh(struct cluster *c)
         for (size_t j = 0; n->alive && j < n->view->images.n; j++) {
             const struct node_image *image = &n->view->images.items[j];
             for (size_t k = 0; k < image->names.n; k++)
-                count_image(c, image->names.items[k], image->size_bytes);
+                count_image(c, image->names.items[k], image->size_bytes, n->id);
         }
     }
     c->images_version = c->snap.static_version;

@@ -31,6 +31,7 @@ struct image_entry {
     struct str name;
     int64_t size_bytes; /* as the first reporting node says */
     uint32_t n_nodes;
+    uint32_t last_node; /* while counting: a node that names it twice counts once */
 };
 
 VEC_TYPE(kobj_ptrs, struct kobj *);

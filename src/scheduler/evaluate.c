@@ -112,13 +112,10 @@ static struct sched_cycle cycle_of(struct cluster *c, const struct spod *pod, st
                                  .a = a };
 }
 
-void evaluate(struct cluster *cl,
-              const struct spod *pod,
-              bool with_scores,
-              struct arena *a,
-              struct evaluation *out)
+static void
+evaluate_cycle(struct cluster *cl, struct sched_cycle c, bool with_scores, struct evaluation *out)
 {
-    struct sched_cycle c = cycle_of(cl, pod, a);
+    struct arena *a = c.a;
     struct run_set set;
     int rejected;
     size_t n = cl->snap.nodes.n;
@@ -140,6 +137,26 @@ void evaluate(struct cluster *cl,
     }
     if (with_scores)
         score_all(&c, &set, out);
+}
+
+void evaluate(struct cluster *cl,
+              const struct spod *pod,
+              bool with_scores,
+              struct arena *a,
+              struct evaluation *out)
+{
+    evaluate_cycle(cl, cycle_of(cl, pod, a), with_scores, out);
+}
+
+void evaluate_as(struct cluster *cl,
+                 const struct spod *pod,
+                 const struct profile *profile,
+                 struct arena *a,
+                 struct evaluation *out)
+{
+    struct sched_cycle c = cycle_of(cl, pod, a);
+    c.profile = profile;
+    evaluate_cycle(cl, c, false, out);
 }
 
 void evaluate_node(struct cluster *cl,

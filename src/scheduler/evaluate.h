@@ -30,6 +30,12 @@ void evaluate(struct cluster *c,
               bool with_scores,
               struct arena *a,
               struct evaluation *out);
+/* The same with another profile than the pod's own: what if a rule did not exist? */
+void evaluate_as(struct cluster *c,
+                 const struct spod *pod,
+                 const struct profile *profile,
+                 struct arena *a,
+                 struct evaluation *out);
 /* The verdict for one node alone. */
 void evaluate_node(struct cluster *c,
                    const struct spod *pod,

@@ -96,7 +96,7 @@ static int64_t amount_or(const struct amounts *a, struct str name, int64_t other
 }
 
 /* What Fit's score adds for the incoming pod: pod-level requests don't count, silent containers
- * count as 100m and 200Mi unless the strategy looks at real requests. */
+ * count as 100m and 200Mi. */
 static void set_score_demands(struct snapshot *s, struct shape *shape)
 {
     struct json pod = kobj_root(shape->obj);

@@ -147,16 +147,15 @@ prepare_terms(const struct sched_cycle *c, const struct fit_args *args, struct f
 {
     const struct snapshot *s = c->snap;
     const struct shape *shape = c->shape;
-    bool nonzero = args->strategy != REQUESTED_TO_CAPACITY;
     for (size_t i = 0; i < args->n_resources; i++) {
         uint32_t res = snapshot_find_res(s, args->resources[i].name);
         struct fit_term t = { .res = res, .weight = args->resources[i].weight };
         t.add = demand_in(shape->score_demands, shape->n_score_demands, res);
         t.used = s->used[res];
-        if (nonzero && res == RES_CPU) {
+        if (res == RES_CPU) {
             t.add = shape->score_nz_cpu;
             t.used = s->nz_cpu;
-        } else if (nonzero && res == RES_MEMORY) {
+        } else if (res == RES_MEMORY) {
             t.add = shape->score_nz_mem;
             t.used = s->nz_mem;
         }

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * core — see core.h. What pods do to the core is in core_pods.c. */
+#include "scheduler/core_internal.h"
+
+#include <stdlib.h>
+
+#include "scheduler/cache.h"
+
+struct sched_core *core_new(struct profile **profiles, size_t n)
+{
+    struct sched_core *s = MEM_NEW(struct sched_core);
+    for (size_t i = 0; i < n; i++) {
+        profiles[i]->id = (uint32_t)i;
+        profile_ptrs_push(&s->profiles, profiles[i]);
+    }
+    cluster_init(&s->cluster);
+    shapes_init(&s->shapes);
+    queue_init(&s->queue);
+    map_init(&s->pods);
+    map_init(&s->gangs);
+    return s;
+}
+
+struct sched_core *core_new_default(void)
+{
+    struct profile *profiles[8];
+    size_t n = 0;
+    while (profile_builtin_names[n]) {
+        profiles[n] = profile_new(str_from(profile_builtin_names[n]));
+        n++;
+    }
+    return core_new(profiles, n);
+}
+
+void core_free(struct sched_core *s)
+{
+    if (!s)
+        return;
+    struct spod_ptrs all = { 0 };
+    const struct map_slot *slot;
+    for (size_t i = 0; (slot = map_next(&s->pods, &i));)
+        spod_ptrs_push(&all, slot->value);
+    for (size_t i = 0; i < all.n; i++)
+        core_drop_pod(s, all.items[i]);
+    spod_ptrs_fini(&all);
+    spod_ptrs_fini(&s->orphans);
+    queue_fini(&s->queue);
+    map_fini(&s->pods);
+    map_fini(&s->gangs);
+    cluster_fini(&s->cluster);
+    shapes_fini(&s->shapes);
+    for (size_t i = 0; i < s->profiles.n; i++)
+        profile_free(s->profiles.items[i]);
+    profile_ptrs_fini(&s->profiles);
+    free(s);
+}
+
+const struct profile *core_profile(const struct sched_core *s, struct str name)
+{
+    for (size_t i = 0; i < s->profiles.n; i++) {
+        if (str_eq(s->profiles.items[i]->name, name))
+            return s->profiles.items[i];
+    }
+    return NULL;
+}
+
+/* ---- waking ---- */
+
+/* A node event is sure to help when the blocked shape now fits that node and only such rules had
+ * said no; events about other pods and objects are guesses. */
+static bool is_sure(struct sched_core *s, struct gang *g, uint32_t node)
+{
+    struct shape *shape = (struct shape *)(uintptr_t)g->blocked; /* its cache is ours to fill */
+    return shape && score_cache_fits(score_cache_of(&s->cluster, shape), node);
+}
+
+void core_wake(struct sched_core *s, uint32_t event, int64_t node, struct mono now)
+{
+    LIST_EACH (&s->queue.parked, at) {
+        struct gang *g = LIST_ITEM(at, struct gang, parked);
+        if (!(g->wakes & event))
+            continue;
+        bool related = g->wakes & WAKE_POD_PLACED; /* other pods decide too */
+        if (node < 0 || !g->blocked || related)
+            queue_wake(&s->queue, g, false, now);
+        else if (is_sure(s, g, (uint32_t)node))
+            queue_wake(&s->queue, g, true, now);
+    }
+}
+
+/* ---- nodes ---- */
+
+/* Pods that were bound to a node before it was seen. */
+static void adopt_orphans(struct sched_core *s, struct snode *n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->orphans.n; i++) {
+        struct spod *p = s->orphans.items[i];
+        if (str_eq(p->view->node_name, n->name))
+            core_place_bound(s, p, n);
+        else
+            s->orphans.items[kept++] = p;
+    }
+    s->orphans.n = kept;
+}
+
+void core_node_set(struct sched_core *s, const struct kobj *node, struct mono now)
+{
+    bool fresh = !snapshot_node(&s->cluster.snap, node->name);
+    uint64_t before = s->cluster.snap.journal_end;
+    struct snode *n = snapshot_node_set(&s->cluster.snap, node);
+    if (!n)
+        return;
+    if (fresh)
+        adopt_orphans(s, n);
+    if (s->cluster.snap.journal_end != before)
+        core_wake(s, fresh ? WAKE_NODE_ADDED : WAKE_NODE_CHANGED, n->id, now);
+}
+
+void core_node_del(struct sched_core *s, struct str name, struct mono now)
+{
+    (void)now;
+    struct snapshot *snap = &s->cluster.snap;
+    struct snode *n = snapshot_node(snap, name);
+    if (!n)
+        return;
+    LIST_EACH (&s->cluster.nominated, at) {
+        struct spod *p = LIST_ITEM(at, struct spod, nominated);
+        if (p->kept == n)
+            cluster_nominate(&s->cluster, p, NULL);
+    }
+    while (n->first_pod >= 0) {
+        struct spod *p = snap->pods.items[n->first_pod];
+        snapshot_remove(snap, p);
+        if (p->gang)
+            p->gang->n_placed--;
+        spod_ptrs_push(&s->orphans, p); /* until the pod is gone or the node back */
+    }
+    snapshot_commit(snap);
+    snapshot_node_del(snap, n);
+}
+
+/* ---- other objects ---- */
+
+void core_namespace_set(struct sched_core *s, const struct kobj *obj, struct mono now)
+{
+    cluster_namespace_set(&s->cluster, obj);
+    core_wake(s, WAKE_OBJECTS, -1, now);
+}
+
+void core_namespace_del(struct sched_core *s, struct str name)
+{
+    cluster_namespace_del(&s->cluster, name);
+}
+
+void core_selecting_set(struct sched_core *s,
+                        enum selecting kind,
+                        const struct kobj *obj,
+                        struct mono now)
+{
+    cluster_selecting_set(&s->cluster, kind, obj);
+    core_wake(s, WAKE_OBJECTS, -1, now);
+}
+
+void core_selecting_del(struct sched_core *s, enum selecting kind, const struct kobj *obj)
+{
+    cluster_selecting_del(&s->cluster, kind, obj);
+}
+
+/* ---- decisions ---- */
+
+/* A pod alone whose shape failed already on exactly this snapshot need not be asked again. */
+static bool is_known_failure(const struct sched_core *s, const struct gang *g)
+{
+    const struct spod *p = LIST_ITEM(g->members.next, struct spod, in_gang);
+    const struct shape *shape = p->shape;
+    return !g->dialect && !p->relations && shape->failed_at == s->cluster.snap.journal_end &&
+           shape->failed_version == s->cluster.snap.static_version && s->failure.shape == shape;
+}
+
+static void remember_failure(struct sched_core *s, const struct gang *g, const struct plan *plan)
+{
+    struct spod *p = plan->failed;
+    if (g->dialect || !p || p->relations || (plan->wakes & WAKE_POD_PLACED))
+        return;
+    p->shape->failed_at = s->cluster.snap.journal_end;
+    p->shape->failed_version = s->cluster.snap.static_version;
+    size_t n = plan->message.n < sizeof s->failure.text ? plan->message.n : sizeof s->failure.text;
+    memcpy(s->failure.text, plan->message.p, n);
+    s->failure.shape = p->shape;
+    s->failure.wakes = plan->wakes;
+    s->failure.message = str_make(s->failure.text, n);
+}
+
+static void park(struct sched_core *s,
+                 struct gang *g,
+                 const struct plan *plan,
+                 struct mono now,
+                 struct decision *out)
+{
+    g->blocked = plan->failed ? plan->failed->shape : NULL;
+    queue_park(&s->queue, g, plan->wakes, now);
+    gang_set_message(g, plan->message);
+    *out = (struct decision){
+        .kind = DECISION_WAIT, .gang = g, .message = g->message, .attempts = g->attempts
+    };
+}
+
+static void wait_incomplete(struct sched_core *s,
+                            struct gang *g,
+                            struct arena *a,
+                            struct mono now,
+                            struct decision *out)
+{
+    struct plan none = { .message = gang_waiting_text(a, g) }; /* members wake it, nothing else */
+    park(s, g, &none, now, out);
+}
+
+static void assume(struct sched_core *s, struct gang *g, const struct plan *plan, struct mono now)
+{
+    for (size_t i = 0; i < plan->n; i++) {
+        plan->items[i].pod->assumed = true;
+        cluster_nominate(&s->cluster, plan->items[i].pod, NULL);
+        g->n_placed++;
+    }
+    s->bound_pods += plan->n;
+    g->attempts = 0;
+    g->since = (struct mono){ 0 };
+    gang_set_message(g, STR(""));
+    if (gang_pending(g)) { /* members beyond the minimum */
+        g->blocked = plan->failed ? plan->failed->shape : NULL;
+        queue_park(&s->queue, g, ~0u, now);
+    }
+    core_wake(s, WAKE_POD_PLACED, -1, now);
+}
+
+void core_step(struct sched_core *s, struct mono now, struct arena *a, struct decision *out)
+{
+    *out = (struct decision){ .kind = DECISION_NONE };
+    struct gang *g;
+    do {
+        g = queue_take(&s->queue, now);
+    } while (g && gang_pending(g) == 0 && gang_is_complete(g));
+    if (!g)
+        return;
+    if (!gang_is_complete(g)) {
+        wait_incomplete(s, g, a, now, out);
+        return;
+    }
+    s->cycles++;
+    struct plan plan = { 0 };
+    if (is_known_failure(s, g)) {
+        plan.failed = LIST_ITEM(g->members.next, struct spod, in_gang);
+        plan.wakes = s->failure.wakes;
+        plan.message = s->failure.message;
+        park(s, g, &plan, now, out);
+        return;
+    }
+    cycle_run(&s->cluster, g, a, &plan);
+    if (!plan.placed) {
+        remember_failure(s, g, &plan);
+        park(s, g, &plan, now, out);
+        return;
+    }
+    assume(s, g, &plan, now);
+    *out = (struct decision){ DECISION_BIND, g, plan.items, plan.n, { 0 }, 0 };
+}
+
+bool core_next_due(const struct sched_core *s, struct mono *when)
+{
+    return queue_next_due(&s->queue, when);
+}
+
+struct cluster *core_cluster(struct sched_core *s)
+{
+    return &s->cluster;
+}
+
+void core_why(struct sched_core *s, struct spod *pod, struct arena *a, struct explanation *out)
+{
+    explain_gang(&s->cluster, pod->gang, a, out);
+}
+
+struct core_counts core_count(const struct sched_core *s)
+{
+    struct core_counts c = { .nodes = s->cluster.snap.n_alive,
+                             .pods = s->pods.n,
+                             .active = s->queue.active.n,
+                             .delayed = s->queue.delayed.n,
+                             .parked = s->queue.n_parked,
+                             .cycles = s->cycles,
+                             .bound_pods = s->bound_pods };
+    const struct map_slot *slot;
+    for (size_t i = 0; (slot = map_next(&s->pods, &i));)
+        c.placed += ((const struct spod *)slot->value)->node >= 0;
+    return c;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * core — the whole scheduler without its surroundings: events in, decisions out, `now` as an
+ * argument. The service (service.c) feeds it from watches and carries its decisions to the API; the
+ * simulator and tests feed it directly. One thread at a time. */
+#pragma once
+
+#include "scheduler/cycle.h"
+#include "scheduler/explain.h"
+#include "scheduler/intake.h"
+#include "scheduler/queue.h"
+
+struct sched_core;
+
+/* Takes the profiles over (at least one). */
+struct sched_core *core_new(struct profile **profiles, size_t n);
+/* The built-in profiles. */
+struct sched_core *core_new_default(void);
+void core_free(struct sched_core *s);
+
+/* ---- events ---- */
+void core_node_set(struct sched_core *s, const struct kobj *node, struct mono now);
+void core_node_del(struct sched_core *s, struct str name, struct mono now);
+/* A new or changed pod, whoever schedules it; finished ones leave. */
+void core_pod_set(struct sched_core *s, const struct kobj *pod, struct mono now);
+void core_pod_del(struct sched_core *s, struct str namespace, struct str name, struct mono now);
+void core_namespace_set(struct sched_core *s, const struct kobj *obj, struct mono now);
+void core_namespace_del(struct sched_core *s, struct str name);
+void core_selecting_set(struct sched_core *s,
+                        enum selecting kind,
+                        const struct kobj *obj,
+                        struct mono now);
+void core_selecting_del(struct sched_core *s, enum selecting kind, const struct kobj *obj);
+
+/* ---- decisions ---- */
+enum decision_kind {
+    DECISION_NONE, /* nothing is due */
+    DECISION_BIND, /* bind these pods, all or none */
+    DECISION_WAIT, /* this gang does not fit, or is not complete: message says why */
+};
+
+struct decision { /* borrowed until the next call that takes the core */
+    enum decision_kind kind;
+    struct gang *gang;
+    struct planned *items; /* BIND; placed (assumed) in the snapshot already */
+    size_t n;
+    struct str message; /* WAIT */
+    int64_t attempts;
+};
+
+/* Runs the cycle of the next due gang. The plan lives in a. */
+void core_step(struct sched_core *s, struct mono now, struct arena *a, struct decision *out);
+/* When core_step may have something to do; false: not before another event. */
+bool core_next_due(const struct sched_core *s, struct mono *when);
+
+/* A bind was refused, or its outcome is unknown and the pod is not bound: the pods (that still
+ * exist with these uids and are assumed) leave their nodes and are queued again. */
+struct pod_id {
+    struct str namespace, name, uid;
+};
+void core_forget(struct sched_core *s, const struct pod_id *pods, size_t n, struct mono now);
+
+/* ---- questions ---- */
+struct spod *core_pod(const struct sched_core *s, struct str namespace, struct str name);
+struct cluster *core_cluster(struct sched_core *s);
+const struct profile *core_profile(const struct sched_core *s, struct str name); /* NULL: none */
+/* Why the pod's gang waits, and the smallest changes that would let it start. */
+void core_why(struct sched_core *s, struct spod *pod, struct arena *a, struct explanation *out);
+
+struct core_counts {
+    size_t nodes, pods, placed, active, delayed, parked;
+    uint64_t cycles, bound_pods;
+};
+struct core_counts core_count(const struct sched_core *s);

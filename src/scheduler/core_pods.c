@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * core_pods — what happens to the core when pods come, change and go. */
+#include <assert.h>
+
+#include "scheduler/core_internal.h"
+#include "scheduler/relations.h"
+
+/* ---- gangs ---- */
+
+static struct gang *
+gang_of(struct sched_core *s, const struct spod *p, const struct gang_claim *claim, struct arena *a)
+{
+    struct str key = claim->dialect ? arena_printf(a, "%.*s/%.*s", STR_ARG(p->obj->namespace),
+                                                   STR_ARG(claim->name))
+                                    : arena_printf(a, "pod %.*s", STR_ARG(p->key));
+    struct gang *g = map_get(&s->gangs, key);
+    if (g)
+        return g;
+    g = gang_new(key, claim->dialect, ++s->arrivals);
+    map_put(&s->gangs, g->key, g);
+    return g;
+}
+
+/* Queues the gang if it has members to place. */
+static void gang_changed(struct sched_core *s, struct gang *g, struct mono now)
+{
+    if (g->n_members == g->n_placed || (!g->dialect && g->n_gated)) {
+        queue_remove(&s->queue, g);
+        return;
+    }
+    if (gang_is_complete(g))
+        queue_add(&s->queue, g, now);
+    else
+        queue_delay(&s->queue, g, (struct mono){ now.ns + QUEUE_ARRIVAL_NS });
+}
+
+static void join_gang(struct sched_core *s, struct spod *p)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct gang_claim claim = { 0 };
+    if (p->shape->profile->gangs)
+        claim = gang_claim_of(a, p->obj);
+    struct gang *g = gang_of(s, p, &claim, a);
+    queue_remove(&s->queue, g); /* its place in the order may change */
+    gang_add(g, p, &claim);
+}
+
+static void leave_gang(struct sched_core *s, struct spod *p)
+{
+    struct gang *g = p->gang;
+    if (!g)
+        return;
+    gang_remove(g, p);
+    if (g->n_members)
+        return;
+    queue_remove(&s->queue, g);
+    map_del(&s->gangs, g->key);
+    gang_free(g);
+}
+
+/* ---- leaving ---- */
+
+static void forget_orphan(struct sched_core *s, const struct spod *p)
+{
+    for (size_t i = 0; i < s->orphans.n; i++) {
+        if (s->orphans.items[i] != p)
+            continue;
+        s->orphans.items[i] = s->orphans.items[--s->orphans.n];
+        return;
+    }
+}
+
+void core_drop_pod(struct sched_core *s, struct spod *p)
+{
+    leave_gang(s, p);
+    cluster_nominate(&s->cluster, p, NULL);
+    if (p->node >= 0)
+        snapshot_remove(&s->cluster.snap, p);
+    forget_orphan(s, p);
+    if (s->failure.shape == p->shape)
+        s->failure.shape = NULL;
+    snapshot_commit(&s->cluster.snap);
+    snapshot_pod_leave(&s->cluster.snap, p);
+    map_del(&s->pods, p->key);
+    spod_free(&s->shapes, p);
+}
+
+static void pod_gone(struct sched_core *s, struct spod *p, struct mono now)
+{
+    int64_t node = p->node;
+    struct gang *g = p->gang;
+    bool survives = g && g->n_members > 1;
+    core_drop_pod(s, p);
+    if (survives)
+        gang_changed(s, g, now);
+    if (node >= 0)
+        core_wake(s, WAKE_POD_GONE, node, now);
+}
+
+void core_pod_del(struct sched_core *s, struct str namespace, struct str name, struct mono now)
+{
+    struct spod *p = core_pod(s, namespace, name);
+    if (p)
+        pod_gone(s, p, now);
+}
+
+/* ---- coming ---- */
+
+struct spod *core_pod(const struct sched_core *s, struct str namespace, struct str name)
+{
+    char key[600];
+    if (namespace.n + name.n + 1 > sizeof key)
+        return NULL;
+    memcpy(key, namespace.p, namespace.n);
+    key[namespace.n] = '/';
+    memcpy(key + namespace.n + 1, name.p, name.n);
+    return map_get(&s->pods, str_make(key, namespace.n + name.n + 1));
+}
+
+void core_place_bound(struct sched_core *s, struct spod *p, struct snode *n)
+{
+    struct placement where;
+    placement_recover(&s->cluster, p, n, &where);
+    snapshot_place(&s->cluster.snap, p, &where);
+    snapshot_commit(&s->cluster.snap);
+    if (p->gang)
+        p->gang->n_placed++;
+}
+
+static void pod_came(struct sched_core *s, const struct kobj *obj, struct mono now)
+{
+    const struct pod *view = pod_of(obj);
+    bool bound = view->node_name.n > 0;
+    const struct profile *profile = core_profile(s, view->scheduler_name);
+    if (!profile && !bound)
+        return; /* another scheduler's */
+    struct spod *p =
+        spod_new(&s->cluster, &s->shapes, profile ? profile : s->profiles.items[0], obj);
+    snapshot_pod_enter(&s->cluster.snap, p);
+    map_put(&s->pods, p->key, p);
+    if (profile)
+        join_gang(s, p);
+    if (bound) {
+        struct snode *n = snapshot_node(&s->cluster.snap, view->node_name);
+        if (n)
+            core_place_bound(s, p, n);
+        else
+            spod_ptrs_push(&s->orphans, p);
+    } else if (view->nominated_node.n) {
+        cluster_nominate(&s->cluster, p, snapshot_node(&s->cluster.snap, view->nominated_node));
+    }
+    if (p->gang)
+        gang_changed(s, p->gang, now);
+    if (bound)
+        core_wake(s, WAKE_POD_PLACED, -1, now);
+}
+
+/* ---- changing ---- */
+
+static bool same_demands(const struct spod *p, const struct pod *view)
+{
+    const struct amounts *a = &p->view->requests, *b = &view->requests;
+    if (a->n != b->n || p->nz_cpu != view->nonzero_cpu_milli ||
+        p->nz_mem != view->nonzero_mem_bytes)
+        return false;
+    for (size_t i = 0; i < a->n; i++) {
+        if (!str_eq(a->items[i].name, b->items[i].name) || a->items[i].value != b->items[i].value)
+            return false;
+    }
+    return true;
+}
+
+static bool same_text(const struct kobj *a, const struct kobj *b, const char *path)
+{
+    return str_eq(json_text(kobj_path(a, path)), json_text(kobj_path(b, path)));
+}
+
+/* Nothing that decides about the pod changed: status, conditions and the like. */
+static bool is_same_for_us(const struct spod *p, const struct kobj *obj)
+{
+    const struct pod *view = pod_of(obj);
+    return same_demands(p, view) && view->deleting == p->view->deleting &&
+           view->n_gates == p->view->n_gates && view->priority == p->view->priority &&
+           str_eq(view->nominated_node, p->view->nominated_node) &&
+           same_text(p->obj, obj, "metadata.labels") &&
+           same_text(p->obj, obj, "spec.nodeSelector") && same_text(p->obj, obj, "spec.affinity") &&
+           same_text(p->obj, obj, "spec.tolerations");
+}
+
+/* The newest object takes the place of the old one; texts move over, nothing else does. */
+static void renew(struct spod *p, const struct kobj *obj)
+{
+    struct kobj *old = p->obj;
+    struct labelset labels = p->labels;
+    struct relations *relations = p->relations;
+    p->obj = kobj_ref(obj);
+    p->view = pod_of(p->obj);
+    p->labels = labelset_decode(p->view->labels);
+    p->relations = relations_new(p->obj, &p->labels);
+    labelset_fini(&labels);
+    relations_free(relations);
+    kobj_unref(old);
+}
+
+/* We placed it, and now the API says where it is. */
+static void confirm(struct sched_core *s, struct spod *p, const struct kobj *obj, struct mono now)
+{
+    struct snode *n = snapshot_node(&s->cluster.snap, pod_of(obj)->node_name);
+    if (p->node >= 0 && n && n->id == p->node && is_same_for_us(p, obj)) {
+        p->assumed = false;
+        renew(p, obj);
+        return;
+    }
+    pod_gone(s, p, now); /* somebody else bound it elsewhere */
+    pod_came(s, obj, now);
+}
+
+void core_pod_set(struct sched_core *s, const struct kobj *obj, struct mono now)
+{
+    struct spod *p = core_pod(s, obj->namespace, obj->name);
+    const struct pod *view = pod_of(obj);
+    if (p && !str_eq(p->obj->uid, obj->uid)) {
+        pod_gone(s, p, now);
+        p = NULL;
+    }
+    if (pod_finished(view) || (view->deleting && !view->node_name.n)) {
+        if (p)
+            pod_gone(s, p, now);
+        return;
+    }
+    if (!p) {
+        pod_came(s, obj, now);
+    } else if (view->node_name.n && (p->assumed || !p->view->node_name.n)) {
+        confirm(s, p, obj, now);
+    } else if (is_same_for_us(p, obj)) {
+        renew(p, obj);
+    } else if (p->assumed) {
+        renew(p, obj); /* being bound: its node decides, not what it says now */
+    } else {
+        pod_gone(s, p, now);
+        pod_came(s, obj, now);
+    }
+}
+
+void core_forget(struct sched_core *s, const struct pod_id *pods, size_t n, struct mono now)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct spod *p = core_pod(s, pods[i].namespace, pods[i].name);
+        if (!p || !p->assumed || !str_eq(p->obj->uid, pods[i].uid))
+            continue;
+        int64_t node = p->node;
+        p->assumed = false;
+        if (node >= 0) {
+            snapshot_remove(&s->cluster.snap, p);
+            snapshot_commit(&s->cluster.snap);
+            p->gang->n_placed--;
+            core_wake(s, WAKE_POD_GONE, node, now);
+        }
+        struct gang *g = p->gang;
+        g->attempts++;
+        queue_delay(&s->queue, g, (struct mono){ now.ns + QUEUE_BACKOFF_MIN_NS });
+    }
+}
