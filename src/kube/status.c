@@ -24,6 +24,7 @@ static const struct {
     [CAUSE_NOT_FOUND] = { "FieldValueNotFound", "Not found", true },
     [CAUSE_TYPE_INVALID] = { "FieldValueTypeInvalid", "Invalid value", true },
     [CAUSE_INTERNAL] = { "InternalError", "Internal error", false },
+    [CAUSE_MANAGER_CONFLICT] = { "FieldManagerConflict", "conflict", false },
 };
 
 const char *cause_reason(enum cause_type type)
@@ -212,21 +213,37 @@ struct kobj *status_from_err(const struct err *err)
     return status_new(&spec);
 }
 
-/* ["a: b", "c: d"] as Kubernetes aggregates errors: one stands alone, several in brackets. */
+/* Causes may repeat, texts don't. */
+static bool told_before(const struct cause *items, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (str_eq(items[i].field, items[n].field) && str_eq(items[i].message, items[n].message))
+            return true;
+    }
+    return false;
+}
+
+/* "[a: b, c: d]" as Kubernetes aggregates errors: one stands alone, several in brackets. */
 static void put_causes(struct buf *b, const struct causes *causes)
 {
     const struct cause *items = causes->list.items;
-    size_t n = causes->list.n;
-    if (n > 1)
+    size_t n = causes->list.n, told = 0;
+    for (size_t i = 0; i < n; i++)
+        told += !told_before(items, i);
+    bool many = told > 1;
+    told = 0;
+    if (many)
         buf_char(b, '[');
     for (size_t i = 0; i < n; i++) {
-        if (i > 0)
+        if (told_before(items, i))
+            continue;
+        if (told++ > 0)
             buf_str(b, STR(", "));
         if (items[i].field.n > 0)
             buf_printf(b, "%.*s: ", STR_ARG(items[i].field));
         buf_str(b, items[i].message);
     }
-    if (n > 1)
+    if (many)
         buf_char(b, ']');
 }
 

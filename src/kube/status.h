@@ -23,6 +23,7 @@ enum cause_type {
     CAUSE_NOT_FOUND,     /* FieldValueNotFound "Not found" */
     CAUSE_TYPE_INVALID,  /* FieldValueTypeInvalid */
     CAUSE_INTERNAL,      /* InternalError */
+    CAUSE_MANAGER_CONFLICT, /* FieldManagerConflict, of server-side apply */
 };
 
 struct cause {
