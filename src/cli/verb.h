@@ -81,9 +81,6 @@ struct str args_operand(const struct args *a, size_t i);
 bool args_wants_help(const struct args *a);
 const struct cli_verb *args_verb(const struct args *a);
 
-/* ---- texts from the table (help.c, pages.c) ---- */
+/* ---- texts from the table ---- */
 void help_overview(FILE *out, const struct cli *cli);
 void help_verb(FILE *out, const struct cli_verb *v);
-int verb_completion(struct cli *cli, struct args *args, struct err *err);
-int verb_man(struct cli *cli, struct args *args, struct err *err);       /* troff, for man */
-int verb_reference(struct cli *cli, struct args *args, struct err *err); /* Markdown, for docs */

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * apply — makes objects be what files say, by server-side apply (KEP-555): one patch an object, and
+ * the server says who else owns a field that would change. */
+#include "cli/targets.h"
+#include "cli/verbs/verbs.h"
+
+static struct request
+request_for(struct conn *c, const struct args *args, const struct resource *r, const struct kobj *o)
+{
+    struct request req = conn_request(c, VERB_PATCH, r, o->name);
+    if (r->namespaced && o->namespace.n)
+        req.namespace = o->namespace;
+    req.body = kobj_root(o);
+    req.write.field_manager = args_text(args, "field-manager");
+    req.write.force = args_flag(args, "force-conflicts");
+    req.write.dry_run = args_flag(args, "dry-run");
+    req.write.field_validation = args_text(args, "validate");
+    req.write.patch = PATCH_APPLY;
+    if (o->name.n)
+        return req;
+    req.verb = VERB_CREATE; /* generateName: there is nothing to apply to */
+    req.write.patch = PATCH_NONE;
+    return req;
+}
+
+static int apply_one(struct cli *cli,
+                     struct conn *c,
+                     const struct args *args,
+                     const struct kobj *o,
+                     struct err *err)
+{
+    const struct resource *r = conn_resource_kind(c, o->api_version, o->kind, err);
+    if (!r)
+        return -1;
+    struct request req = request_for(c, args, r, o);
+    struct answer a = { 0 };
+    if (conn_do(c, &req, &a, err) != 0)
+        return err_wrap(err, "%.*s/%.*s", STR_ARG(r->singular), STR_ARG(o->name));
+    fprintf(cli->out, "%.*s%s%.*s/%.*s %s%s\n", STR_ARG(r->singular), r->group.n ? "." : "",
+            STR_ARG(r->group), STR_ARG(a.object->name), a.code == 201 ? "created" : "applied",
+            req.write.dry_run ? " (dry run)" : "");
+    answer_fini(&a);
+    return 0;
+}
+
+static int verb_apply(struct cli *cli, struct args *args, struct err *err)
+{
+    struct manifest_vec objects = { 0 };
+    size_t n = args_count(args, "filename");
+    if (n == 0)
+        return err_set(err, ERR_INVALID, "which files? usage: ganglion apply -f FILE");
+    int rc = 0;
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = manifests_read(&objects, args_text_at(args, "filename", i), err);
+    AUTO(conn_closep) struct conn *c = rc == 0 ? conn_open(args, err) : NULL;
+    rc = c ? 0 : -1;
+    for (size_t i = 0; i < objects.n && rc == 0; i++)
+        rc = apply_one(cli, c, args, objects.items[i], err);
+    manifests_fini(&objects);
+    return rc;
+}
+
+static const struct option rows[] = {
+    { .name = "filename",
+      .letter = 'f',
+      .type = OPTION_TEXT,
+      .value = "FILE",
+      .repeats = true,
+      .help = "a file, a folder, or - for standard input" },
+    { .name = "force-conflicts",
+      .type = OPTION_FLAG,
+      .fallback = "false",
+      .help = "take fields over that others own" },
+    { .name = "field-manager",
+      .type = OPTION_TEXT,
+      .value = "NAME",
+      .fallback = "ganglion",
+      .help = "as whom to own the fields" },
+    { .name = "dry-run",
+      .type = OPTION_FLAG,
+      .fallback = "false",
+      .help = "check with the server, change nothing" },
+    { .name = "validate",
+      .type = OPTION_TEXT,
+      .value = "Strict|Warn|Ignore",
+      .fallback = "Strict",
+      .help = "what to do about unknown fields" },
+};
+
+const struct cli_verb apply_verb = {
+    .name = "apply",
+    .usage = "-f FILE [options]",
+    .help = "create or change objects to be what files say",
+    .examples = "  ganglion apply -f job.yaml\n"
+                "  kustomize build . | ganglion apply -f -",
+    .options = rows,
+    .n_options = COUNT_OF(rows),
+    .client = true,
+    .run = verb_apply,
+};

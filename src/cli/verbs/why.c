@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * why — why a pod, or the pods of a Job, do not run, and what would change it: the scheduler's
+ * words (condition PodScheduled), its explanation (annotation scheduling.ganglion.io/why on the
+ * pod), and what containers wait for. */
+#include "base/arena.h"
+#include "cli/targets.h"
+#include "cli/verbs/verbs.h"
+#include "kube/names.h"
+#include "kube/pod.h"
+#include "kube/print.h"
+
+static void put_explanation(FILE *out, struct str text)
+{
+    AUTO(json_doc_unrefp) struct json_doc *doc = NULL;
+    if (!text.n || json_parse(&doc, text, &json_limits_body, NULL) != 0)
+        return;
+    struct json root = json_root(doc);
+    for (struct json_iter it = json_iter(json_get(root, STR("reasons"))); json_next(&it);)
+        fprintf(out, "  %lld nodes: %.*s (%.*s)\n",
+                (long long)json_i64_or(json_get(it.value, STR("nodes")), 0),
+                STR_ARG(json_str(json_get(it.value, STR("text")))),
+                STR_ARG(json_str(json_get(it.value, STR("plugin")))));
+    bool first = true;
+    for (struct json_iter it = json_iter(json_get(root, STR("changes"))); json_next(&it);
+         first = false)
+        fprintf(out, "%s  - %.*s\n", first ? "it would start with any one of:\n" : "",
+                STR_ARG(json_str(it.value)));
+}
+
+static void put_containers(FILE *out, struct arena *a, const struct kobj *pod)
+{
+    struct container_statuses list =
+        container_statuses_decode(a, kobj_path(pod, "status.containerStatuses"));
+    for (size_t i = 0; i < list.n; i++) {
+        const struct container_status *s = &list.items[i];
+        if (s->state == CONTAINER_RUNNING)
+            continue;
+        fprintf(out, "  container %.*s: %.*s%s%.*s", STR_ARG(s->name), STR_ARG(s->reason),
+                s->message.n ? ": " : "", STR_ARG(s->message));
+        if (s->state == CONTAINER_TERMINATED)
+            fprintf(out, " (exit code %lld)", (long long)s->exit_code);
+        fputc('\n', out);
+    }
+}
+
+static void why_pod(FILE *out, struct arena *a, const struct kobj *pod)
+{
+    const struct pod *p = pod_of(pod);
+    struct json c = condition_find(kobj_root(pod), STR("PodScheduled"));
+    struct str status = print_pod_status(a, pod);
+    fprintf(out, "pod/%.*s: %.*s", STR_ARG(pod->name), STR_ARG(status));
+    if (p->node_name.n) {
+        fprintf(out, " on node %.*s\n", STR_ARG(p->node_name));
+        put_containers(out, a, pod);
+        return;
+    }
+    struct str message = json_str(json_get(c, STR("message")));
+    fprintf(out, ", on no node yet\n  %.*s\n",
+            STR_ARG(message.n ? message
+                              : STR("no scheduler has looked at it; is spec.schedulerName one "
+                                    "that runs?")));
+    put_explanation(out, kobj_annotation(pod, STR(NAME_WHY)));
+}
+
+/* Pods of one owner usually wait for the same thing: tell it once. */
+static bool same_reason(const struct kobj *x, const struct kobj *y)
+{
+    struct json a = condition_find(kobj_root(x), STR("PodScheduled"));
+    struct json b = condition_find(kobj_root(y), STR("PodScheduled"));
+    return !pod_of(x)->node_name.n && !pod_of(y)->node_name.n &&
+           str_eq(json_str(json_get(a, STR("message"))), json_str(json_get(b, STR("message"))));
+}
+
+static void why_pods(FILE *out, struct arena *a, struct kobj *const *pods, size_t n)
+{
+    const struct kobj *last = NULL;
+    size_t alike = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (last && same_reason(last, pods[i])) {
+            alike++;
+            continue;
+        }
+        why_pod(out, a, pods[i]);
+        last = pods[i];
+    }
+    if (alike)
+        fprintf(out, "(%zu more pods wait for the same)\n", alike);
+}
+
+static void put_conditions(FILE *out, const struct kobj *o)
+{
+    for (struct json_iter it = json_iter(kobj_path(o, "status.conditions")); json_next(&it);)
+        fprintf(out, "%.*s/%.*s: %.*s=%.*s %.*s\n", STR_ARG(o->kind), STR_ARG(o->name),
+                STR_ARG(json_str(json_get(it.value, STR("type")))),
+                STR_ARG(json_str(json_get(it.value, STR("status")))),
+                STR_ARG(json_str(json_get(it.value, STR("message")))));
+}
+
+/* The pods below o, through ReplicaSets where there are some: their owners' names start with its.
+ */
+static bool is_below(const struct kobj *pod, const struct kobj *o)
+{
+    struct json owner = kobj_controller(pod);
+    struct str kind = json_str(json_get(owner, STR("kind")));
+    struct str name = json_str(json_get(owner, STR("name")));
+    if (str_eq(json_str(json_get(owner, STR("uid"))), o->uid))
+        return true;
+    return str_is(kind, "ReplicaSet") && str_is(o->kind, "Deployment") &&
+           str_starts(name, o->name) && name.n > o->name.n && name.p[o->name.n] == '-';
+}
+
+static int why_owner(struct cli *cli, struct conn *c, const struct kobj *o, struct err *err)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    const struct resource *pods = resource_find((struct str){ 0 }, STR("v1"), STR("pods"));
+    struct request r = conn_request(c, VERB_LIST, pods, (struct str){ 0 });
+    struct answer list = { 0 };
+    if (conn_do(c, &r, &list, err) != 0)
+        return -1;
+    put_conditions(cli->out, o);
+    struct kobj **mine = ARENA_ARRAY(a, struct kobj *, list.n_items + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < list.n_items; i++)
+        if (is_below(list.items[i], o))
+            mine[n++] = list.items[i];
+    if (n == 0)
+        fprintf(cli->out, "%.*s/%.*s has no pods\n", STR_ARG(o->kind), STR_ARG(o->name));
+    why_pods(cli->out, a, mine, n);
+    answer_fini(&list);
+    return 0;
+}
+
+static int why_one(struct cli *cli, struct conn *c, const struct target *t, struct err *err)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct answer got = { 0 };
+    struct request r = conn_request(c, VERB_GET, t->resource, t->name);
+    int rc = conn_do(c, &r, &got, err);
+    if (rc == 0 && str_is(t->resource->plural, "pods"))
+        why_pod(cli->out, a, got.object);
+    else if (rc == 0)
+        rc = why_owner(cli, c, got.object, err);
+    answer_fini(&got);
+    return rc;
+}
+
+static int verb_why(struct cli *cli, struct args *args, struct err *err)
+{
+    AUTO(conn_closep) struct conn *c = conn_open(args, err);
+    struct target_vec targets = { 0 };
+    if (!c)
+        return -1;
+    int rc = 0;
+    struct str word = args_operands(args) ? args_operand(args, 0) : (struct str){ 0 };
+    if (args_operands(args) == 1 && str_find_char(word, '/') < 0) {
+        const struct resource *pods = resource_find((struct str){ 0 }, STR("v1"), STR("pods"));
+        target_vec_push(&targets, (struct target){ pods, word });
+    } else {
+        rc = targets_parse(&targets, c, args, err);
+    }
+    for (size_t i = 0; i < targets.n && rc == 0; i++)
+        rc = why_one(cli, c, &targets.items[i], err);
+    target_vec_fini(&targets);
+    return rc;
+}
+
+const struct cli_verb why_verb = {
+    .name = "why",
+    .usage = "POD | TYPE/NAME",
+    .help = "say why pods do not run, and what would change it",
+    .details =
+        "Names the scheduler's reason for each pod that waits, per reason how many nodes it\n"
+        "rejects, and single changes that would let it start.",
+    .examples = "  ganglion why job/train\n"
+                "  ganglion why train-0-x7k2p",
+    .client = true,
+    .max_operands = -1,
+    .run = verb_why,
+};

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * names — labels and annotations of our own that more than one module reads or writes. Names that
+ * others publish stand where they are used. */
+#pragma once
+
+#define NAME_WHY "scheduling.ganglion.io/why" /* pod: explanation of a wait, JSON (explain.h) */
+#define NAME_DEVICES "scheduling.ganglion.io/devices"       /* pod: "nvidia.com/gpu=0,1" */
+#define NAME_NUMA_CELLS "scheduling.ganglion.io/numa-cells" /* pod: "0" */
+#define NAME_TOPOLOGY "scheduling.ganglion.io/topology"     /* node: cells and devices, JSON */
+#define NAME_EXECUTOR "node.ganglion.io/executor"           /* node: "local" or "simulated" */
