@@ -162,16 +162,25 @@ static bool same_static(const struct snode *n, const struct node *view, const st
     return true;
 }
 
-static void set_allocatable(struct snapshot *s, struct snode *n)
+/* True when an amount changed. */
+static bool set_allocatable(struct snapshot *s, struct snode *n)
 {
-    for (uint32_t r = 0; r < s->n_res; r++)
+    int64_t before[SCHED_RESOURCES_MAX] = { 0 };
+    uint32_t n_res = s->n_res;
+    bool changed = false;
+    for (uint32_t r = 0; r < n_res; r++) {
+        before[r] = s->alloc[r][n->id];
         s->alloc[r][n->id] = 0;
+    }
     for (size_t i = 0; i < n->view->allocatable.n; i++) {
         const struct amount *a = &n->view->allocatable.items[i];
         uint32_t r = snapshot_res(s, a->name);
         if (r != RES_NOBODY)
             s->alloc[r][n->id] = a->value;
     }
+    for (uint32_t r = 0; r < s->n_res; r++)
+        changed = changed || s->alloc[r][n->id] != before[r];
+    return changed;
 }
 
 /* Devices and cells anew, keeping what the pods here hold. */
@@ -212,7 +221,7 @@ struct snode *snapshot_node_set(struct snapshot *s, const struct kobj *obj)
     n->name = obj->name;
     n->labels = labels;
     map_put(&s->by_name, n->name, n);
-    set_allocatable(s, n);
+    bool resized = set_allocatable(s, n);
     if (changed) {
         if (!fresh)
             snapshot_class_leave(s, n);
@@ -221,7 +230,8 @@ struct snode *snapshot_node_set(struct snapshot *s, const struct kobj *obj)
         snapshot_commit(s);
         s->static_version++;
     }
-    snapshot_touch(s, n->id);
+    if (changed || resized) /* a heartbeat alone changes nothing here */
+        snapshot_touch(s, n->id);
     snapshot_commit(s);
     labelset_fini(&old_labels);
     kobj_unref(old);

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * service — see service.h. Binding is in service_bind.c, telling users in service_report.c.
+ *
+ *     watch event ─► core ─► turn: cycles ─► bind_all ─► watch confirms, or the core forgets
+ *                                   └─► report queue ─► status patch, events */
+#include "scheduler/service_internal.h"
+
+#include <stdlib.h>
+
+#define CYCLES_PER_TURN 256 /* then other callbacks of the loop get their turn */
+
+static void turn(void *arg);
+
+void service_poke(struct scheduler *s)
+{
+    if (s->turn_pending || !s->live)
+        return;
+    s->turn_pending = true;
+    timer_start(s->timer, 0);
+}
+
+static struct mono now_of(const struct scheduler *s)
+{
+    return loop_now(s->t->loop);
+}
+
+/* ---- from caches to the core ---- */
+
+static void on_node(void *arg, const struct kobj *before, const struct kobj *after)
+{
+    struct scheduler *s = arg;
+    if (!s->live)
+        return;
+    if (after)
+        core_node_set(s->core, after, now_of(s));
+    else
+        core_node_del(s->core, before->name, now_of(s));
+}
+
+static void on_pod(void *arg, const struct kobj *before, const struct kobj *after)
+{
+    struct scheduler *s = arg;
+    if (!s->live)
+        return;
+    if (after)
+        core_pod_set(s->core, after, now_of(s));
+    else
+        core_pod_del(s->core, before->namespace, before->name, now_of(s));
+}
+
+static void on_namespace(void *arg, const struct kobj *before, const struct kobj *after)
+{
+    struct scheduler *s = arg;
+    if (!s->live)
+        return;
+    if (after)
+        core_namespace_set(s->core, after, now_of(s));
+    else
+        core_namespace_del(s->core, before->name);
+}
+
+static void selecting_event(struct scheduler *s,
+                            enum selecting kind,
+                            const struct kobj *before,
+                            const struct kobj *after)
+{
+    if (!s->live)
+        return;
+    if (after)
+        core_selecting_set(s->core, kind, after, now_of(s));
+    else
+        core_selecting_del(s->core, kind, before);
+}
+
+static void on_service(void *arg, const struct kobj *before, const struct kobj *after)
+{
+    selecting_event(arg, SELECTING_SERVICE, before, after);
+}
+
+static void on_replicaset(void *arg, const struct kobj *before, const struct kobj *after)
+{
+    selecting_event(arg, SELECTING_RS, before, after);
+}
+
+/* The first feed, in an order that never sees a pod before its node. */
+static const struct {
+    struct gvr resource;
+    informer_event_fn event;
+} watches[] = {
+    { { STR_INIT(""), STR_INIT("v1"), STR_INIT("nodes") }, on_node },
+    { { STR_INIT(""), STR_INIT("v1"), STR_INIT("namespaces") }, on_namespace },
+    { { STR_INIT(""), STR_INIT("v1"), STR_INIT("services") }, on_service },
+    { { STR_INIT("apps"), STR_INIT("v1"), STR_INIT("replicasets") }, on_replicaset },
+    { { STR_INIT(""), STR_INIT("v1"), STR_INIT("pods") }, on_pod },
+};
+static_assert(COUNT_OF(watches) == SERVICE_WATCHES, "one informer per row");
+
+struct feed {
+    struct scheduler *s;
+    informer_event_fn event;
+};
+
+static bool feed_one(void *arg, const struct kobj *o)
+{
+    const struct feed *f = arg;
+    f->event(f->s, NULL, o);
+    return true;
+}
+
+static void on_batch(void *arg)
+{
+    struct scheduler *s = arg;
+    if (!s->live && informers_synced(s->informers)) {
+        s->live = true;
+        for (size_t i = 0; i < COUNT_OF(watches); i++) {
+            struct feed f = { s, watches[i].event };
+            informer_each(s->caches[i], feed_one, &f);
+        }
+        struct core_counts n = core_count(s->core);
+        LOG_INFO("scheduler.ready", kv_i64("nodes", (int64_t)n.nodes),
+                 kv_i64("pods", (int64_t)n.pods), kv_i64("placed", (int64_t)n.placed));
+    }
+    service_poke(s);
+}
+
+/* ---- turns ---- */
+
+static void sleep_until_due(struct scheduler *s)
+{
+    struct mono due;
+    if (!core_next_due(s->core, &due))
+        return;
+    int64_t delay = due.ns - now_of(s).ns;
+    if (delay <= 0)
+        service_poke(s);
+    else
+        timer_start(s->timer, delay);
+}
+
+static void turn(void *arg)
+{
+    struct scheduler *s = arg;
+    s->turn_pending = false;
+    for (unsigned i = 0; i < CYCLES_PER_TURN; i++) {
+        struct decision d;
+        arena_reset(s->cycle_arena);
+        core_step(s->core, now_of(s), s->cycle_arena, &d);
+        switch (d.kind) {
+        case DECISION_NONE:
+            service_bind_flush(s);
+            sleep_until_due(s);
+            return;
+        case DECISION_BIND:
+            service_bind(s, &d);
+            break;
+        case DECISION_WAIT:
+            service_report(s, &d);
+            break;
+        }
+    }
+    service_bind_flush(s);
+    service_poke(s);
+}
+
+/* ---- life ---- */
+
+struct scheduler *
+scheduler_new(struct transport *t, const struct scheduler_options *o, struct err *err)
+{
+    (void)err;
+    struct scheduler *s = MEM_NEW(struct scheduler);
+    s->t = t;
+    s->core = o && o->profiles ? core_new(o->profiles, o->n_profiles) : core_new_default();
+    s->cycle_arena = arena_new();
+    s->informers = informers_new(t);
+    s->recorder = recorder_new(t, "ganglion-scheduler");
+    s->timer = timer_new(t->loop, turn, s);
+    list_init(&s->binds);
+    list_init(&s->patches);
+    for (size_t i = 0; i < COUNT_OF(watches); i++) {
+        s->caches[i] = informers_get(s->informers, watches[i].resource, (struct str){ 0 });
+        informer_on_event(s->caches[i], watches[i].event, on_batch, s);
+    }
+    return s;
+}
+
+void scheduler_start(struct scheduler *s)
+{
+    informers_start(s->informers);
+}
+
+void scheduler_free(struct scheduler *s)
+{
+    if (!s)
+        return;
+    s->live = false;
+    timer_free(s->timer);
+    service_bind_cancel(s);
+    service_report_cancel(s);
+    informers_free(s->informers);
+    recorder_free(s->recorder);
+    core_free(s->core);
+    arena_free(s->cycle_arena);
+    free(s);
+}
+
+bool scheduler_idle(const struct scheduler *s)
+{
+    struct mono due;
+    return s->live && !s->turn_pending && list_empty(&s->binds) && !s->batch &&
+           !(core_next_due(s->core, &due) && due.ns <= now_of(s).ns);
+}

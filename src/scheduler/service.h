@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * service — the scheduler as a service: watches nodes, pods, namespaces and what gives default
+ * spreading; runs cycles; binds each plan with bind_all; says why pods wait.
+ *
+ * Pods count as placed from the moment they are decided (assumed); a refused bind takes them back.
+ * A waiting pod gets the condition PodScheduled=False, reason Unschedulable, with kube-scheduler's
+ * words, and the events FailedScheduling and WouldStartWith (changes that would let it start, each
+ * verified). Status is written only when the words changed. After a restart the ledger of devices
+ * and cells is rebuilt from the annotations of bound pods (intake.h).
+ *
+ * Everything on the transport's loop. */
+#pragma once
+
+#include "base/err.h"
+#include "client/transport.h"
+
+struct scheduler;
+struct profile;
+struct core_counts;
+
+struct scheduler_options {
+    struct profile **profiles; /* taken over; NULL: the built-in ones */
+    size_t n_profiles;
+};
+
+/* options may be NULL. The transport must outlive the scheduler. */
+struct scheduler *
+scheduler_new(struct transport *t, const struct scheduler_options *options, struct err *err);
+void scheduler_start(struct scheduler *s);
+/* Cancels what is under way; binds on the wire may still arrive. NULL is fine. */
+void scheduler_free(struct scheduler *s);
+/* Caches are complete, nothing is due and no bind is under way. */
+bool scheduler_idle(const struct scheduler *s);

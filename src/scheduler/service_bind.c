@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * service_bind — carries plans to the API. The gangs decided in one turn share a bind_all, which is
+ * all or none; when it is refused, each gang is tried alone, and only those refused alone go back
+ * to the queue. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "scheduler/service_internal.h"
+
+#define BATCH_PODS_MAX 64 /* plans are not split: a larger gang travels alone */
+
+struct bound_pod {
+    struct kobj *pod;
+    struct str node; /* in the batch's arena */
+    size_t gang;     /* number within the batch */
+    struct jnode *annotations;
+};
+VEC_TYPE(bound_pods, struct bound_pod);
+
+struct bind_batch {
+    struct scheduler *s;
+    struct list in_flight;
+    struct call *call;
+    struct arena *a;
+    struct bound_pods pods;
+    size_t n_gangs;
+    struct mono started;
+};
+
+static struct bind_batch *batch_new(struct scheduler *s)
+{
+    struct bind_batch *b = MEM_NEW(struct bind_batch);
+    b->s = s;
+    b->a = arena_new();
+    list_init(&b->in_flight);
+    return b;
+}
+
+static void batch_free(struct bind_batch *b)
+{
+    list_remove(&b->in_flight);
+    for (size_t i = 0; i < b->pods.n; i++)
+        kobj_unref(b->pods.items[i].pod);
+    bound_pods_fini(&b->pods);
+    arena_free(b->a);
+    free(b);
+}
+
+static void batch_add(struct bind_batch *b, const struct bound_pod *p)
+{
+    struct bound_pod copy = { kobj_ref(p->pod), arena_str(b->a, p->node), b->n_gangs,
+                              p->annotations ? jnode_copy(b->a, p->annotations) : NULL };
+    bound_pods_push(&b->pods, copy);
+}
+
+static void on_bound(void *arg, const struct reply *reply, const struct err *err);
+
+static void batch_send(struct bind_batch *b)
+{
+    struct scheduler *s = b->s;
+    struct binding *list = ARENA_ARRAY(b->a, struct binding, b->pods.n);
+    for (size_t i = 0; i < b->pods.n; i++) {
+        const struct bound_pod *p = &b->pods.items[i];
+        list[i] = (struct binding){ .namespace = p->pod->namespace,
+                                    .pod = p->pod->name,
+                                    .uid = p->pod->uid,
+                                    .node = p->node,
+                                    .annotations = p->annotations };
+    }
+    list_push_back(&s->binds, &b->in_flight);
+    b->started = loop_now(s->t->loop);
+    b->call = s->t->ops->bind_all(s->t, list, b->pods.n, on_bound, b);
+}
+
+/* ---- answers ---- */
+
+static void tell_bound(const struct bind_batch *b)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct loop *l = b->s->t->loop;
+    int64_t took_us = (loop_now(l).ns - b->started.ns) / NS_PER_US;
+    for (size_t i = 0; i < b->pods.n; i++) {
+        const struct bound_pod *p = &b->pods.items[i];
+        struct str text =
+            arena_printf(a, "Successfully assigned %.*s/%.*s to %.*s", STR_ARG(p->pod->namespace),
+                         STR_ARG(p->pod->name), STR_ARG(p->node));
+        recorder_event(b->s->recorder, p->pod, "Normal", "Scheduled", text, loop_wall(l));
+        LOG_DEBUG("pod.bound", kv_str("namespace", p->pod->namespace), kv_str("pod", p->pod->name),
+                  kv_str("node", p->node), kv_i64("took_us", took_us));
+    }
+}
+
+/* Each gang of a refused batch alone. */
+static void split(const struct bind_batch *b)
+{
+    for (size_t g = 0; g < b->n_gangs; g++) {
+        struct bind_batch *one = batch_new(b->s);
+        for (size_t i = 0; i < b->pods.n; i++) {
+            if (b->pods.items[i].gang == g)
+                batch_add(one, &b->pods.items[i]);
+        }
+        one->n_gangs = 1;
+        batch_send(one);
+    }
+}
+
+static void take_back(const struct bind_batch *b, const struct reply *reply, const struct err *err)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct pod_id *ids = ARENA_ARRAY(a, struct pod_id, b->pods.n);
+    for (size_t i = 0; i < b->pods.n; i++) {
+        const struct kobj *p = b->pods.items[i].pod;
+        ids[i] = (struct pod_id){ p->namespace, p->name, p->uid };
+    }
+    struct str why =
+        reply ? json_str(kobj_path(reply->object, "message")) : str_from(err ? err->msg : "");
+    LOG_WARN("bind.refused", kv_str("pod", b->pods.items[0].pod->name),
+             kv_i64("pods", (int64_t)b->pods.n), kv_i64("code", reply ? reply->code : 0),
+             kv_str("why", why), kv_cstr("next", "the gang is queued again in 1s"));
+    core_forget(b->s->core, ids, b->pods.n, loop_now(b->s->t->loop));
+}
+
+static void on_bound(void *arg, const struct reply *reply, const struct err *err)
+{
+    struct bind_batch *b = arg;
+    struct scheduler *s = b->s;
+    if (reply && reply->code < 400)
+        tell_bound(b);
+    else if (reply && b->n_gangs > 1)
+        split(b);
+    else
+        take_back(b, reply, err);
+    batch_free(b);
+    service_poke(s);
+}
+
+/* ---- requests ---- */
+
+void service_bind_flush(struct scheduler *s)
+{
+    if (s->batch)
+        batch_send(TAKE(s->batch));
+}
+
+void service_bind(struct scheduler *s, const struct decision *d)
+{
+    if (s->batch && s->batch->pods.n + d->n > BATCH_PODS_MAX)
+        service_bind_flush(s);
+    if (!s->batch)
+        s->batch = batch_new(s);
+    const struct snapshot *snap = &core_cluster(s->core)->snap;
+    for (size_t i = 0; i < d->n; i++) {
+        const struct planned *p = &d->items[i];
+        struct bound_pod b = { .pod = p->pod->obj,
+                               .node = snap->nodes.items[p->where.node]->name,
+                               .annotations = placement_annotations(s->batch->a, &p->where) };
+        batch_add(s->batch, &b);
+    }
+    s->batch->n_gangs++;
+}
+
+void service_bind_cancel(struct scheduler *s)
+{
+    if (s->batch)
+        batch_free(TAKE(s->batch));
+    LIST_EACH (&s->binds, at) {
+        struct bind_batch *b = LIST_ITEM(at, struct bind_batch, in_flight);
+        s->t->ops->cancel(b->call);
+        batch_free(b);
+    }
+}

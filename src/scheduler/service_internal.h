@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the files of the scheduler service share; nobody else includes this. */
+#pragma once
+
+#include "base/log.h"
+#include "client/informer.h"
+#include "client/recorder.h"
+#include "io/loop.h"
+#include "scheduler/core.h"
+#include "scheduler/service.h"
+
+#include <assert.h>
+
+#define SERVICE_WATCHES 5
+
+struct bind_batch;
+VEC_TYPE(pod_refs, struct kobj *);
+
+struct scheduler {
+    struct transport *t;
+    struct sched_core *core;
+    struct arena *cycle_arena;
+    struct informers *informers;
+    struct informer *caches[SERVICE_WATCHES];
+    struct recorder *recorder;
+    struct timer *timer;
+    bool live;                /* the caches were complete once: events count */
+    bool turn_pending;        /* the timer will run a turn */
+    struct list binds;        /* batches on the wire */
+    struct bind_batch *batch; /* filled in this turn; NULL: none */
+    struct list patches;      /* status patches on the wire */
+    size_t n_patches;
+    struct pod_refs report; /* pods whose waiting is to be told, from report_at on */
+    size_t report_at;
+    struct {                         /* the last explanation, for pods that wait for the same */
+        struct str message, changes; /* own texts */
+    } explained;
+};
+
+/* Runs a turn soon. */
+void service_poke(struct scheduler *s);
+
+void service_bind(struct scheduler *s, const struct decision *d);
+void service_bind_flush(struct scheduler *s);
+void service_bind_cancel(struct scheduler *s);
+
+void service_report(struct scheduler *s, const struct decision *d);
+void service_report_cancel(struct scheduler *s);

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * service_report — tells users why pods wait: the condition PodScheduled, and events. A pod is told
+ * again only when the words changed; how many patches are on the wire at once is bounded, the rest
+ * waits in order. */
+#include <stdlib.h>
+
+#include "scheduler/service_internal.h"
+
+#define PATCHES_MAX 64
+#define EXPLAINED_MEMBERS_MAX 16 /* members of one gang that get the event WouldStartWith */
+
+struct patch {
+    struct scheduler *s;
+    struct list in_flight;
+    struct call *call;
+};
+
+static void send_more(struct scheduler *s);
+
+/* Does the object say exactly this already? */
+static bool is_told(const struct kobj *pod, struct str message)
+{
+    struct json c = condition_find(kobj_root(pod), STR("PodScheduled"));
+    return str_is(json_str(json_get(c, STR("status"))), "False") &&
+           str_is(json_str(json_get(c, STR("reason"))), "Unschedulable") &&
+           str_eq(json_str(json_get(c, STR("message"))), message);
+}
+
+static struct jnode *
+condition_patch(struct arena *a, const struct kobj *pod, struct str message, struct wall now)
+{
+    struct jnode *root = jnode_obj(a);
+    struct jnode *meta = jnode_need_obj(root, STR("metadata"));
+    jnode_set_str(meta, STR("uid"), pod->uid);
+    struct jnode *list = jnode_need_arr(jnode_need_obj(root, STR("status")), STR("conditions"));
+    struct jnode *c = jnode_append(list, jnode_obj(a));
+    struct json old = condition_find(kobj_root(pod), STR("PodScheduled"));
+    jnode_set_str(c, STR("type"), STR("PodScheduled"));
+    jnode_set_str(c, STR("status"), STR("False"));
+    jnode_set_str(c, STR("reason"), STR("Unschedulable"));
+    jnode_set_str(c, STR("message"), message);
+    if (!str_is(json_str(json_get(old, STR("status"))), "False")) {
+        char text[TIME_TEXT_MAX];
+        jnode_set_str(c, STR("lastTransitionTime"), wall_text(text, now));
+    }
+    return root;
+}
+
+static void on_patched(void *arg, const struct reply *reply, const struct err *err)
+{
+    struct patch *p = arg;
+    struct scheduler *s = p->s;
+    bool gone = reply && (reply->code == 404 || reply->code == 409);
+    if (!gone && (!reply || reply->code >= 400))
+        LOG_WARN("status.refused", kv_i64("code", reply ? reply->code : 0),
+                 kv_str("why", reply ? json_str(kobj_path(reply->object, "message"))
+                                     : str_from(err ? err->msg : "")),
+                 kv_cstr("next", "told again when the reason changes"));
+    list_remove(&p->in_flight);
+    s->n_patches--;
+    free(p);
+    send_more(s);
+}
+
+static void send_patch(struct scheduler *s, const struct kobj *pod, struct str message)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    AUTO(json_doc_unrefp) struct json_doc *doc = NULL;
+    struct wall now = loop_wall(s->t->loop);
+    if (jnode_freeze(&doc, condition_patch(a, pod, message, now), NULL))
+        return;
+    struct request r = {
+        .verb = VERB_PATCH,
+        .version = STR("v1"),
+        .plural = STR("pods"),
+        .subresource = STR("status"),
+        .namespace = pod->namespace,
+        .name = pod->name,
+        .write = { .patch = PATCH_STRATEGIC, .grace_s = -1 },
+        .body = json_root(doc),
+    };
+    struct patch *p = MEM_NEW(struct patch);
+    p->s = s;
+    list_init(&p->in_flight);
+    list_push_back(&s->patches, &p->in_flight);
+    s->n_patches++;
+    p->call = s->t->ops->start(s->t, &r, on_patched, p);
+}
+
+/* ---- the order of telling ---- */
+
+static void tell(struct scheduler *s, const struct kobj *queued)
+{
+    const struct spod *p = core_pod(s->core, queued->namespace, queued->name);
+    if (!p || !str_eq(p->obj->uid, queued->uid) || p->node >= 0 || !p->gang)
+        return;
+    struct str message = p->gang->message;
+    if (!message.n || is_told(p->obj, message))
+        return;
+    recorder_event(s->recorder, p->obj, "Warning", "FailedScheduling", message,
+                   loop_wall(s->t->loop));
+    send_patch(s, p->obj, message);
+}
+
+static void send_more(struct scheduler *s)
+{
+    while (s->n_patches < PATCHES_MAX && s->report_at < s->report.n) {
+        struct kobj *pod = s->report.items[s->report_at++];
+        tell(s, pod);
+        kobj_unref(pod);
+    }
+    if (s->report_at == s->report.n)
+        s->report.n = s->report_at = 0;
+}
+
+/* ---- what would help ---- */
+
+static void keep_text(struct str *slot, struct str text)
+{
+    free((void *)(uintptr_t)slot->p); /* own text */
+    *slot = str_make(str_dup(text), text.n);
+}
+
+/* Many pods often wait for the same: explain that once. */
+static struct str changes_for(struct scheduler *s, struct spod *pod, struct str message)
+{
+    if (s->explained.message.n && str_eq(s->explained.message, message))
+        return s->explained.changes;
+    struct explanation e;
+    struct buf b;
+    core_why(s->core, pod, s->cycle_arena, &e);
+    buf_init(&b, 4096);
+    for (size_t i = 0; i < e.n_changes; i++)
+        buf_printf(&b, "%s%.*s", i ? "; or " : "", STR_ARG(e.changes[i]));
+    keep_text(&s->explained.message, message);
+    keep_text(&s->explained.changes, buf_view(&b));
+    buf_fini(&b);
+    return s->explained.changes;
+}
+
+void service_report(struct scheduler *s, const struct decision *d)
+{
+    size_t n = 0;
+    LIST_EACH (&d->gang->members, at) {
+        struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+        if (p->node >= 0 || p->view->n_gates || is_told(p->obj, d->message))
+            continue;
+        pod_refs_push(&s->report, kobj_ref(p->obj));
+        if (n++ >= EXPLAINED_MEMBERS_MAX)
+            continue;
+        struct str changes = changes_for(s, p, d->message);
+        if (changes.n)
+            recorder_event(s->recorder, p->obj, "Normal", "WouldStartWith", changes,
+                           loop_wall(s->t->loop));
+    }
+    send_more(s);
+}
+
+void service_report_cancel(struct scheduler *s)
+{
+    LIST_EACH (&s->patches, at) {
+        struct patch *p = LIST_ITEM(at, struct patch, in_flight);
+        s->t->ops->cancel(p->call);
+        list_remove(&p->in_flight);
+        free(p);
+    }
+    for (; s->report_at < s->report.n; s->report_at++)
+        kobj_unref(s->report.items[s->report_at]);
+    pod_refs_fini(&s->report);
+    free((void *)(uintptr_t)s->explained.message.p); /* own texts */
+    free((void *)(uintptr_t)s->explained.changes.p);
+}
