@@ -13,7 +13,7 @@
 enum { FLUSH_ROUNDS = 16, SPARE_MAX = 512 * 1024 };
 #define LINGER_NS NS_PER_S
 
-int64_t conn_now(const struct http_conn *c)
+int64_t http_conn_now(const struct http_conn *c)
 {
     return loop_now(c->server->loop).ns;
 }
@@ -24,7 +24,7 @@ static void note_phase(struct http_conn *c)
     if (phase == c->phase)
         return;
     c->phase = phase;
-    c->phase_ns = conn_now(c);
+    c->phase_ns = http_conn_now(c);
 }
 
 /* ---- memory for writing: lent by the server while there is something to write ---- */
@@ -59,25 +59,25 @@ static void on_closed(uv_handle_t *h)
     buf_fini(&c->wire);
     buf_fini(&c->inflight);
     free(c);
-    server_unref(s);
+    http_server_unref(s);
 }
 
-void conn_kill(struct http_conn *c)
+void http_conn_kill(struct http_conn *c)
 {
     if (c->killed)
         return;
     c->killed = true;
     uv_read_stop((uv_stream_t *)&c->tcp);
-    conn_dirty(c);
+    http_conn_dirty(c);
 }
 
 static void settle(struct http_conn *c)
 {
     while (!list_empty(&c->over))
-        exchange_settle(LIST_ITEM(c->over.next, struct http_exchange, link));
+        http_exchange_settle(LIST_ITEM(c->over.next, struct http_exchange, link));
 }
 
-void conn_destroy(struct http_conn *c)
+void http_conn_destroy(struct http_conn *c)
 {
     struct http_server *s = c->server;
     if (c->closed)
@@ -86,7 +86,7 @@ void conn_destroy(struct http_conn *c)
     list_remove(&c->dirty);
     list_remove(&c->link);
     while (!list_empty(&c->exchanges))
-        exchange_over(LIST_ITEM(c->exchanges.next, struct http_exchange, link), false);
+        http_exchange_over(LIST_ITEM(c->exchanges.next, struct http_exchange, link), false);
     if (c->writing || c->lost) { /* what was pulled last did not all leave */
         LIST_EACH (&c->over, node)
             LIST_ITEM(node, struct http_exchange, link)->complete = false;
@@ -96,7 +96,7 @@ void conn_destroy(struct http_conn *c)
     settle(c);
     tls_conn_free(c->tls);
     uv_close((uv_handle_t *)&c->tcp, on_closed);
-    server_conn_gone(s);
+    http_server_conn_gone(s);
 }
 
 /* ---- reading ---- */
@@ -149,7 +149,7 @@ static void input_eof(struct http_conn *c)
 {
     c->eof = true;
     if (c->lingering || !c->proto)
-        conn_kill(c);
+        http_conn_kill(c);
     else
         c->proto->eof(c);
 }
@@ -167,7 +167,7 @@ static void input_tls(struct http_conn *c, struct str bytes)
     else if (n < 0 && !c->eof)
         input_eof(c);
     if (c->wire.n > 0 || c->last)
-        conn_dirty(c);
+        http_conn_dirty(c);
     else
         wire_return(c);
 }
@@ -189,7 +189,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         if (n == UV_EOF && !c->eof)
             input_eof(c);
         else
-            conn_kill(c);
+            http_conn_kill(c);
         return;
     }
     if (c->tls)
@@ -200,7 +200,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         note_phase(c);
 }
 
-void conn_reading(struct http_conn *c, bool on)
+void http_conn_reading(struct http_conn *c, bool on)
 {
     if (c->reading == on || c->killed)
         return;
@@ -231,7 +231,7 @@ static void name_peer(struct http_conn *c)
     snprintf(c->peer, sizeof c->peer, "%s:%u", host, (unsigned)ntohs(v4.sin_port));
 }
 
-void conn_accept(struct http_server *s)
+void http_conn_accept(struct http_server *s)
 {
     struct http_conn *c = MEM_NEW(struct http_conn);
     uv_tcp_init(loop_uv(s->loop), &c->tcp);
@@ -248,7 +248,7 @@ void conn_accept(struct http_server *s)
     buf_init(&c->inflight, SIZE_MAX / 4);
     if (uv_accept((uv_stream_t *)&s->listener, (uv_stream_t *)&c->tcp) != 0 ||
         s->n_conns > s->limits.connections || s->draining) {
-        conn_destroy(c);
+        http_conn_destroy(c);
         return;
     }
     uv_tcp_nodelay(&c->tcp, 1);
@@ -256,9 +256,9 @@ void conn_accept(struct http_server *s)
     if (s->tls)
         c->tls = tls_conn_new(s->tls, &c->wire);
     c->phase = HTTP_PHASE_HEAD;
-    c->phase_ns = conn_now(c);
-    server_sweep_start(s);
-    conn_reading(c, true);
+    c->phase_ns = http_conn_now(c);
+    http_server_sweep_start(s);
+    http_conn_reading(c, true);
 }
 
 /* ---- writing ---- */
@@ -271,9 +271,9 @@ static void on_written(uv_write_t *w, int status)
     buf_fini(&c->inflight);
     c->lost = status != 0;
     if (c->lost)
-        conn_kill(c);
+        http_conn_kill(c);
     else
-        conn_dirty(c);
+        http_conn_dirty(c);
 }
 
 /* Gives wire to the socket. What it does not take now becomes inflight. */
@@ -284,7 +284,7 @@ static void send_wire(struct http_conn *c)
     if (n < 0 && n != UV_EAGAIN) {
         c->lost = true;
         buf_clear(&c->wire);
-        conn_kill(c);
+        http_conn_kill(c);
         return;
     }
     size_t sent = n > 0 ? (size_t)n : 0;
@@ -296,11 +296,11 @@ static void send_wire(struct http_conn *c)
     buf_init(&c->wire, SIZE_MAX / 4);
     b = uv_buf_init(c->inflight.p + sent, (unsigned)(c->inflight.n - sent));
     c->writing = true;
-    c->write_ns = conn_now(c);
+    c->write_ns = http_conn_now(c);
     if (uv_write(&c->write, (uv_stream_t *)&c->tcp, &b, 1, on_written) != 0) {
         c->writing = false;
         c->lost = true;
-        conn_kill(c);
+        http_conn_kill(c);
     }
 }
 
@@ -319,14 +319,14 @@ static void pull(struct http_conn *c)
     buf_clear(&s->pulled);
     c->proto->pull(c, &s->pulled);
     if (!tls_conn_write(c->tls, buf_view(&s->pulled)))
-        conn_kill(c);
+        http_conn_kill(c);
 }
 
 static void on_shutdown(uv_shutdown_t *req, int status)
 {
     struct http_conn *c = req->data;
     if (status != 0 && !c->closed)
-        conn_kill(c);
+        http_conn_kill(c);
 }
 
 /* All is sent: close our end, and wait a little for the peer's, or the kernel would answer its last
@@ -335,21 +335,21 @@ static void linger(struct http_conn *c)
 {
     if (c->eof || c->lingering) {
         if (c->eof)
-            conn_kill(c);
+            http_conn_kill(c);
         return;
     }
     c->lingering = true;
-    c->phase_ns = conn_now(c);
+    c->phase_ns = http_conn_now(c);
     if (uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp, on_shutdown) != 0)
-        conn_kill(c);
-    conn_reading(c, true);
+        http_conn_kill(c);
+    http_conn_reading(c, true);
 }
 
 static void send_all(struct http_conn *c)
 {
     for (int round = 0; !c->writing && !c->killed; round++) {
         if (round == FLUSH_ROUNDS) { /* others want to be served too */
-            conn_dirty(c);
+            http_conn_dirty(c);
             return;
         }
         if (c->proto && c->proto->resume && !c->lingering)
@@ -369,7 +369,7 @@ static void report_drains(struct http_conn *c)
     size_t low = c->server->limits.stream_bytes / 4;
     LIST_EACH (&c->exchanges, node) {
         struct http_exchange *x = LIST_ITEM(node, struct http_exchange, link);
-        if (!x->filled || exchange_unsent(x) >= low)
+        if (!x->filled || http_exchange_unsent(x) >= low)
             continue;
         x->filled = false;
         if (x->on_drain)
@@ -377,13 +377,13 @@ static void report_drains(struct http_conn *c)
     }
 }
 
-void conn_flush(struct http_conn *c)
+void http_conn_flush(struct http_conn *c)
 {
     if (!c->killed)
         send_all(c);
     wire_return(c);
     if (c->killed) {
-        conn_destroy(c);
+        http_conn_destroy(c);
         return;
     }
     if (!c->writing)
@@ -401,22 +401,22 @@ static void sweep_exchange(struct http_exchange *x, int64_t now_ns)
     int64_t waits_ns = now_ns - x->progress_ns;
     if (x->state == EXCHANGE_READING && waits_ns > l->body_timeout_ns)
         x->conn->proto->late(x->conn, x);
-    else if (exchange_unsent(x) > 0 && waits_ns > l->write_timeout_ns)
+    else if (http_exchange_unsent(x) > 0 && waits_ns > l->write_timeout_ns)
         x->conn->proto->cut(x);
 }
 
-void conn_sweep(struct http_conn *c, int64_t now_ns)
+void http_conn_sweep(struct http_conn *c, int64_t now_ns)
 {
     const struct http_limits *l = &c->server->limits;
     if (c->killed)
         return;
     if (c->writing && now_ns - c->write_ns > l->write_timeout_ns) {
-        conn_kill(c);
+        http_conn_kill(c);
         return;
     }
     if (c->lingering) {
         if (now_ns - c->phase_ns > LINGER_NS)
-            conn_kill(c);
+            http_conn_kill(c);
         return;
     }
     LIST_EACH (&c->exchanges, node)
@@ -432,5 +432,5 @@ void conn_sweep(struct http_conn *c, int64_t now_ns)
     if (c->proto)
         c->proto->late(c, NULL);
     else
-        conn_kill(c);
+        http_conn_kill(c);
 }

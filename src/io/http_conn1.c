@@ -52,18 +52,18 @@ static void refuse(struct http_conn *c, int status, const char *why)
     struct conn1 *s = c->state;
     struct http_exchange *x = s->reading;
     if (!x) {
-        x = exchange_new(c);
+        x = http_exchange_new(c);
         s->n_queued++;
     }
     s->reading = NULL;
     stop_taking(s);
-    exchange_refuse(x, status, str_from(why));
+    http_exchange_refuse(x, status, str_from(why));
 }
 
 static void take_head(struct http_conn *c, const struct http1_head *h)
 {
     struct conn1 *s = c->state;
-    struct http_exchange *x = s->reading = exchange_new(c);
+    struct http_exchange *x = s->reading = http_exchange_new(c);
     s->n_queued++;
     x->req.method = arena_str(x->arena, h->method);
     x->req.path = arena_str(x->arena, h->path);
@@ -74,7 +74,7 @@ static void take_head(struct http_conn *c, const struct http1_head *h)
     x->interim = h->expects_continue && (h->chunked || (h->has_length && h->length > 0));
     int status = 0;
     for (size_t i = 0; i < h->n_fields; i++) {
-        if (!exchange_header(x, h->fields[i].name, h->fields[i].value, &status)) {
+        if (!http_exchange_header(x, h->fields[i].name, h->fields[i].value, &status)) {
             refuse(c, status, "too many header fields");
             return;
         }
@@ -82,14 +82,14 @@ static void take_head(struct http_conn *c, const struct http1_head *h)
     if (h->has_length && h->length > 0 && !x->interim)
         buf_room(&x->body, (size_t)(h->length < 4096 ? h->length : 4096));
     if (x->interim)
-        conn_dirty(c);
+        http_conn_dirty(c);
 }
 
 static void take_body(struct http_conn *c, struct str piece)
 {
     struct conn1 *s = c->state;
     int status = 0;
-    if (!exchange_body(s->reading, piece, &status))
+    if (!http_exchange_body(s->reading, piece, &status))
         refuse(c, status, status == 413 ? "the body is larger than allowed" : "too busy");
 }
 
@@ -101,7 +101,7 @@ static void take_end(struct http_conn *c)
     x->interim = false;
     if (!x->keep_alive)
         stop_taking(s);
-    exchange_deliver(x);
+    http_exchange_deliver(x);
 }
 
 /* Every answer that was asked for is complete, and not too many wait to be written. */
@@ -121,9 +121,9 @@ static void hold(struct http_conn *c, struct str bytes)
     struct conn1 *s = c->state;
     buf_str(&s->held, bytes);
     if (s->held.failed)
-        conn_kill(c); /* cannot be: the socket is not read beyond HELD_PAUSE */
+        http_conn_kill(c); /* cannot be: the socket is not read beyond HELD_PAUSE */
     else if (s->held.n > HELD_PAUSE)
-        conn_reading(c, false);
+        http_conn_reading(c, false);
 }
 
 static void parse(struct http_conn *c, struct str bytes)
@@ -175,7 +175,7 @@ static void resume1(struct http_conn *c)
     parse(c, buf_view(&held));
     buf_fini(&held);
     if (s->held.n <= HELD_PAUSE)
-        conn_reading(c, true);
+        http_conn_reading(c, true);
 }
 
 /* A peer that closes its side while a handler works is taken for gone, as Go's net/http does; one
@@ -184,18 +184,18 @@ static void eof1(struct http_conn *c)
 {
     struct conn1 *s = c->state;
     if (list_empty(&c->exchanges) || http1_in_head(s->parser)) {
-        conn_kill(c);
+        http_conn_kill(c);
         return;
     }
     LIST_EACH (&c->exchanges, node) {
         if (LIST_ITEM(node, struct http_exchange, link)->state != EXCHANGE_ANSWERED) {
-            conn_kill(c);
+            http_conn_kill(c);
             return;
         }
     }
     stop_taking(s);
     c->last = true;
-    conn_dirty(c);
+    http_conn_dirty(c);
 }
 
 /* ---- answers ---- */
@@ -217,7 +217,7 @@ static void begin1(struct http_exchange *x, const struct http_answer *a, int64_t
     x->keep_alive = x->keep_alive && !x->conn->server->draining && !(stream && x->http10);
     buf_room(out, 256);
     buf_printf(out, "HTTP/1.1 %d %s\r\n", a->status, http_reason(a->status));
-    put_field(out, STR("date"), server_date(x->conn->server));
+    put_field(out, STR("date"), http_server_date(x->conn->server));
     if (a->content_type.n > 0)
         put_field(out, STR("content-type"), a->content_type);
     if (length >= 0 && !bodiless)
@@ -239,8 +239,8 @@ static void begin1(struct http_exchange *x, const struct http_answer *a, int64_t
 
 static void pull_body(struct http_exchange *x, struct buf *out)
 {
-    while (out->n < HTTP_PULL_BYTES && exchange_unsent(x) > 0) {
-        size_t n = exchange_unsent(x);
+    while (out->n < HTTP_PULL_BYTES && http_exchange_unsent(x) > 0) {
+        size_t n = http_exchange_unsent(x);
         if (n > HTTP_PULL_BYTES - out->n)
             n = HTTP_PULL_BYTES - out->n;
         if (x->chunked)
@@ -248,7 +248,7 @@ static void pull_body(struct http_exchange *x, struct buf *out)
         char *room = buf_room(out, n);
         if (!room)
             return;
-        n = exchange_take(x, room, n);
+        n = http_exchange_take(x, room, n);
         out->n += n;
         if (x->chunked)
             buf_str(out, STR("\r\n"));
@@ -268,14 +268,14 @@ static bool pull_exchange(struct http_exchange *x, struct buf *out)
     buf_str(out, buf_view(&x->head));
     buf_fini(&x->head);
     pull_body(x, out);
-    if (!exchange_ended(x))
+    if (!http_exchange_ended(x))
         return false;
     if (x->chunked)
         buf_str(out, STR("0\r\n\r\n"));
     if (!x->keep_alive)
         c->last = true;
     s->n_queued--;
-    exchange_over(x, true);
+    http_exchange_over(x, true);
     if (!s->stopped && list_empty(&c->exchanges) && s->held.n == 0)
         http1_shrink(s->parser); /* an idle connection keeps no buffers */
     return true;
@@ -297,7 +297,7 @@ static void more1(struct http_exchange *x)
 
 static void cut1(struct http_exchange *x)
 {
-    conn_kill(x->conn);
+    http_conn_kill(x->conn);
 }
 
 static void drain1(struct http_conn *c)
@@ -306,7 +306,7 @@ static void drain1(struct http_conn *c)
     if (list_empty(&c->exchanges) && s->held.n == 0 && !http1_in_head(s->parser)) {
         c->last = true;
         stop_taking(s);
-        conn_dirty(c);
+        http_conn_dirty(c);
         return;
     }
     if (!list_empty(&c->exchanges)) /* only the newest can still say so in its head */
@@ -324,7 +324,7 @@ static enum http_phase phase1(const struct http_conn *c)
 static void late1(struct http_conn *c, struct http_exchange *reading)
 {
     if (!reading && c->phase == HTTP_PHASE_IDLE)
-        conn_kill(c);
+        http_conn_kill(c);
     else
         refuse(c, 408, "the request did not arrive in time");
 }

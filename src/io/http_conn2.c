@@ -27,7 +27,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     struct http_conn *c = arg;
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
         return 0;
-    struct http_exchange *x = exchange_new(c);
+    struct http_exchange *x = http_exchange_new(c);
     x->stream_id = frame->hd.stream_id;
     nghttp2_session_set_stream_user_data(session, x->stream_id, x);
     return 0;
@@ -36,7 +36,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 static void refuse(struct http_exchange *x, int status, const char *why)
 {
     if (!x->refused)
-        exchange_refuse(x, status, str_from(why));
+        http_exchange_refuse(x, status, str_from(why));
 }
 
 static void take_target(struct http_exchange *x, struct str target)
@@ -77,7 +77,7 @@ static int on_header(nghttp2_session *session,
     if (str_is(name, ":authority"))
         name = STR("host");
     int status = 0;
-    if (!exchange_header(x, name, value, &status))
+    if (!http_exchange_header(x, name, value, &status))
         refuse(x, status, "too many header fields");
     return 0;
 }
@@ -95,7 +95,7 @@ static int on_data_chunk(nghttp2_session *session,
     if (!x || x->refused || x->state != EXCHANGE_READING)
         return 0;
     int status = 0;
-    if (!exchange_body(x, str_make(p, n), &status))
+    if (!http_exchange_body(x, str_make(p, n), &status))
         refuse(x, status, status == 413 ? "the body is larger than allowed" : "too busy");
     return 0;
 }
@@ -127,7 +127,7 @@ static void take_head(struct http_exchange *x)
         static uint8_t status[] = ":status", value[] = "100";
         const nghttp2_nv nv = { status, value, 7, 3, NGHTTP2_NV_FLAG_NONE };
         nghttp2_submit_headers(s->session, NGHTTP2_FLAG_NONE, x->stream_id, NULL, &nv, 1, NULL);
-        conn_dirty(x->conn);
+        http_conn_dirty(x->conn);
     }
 }
 
@@ -143,7 +143,7 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
         take_head(x);
     bool end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     if (end && x->state == EXCHANGE_READING)
-        exchange_deliver(x);
+        http_exchange_deliver(x);
     return 0;
 }
 
@@ -154,7 +154,7 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
     if (!x)
         return 0;
     nghttp2_session_set_stream_user_data(session, stream_id, NULL);
-    exchange_over(x, code == NGHTTP2_NO_ERROR && exchange_ended(x));
+    http_exchange_over(x, code == NGHTTP2_NO_ERROR && http_exchange_ended(x));
     return 0;
 }
 
@@ -220,7 +220,7 @@ static void open2(struct http_conn *c)
     nghttp2_submit_settings(s->session, NGHTTP2_FLAG_NONE, settings, COUNT_OF(settings));
     nghttp2_session_set_local_window_size(s->session, NGHTTP2_FLAG_NONE, 0, CONN_WINDOW);
     c->state = s;
-    conn_dirty(c);
+    http_conn_dirty(c);
 }
 
 static void free2(struct http_conn *c)
@@ -248,12 +248,12 @@ static void feed2(struct http_conn *c, struct str bytes)
     ssize_t n = nghttp2_session_mem_recv(s->session, (const uint8_t *)bytes.p, bytes.n);
     if (n < 0)
         c->last = true; /* not HTTP/2, or no memory: send what is queued, then end */
-    conn_dirty(c);
+    http_conn_dirty(c);
 }
 
 static void eof2(struct http_conn *c)
 {
-    conn_kill(c);
+    http_conn_kill(c);
 }
 
 static void pull2(struct http_conn *c, struct buf *out)
@@ -274,7 +274,7 @@ static void pull2(struct http_conn *c, struct buf *out)
         return;
     s->dead = true;
     while (!list_empty(&c->exchanges)) /* the session is at its end: they cannot go on */
-        exchange_over(LIST_ITEM(c->exchanges.next, struct http_exchange, link), false);
+        http_exchange_over(LIST_ITEM(c->exchanges.next, struct http_exchange, link), false);
 }
 
 /* ---- answers ---- */
@@ -290,8 +290,8 @@ static ssize_t read_body(nghttp2_session *session,
     (void)stream_id;
     (void)arg;
     struct http_exchange *x = source->ptr;
-    size_t n = exchange_take(x, (char *)to, room);
-    if (exchange_ended(x)) {
+    size_t n = http_exchange_take(x, (char *)to, room);
+    if (http_exchange_ended(x)) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
         return (ssize_t)n;
     }
@@ -327,7 +327,7 @@ static void begin2(struct http_exchange *x, const struct http_answer *a, int64_t
     nghttp2_nv *nv = ARENA_ARRAY(x->arena, nghttp2_nv, a->n_headers + 4);
     size_t n = 0;
     nv[n++] = make_nv(STR(":status"), status_text);
-    nv[n++] = make_nv(STR("date"), server_date(x->conn->server));
+    nv[n++] = make_nv(STR("date"), http_server_date(x->conn->server));
     if (a->content_type.n > 0 && http1_value_ok(a->content_type))
         nv[n++] = make_nv(STR("content-type"), a->content_type);
     if (length >= 0 && !http_bodiless(a->status)) {
@@ -339,7 +339,7 @@ static void begin2(struct http_exchange *x, const struct http_answer *a, int64_t
             nv[n++] = make_nv(lower_case(x->arena, a->headers[i].name), a->headers[i].value);
     }
     bool bodiless =
-        http_bodiless(a->status) || (x->state == EXCHANGE_ANSWERED && exchange_ended(x));
+        http_bodiless(a->status) || (x->state == EXCHANGE_ANSWERED && http_exchange_ended(x));
     nghttp2_data_provider body = { .source.ptr = x, .read_callback = read_body };
     if (nghttp2_submit_response(s->session, x->stream_id, nv, n, bodiless ? NULL : &body) != 0)
         nghttp2_submit_rst_stream(s->session, NGHTTP2_FLAG_NONE, x->stream_id,
@@ -359,7 +359,7 @@ static void cut2(struct http_exchange *x)
 {
     struct conn2 *s = x->conn->state;
     nghttp2_submit_rst_stream(s->session, NGHTTP2_FLAG_NONE, x->stream_id, NGHTTP2_CANCEL);
-    conn_dirty(x->conn);
+    http_conn_dirty(x->conn);
 }
 
 static void drain2(struct http_conn *c)
@@ -368,7 +368,7 @@ static void drain2(struct http_conn *c)
     nghttp2_submit_goaway(s->session, NGHTTP2_FLAG_NONE,
                           nghttp2_session_get_last_proc_stream_id(s->session), NGHTTP2_NO_ERROR,
                           NULL, 0);
-    conn_dirty(c);
+    http_conn_dirty(c);
 }
 
 static enum http_phase phase2(const struct http_conn *c)
@@ -384,7 +384,7 @@ static void late2(struct http_conn *c, struct http_exchange *reading)
         return;
     }
     nghttp2_session_terminate_session(s->session, NGHTTP2_NO_ERROR);
-    conn_dirty(c);
+    http_conn_dirty(c);
 }
 
 const struct http_proto http_proto2 = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * http_exchange — one request and its answer, the same for both protocols. An exchange is freed in
- * exchange_settle, which only the flush calls; if its handler has no close callback and has not
- * answered yet, it stays as an orphan until it does. */
+ * http_exchange_settle, which only the flush calls; if its handler has no close callback and has
+ * not answered yet, it stays as an orphan until it does. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -11,13 +11,13 @@
 
 enum { HEADERS_MAX = 256, OUT_KEEP = 4096 };
 
-struct http_exchange *exchange_new(struct http_conn *c)
+struct http_exchange *http_exchange_new(struct http_conn *c)
 {
     struct http_exchange *x = MEM_NEW(struct http_exchange);
     x->conn = c;
     x->loop = c->server->loop;
     x->arena = arena_new();
-    x->progress_ns = conn_now(c);
+    x->progress_ns = http_conn_now(c);
     buf_init(&x->body, c->server->limits.body_bytes);
     buf_init(&x->out, SIZE_MAX / 4); /* bounded in http_write */
     buf_init(&x->head, SIZE_MAX / 4);
@@ -47,7 +47,7 @@ static void release_shared(struct http_exchange *x)
 }
 
 /* ---- the request ---- */
-bool exchange_header(struct http_exchange *x, struct str name, struct str value, int *status)
+bool http_exchange_header(struct http_exchange *x, struct str name, struct str value, int *status)
 {
     const struct http_limits *limits = &x->conn->server->limits;
     x->head_bytes += name.n + value.n + 32;
@@ -61,7 +61,7 @@ bool exchange_header(struct http_exchange *x, struct str name, struct str value,
     return true;
 }
 
-bool exchange_body(struct http_exchange *x, struct str piece, int *status)
+bool http_exchange_body(struct http_exchange *x, struct str piece, int *status)
 {
     struct http_server *s = x->conn->server;
     if (s->body_bytes + piece.n > s->limits.all_bodies_bytes) {
@@ -74,11 +74,11 @@ bool exchange_body(struct http_exchange *x, struct str piece, int *status)
         return false;
     }
     s->body_bytes += piece.n;
-    x->progress_ns = conn_now(x->conn);
+    x->progress_ns = http_conn_now(x->conn);
     return true;
 }
 
-void exchange_deliver(struct http_exchange *x)
+void http_exchange_deliver(struct http_exchange *x)
 {
     struct http_conn *c = x->conn;
     struct http_request *r = &x->req;
@@ -184,11 +184,11 @@ static void respond(struct http_exchange *x, const struct http_answer *a)
 {
     x->status = a->status;
     x->state = EXCHANGE_ANSWERED;
-    x->progress_ns = conn_now(x->conn);
+    x->progress_ns = http_conn_now(x->conn);
     if (x->is_head || http_bodiless(a->status))
         x->shared = (struct str){ 0 };
     x->conn->proto->begin(x, a, (int64_t)a->body.n);
-    conn_dirty(x->conn);
+    http_conn_dirty(x->conn);
 }
 
 void http_respond(struct http_exchange *x, const struct http_answer *a)
@@ -222,7 +222,7 @@ void http_respond_shared(struct http_exchange *x,
     respond(x, a);
 }
 
-void exchange_refuse(struct http_exchange *x, int status, struct str why)
+void http_exchange_refuse(struct http_exchange *x, int status, struct str why)
 {
     x->state = EXCHANGE_HANDLING;
     x->refused = true;
@@ -237,9 +237,9 @@ void http_begin(struct http_exchange *x, const struct http_answer *head)
         return;
     x->status = head->status;
     x->state = EXCHANGE_STREAMING;
-    x->progress_ns = conn_now(x->conn);
+    x->progress_ns = http_conn_now(x->conn);
     x->conn->proto->begin(x, head, -1);
-    conn_dirty(x->conn);
+    http_conn_dirty(x->conn);
 }
 
 bool http_write(struct http_exchange *x, struct str piece)
@@ -247,13 +247,13 @@ bool http_write(struct http_exchange *x, struct str piece)
     if (x->state != EXCHANGE_STREAMING)
         return false;
     size_t limit = x->conn->server->limits.stream_bytes;
-    size_t unsent = exchange_unsent(x);
+    size_t unsent = http_exchange_unsent(x);
     if (piece.n > limit || unsent > limit - piece.n)
         return false;
     if (piece.n == 0 || x->is_head || http_bodiless(x->status))
         return true;
     if (unsent == 0)
-        x->progress_ns = conn_now(x->conn);
+        x->progress_ns = http_conn_now(x->conn);
     if (x->out_off > OUT_KEEP && x->out_off >= unsent) {
         buf_drop(&x->out, x->out_off);
         x->out_off = 0;
@@ -262,13 +262,13 @@ bool http_write(struct http_exchange *x, struct str piece)
     if (unsent + piece.n > limit / 4)
         x->filled = true;
     x->conn->proto->more(x);
-    conn_dirty(x->conn);
+    http_conn_dirty(x->conn);
     return true;
 }
 
 size_t http_unsent(const struct http_exchange *x)
 {
-    return exchange_unsent(x);
+    return http_exchange_unsent(x);
 }
 
 void http_end(struct http_exchange *x)
@@ -282,7 +282,7 @@ void http_end(struct http_exchange *x)
         return;
     x->state = EXCHANGE_ANSWERED;
     x->conn->proto->more(x);
-    conn_dirty(x->conn);
+    http_conn_dirty(x->conn);
 }
 
 void http_cut(struct http_exchange *x)
@@ -295,7 +295,7 @@ void http_cut(struct http_exchange *x)
     if (x->state == EXCHANGE_OVER)
         return;
     x->conn->proto->cut(x);
-    conn_dirty(x->conn);
+    http_conn_dirty(x->conn);
 }
 
 static void orphan_closed(void *arg)
@@ -323,18 +323,18 @@ void http_on_drain(struct http_exchange *x, http_drain_fn fn, void *arg)
 }
 
 /* ---- for the protocols ---- */
-size_t exchange_unsent(const struct http_exchange *x)
+size_t http_exchange_unsent(const struct http_exchange *x)
 {
     return x->shared.n + x->out.n - x->out_off;
 }
 
-size_t exchange_take(struct http_exchange *x, char *to, size_t room)
+size_t http_exchange_take(struct http_exchange *x, char *to, size_t room)
 {
     if (x->shared.n > 0) {
         size_t n = x->shared.n < room ? x->shared.n : room;
         memcpy(to, x->shared.p, n);
         x->shared = str_skip(x->shared, n);
-        x->progress_ns = conn_now(x->conn);
+        x->progress_ns = http_conn_now(x->conn);
         return n;
     }
     size_t n = x->out.n - x->out_off < room ? x->out.n - x->out_off : room;
@@ -342,7 +342,7 @@ size_t exchange_take(struct http_exchange *x, char *to, size_t room)
         return 0;
     memcpy(to, x->out.p + x->out_off, n);
     x->out_off += n;
-    x->progress_ns = conn_now(x->conn);
+    x->progress_ns = http_conn_now(x->conn);
     if (x->out_off == x->out.n) {
         x->out_off = 0;
         if (x->out.cap > OUT_KEEP)
@@ -353,12 +353,12 @@ size_t exchange_take(struct http_exchange *x, char *to, size_t room)
     return n;
 }
 
-bool exchange_ended(const struct http_exchange *x)
+bool http_exchange_ended(const struct http_exchange *x)
 {
-    return x->state == EXCHANGE_ANSWERED && exchange_unsent(x) == 0;
+    return x->state == EXCHANGE_ANSWERED && http_exchange_unsent(x) == 0;
 }
 
-void exchange_over(struct http_exchange *x, bool complete)
+void http_exchange_over(struct http_exchange *x, bool complete)
 {
     struct http_conn *c = x->conn;
     if (x->state == EXCHANGE_OVER)
@@ -368,10 +368,10 @@ void exchange_over(struct http_exchange *x, bool complete)
     list_remove(&x->link);
     list_push_back(&c->over, &x->link);
     c->server->body_bytes -= x->body.n;
-    conn_dirty(c);
+    http_conn_dirty(c);
 }
 
-void exchange_settle(struct http_exchange *x)
+void http_exchange_settle(struct http_exchange *x)
 {
     list_remove(&x->link);
     release_shared(x);

@@ -8,9 +8,9 @@
  *     http_exchange.c  one request and its answer; the functions of http.h that handlers call
  *
  * Nothing is written to a socket, and no exchange or connection is freed, where it becomes due:
- * conn_dirty puts the connection on a list, and the flush at the end of the loop's iteration pulls
- * what there is to send, once, and settles what is over. So no callback of a handler runs inside a
- * call that the handler made, and many small writes leave as one. */
+ * http_conn_dirty puts the connection on a list, and the flush at the end of the loop's iteration
+ * pulls what there is to send, once, and settles what is over. So no callback of a handler runs
+ * inside a call that the handler made, and many small writes leave as one. */
 #pragma once
 
 #include <uv.h>
@@ -148,32 +148,33 @@ struct http_server {
 };
 
 /* http_server.c */
-void server_unref(struct http_server *s);
-struct str server_date(struct http_server *s);
-void server_conn_gone(struct http_server *s);
-void server_sweep_start(struct http_server *s);
+void http_server_unref(struct http_server *s);
+struct str http_server_date(struct http_server *s);
+void http_server_conn_gone(struct http_server *s);
+void http_server_sweep_start(struct http_server *s);
 
 /* http_conn.c */
-void conn_accept(struct http_server *s);
-void conn_dirty(struct http_conn *c);
-void conn_kill(struct http_conn *c);    /* close soon, as if the peer had vanished */
-void conn_destroy(struct http_conn *c); /* now; only from the flush and the server */
-void conn_flush(struct http_conn *c);
-void conn_sweep(struct http_conn *c, int64_t now_ns);
-void conn_reading(struct http_conn *c, bool on);
-int64_t conn_now(const struct http_conn *c);
+void http_conn_accept(struct http_server *s);
+void http_conn_dirty(struct http_conn *c);
+void http_conn_kill(struct http_conn *c);    /* close soon, as if the peer had vanished */
+void http_conn_destroy(struct http_conn *c); /* now; only from the flush and the server */
+void http_conn_flush(struct http_conn *c);
+void http_conn_sweep(struct http_conn *c, int64_t now_ns);
+void http_conn_reading(struct http_conn *c, bool on);
+int64_t http_conn_now(const struct http_conn *c);
 
 /* http_exchange.c */
-struct http_exchange *exchange_new(struct http_conn *c);
+struct http_exchange *http_exchange_new(struct http_conn *c);
 /* False when the request passed a limit: *status is what to answer. */
-bool exchange_header(struct http_exchange *x, struct str name, struct str value, int *status);
-bool exchange_body(struct http_exchange *x, struct str piece, int *status);
-void exchange_deliver(struct http_exchange *x);
-void exchange_refuse(struct http_exchange *x, int status, struct str why);
-size_t exchange_unsent(const struct http_exchange *x);
-size_t exchange_take(struct http_exchange *x, char *to, size_t room); /* moves body bytes out */
-bool exchange_ended(const struct http_exchange *x); /* answered, and no body byte is left */
-void exchange_over(struct http_exchange *x, bool complete);
-void exchange_settle(struct http_exchange *x); /* callbacks, then free */
+bool http_exchange_header(struct http_exchange *x, struct str name, struct str value, int *status);
+bool http_exchange_body(struct http_exchange *x, struct str piece, int *status);
+void http_exchange_deliver(struct http_exchange *x);
+void http_exchange_refuse(struct http_exchange *x, int status, struct str why);
+size_t http_exchange_unsent(const struct http_exchange *x);
+size_t
+http_exchange_take(struct http_exchange *x, char *to, size_t room); /* moves body bytes out */
+bool http_exchange_ended(const struct http_exchange *x); /* answered, and no body byte is left */
+void http_exchange_over(struct http_exchange *x, bool complete);
+void http_exchange_settle(struct http_exchange *x); /* callbacks, then free */
 bool http_bodiless(int status);
 const char *http_reason(int status);

@@ -62,7 +62,7 @@ static void server_free(struct http_server *s)
     free(s);
 }
 
-void server_unref(struct http_server *s)
+void http_server_unref(struct http_server *s)
 {
     if (--s->refs == 0)
         server_free(s);
@@ -70,13 +70,13 @@ void server_unref(struct http_server *s)
 
 static void on_listener_closed(uv_handle_t *h)
 {
-    server_unref(h->data);
+    http_server_unref(h->data);
 }
 
 static void on_connection(uv_stream_t *listener, int status)
 {
     if (status == 0)
-        conn_accept(listener->data);
+        http_conn_accept(listener->data);
 }
 
 /* ---- the flush ---- */
@@ -93,12 +93,12 @@ static void flush(void *arg)
     while (!list_empty(&batch)) {
         struct http_conn *c = LIST_ITEM(batch.next, struct http_conn, dirty);
         list_remove(&c->dirty);
-        conn_flush(c);
+        http_conn_flush(c);
     }
-    server_unref(s);
+    http_server_unref(s);
 }
 
-void conn_dirty(struct http_conn *c)
+void http_conn_dirty(struct http_conn *c)
 {
     struct http_server *s = c->server;
     if (c->closed)
@@ -125,14 +125,14 @@ static void sweep(void *arg)
     struct http_server *s = arg;
     int64_t now_ns = loop_now(s->loop).ns;
     LIST_EACH (&s->conns, node)
-        conn_sweep(LIST_ITEM(node, struct http_conn, link), now_ns);
+        http_conn_sweep(LIST_ITEM(node, struct http_conn, link), now_ns);
     if (s->n_conns > 0)
         return;
     timer_stop(s->sweep); /* nothing wakes an idle server */
     s->sweeping = false;
 }
 
-void server_sweep_start(struct http_server *s)
+void http_server_sweep_start(struct http_server *s)
 {
     if (s->sweeping)
         return;
@@ -141,7 +141,7 @@ void server_sweep_start(struct http_server *s)
 }
 
 /* RFC 9110 5.6.7, made once a second. */
-struct str server_date(struct http_server *s)
+struct str http_server_date(struct http_server *s)
 {
     time_t now_s = (time_t)(loop_wall(s->loop).ns / NS_PER_S);
     if (now_s != s->date_s) {
@@ -251,7 +251,7 @@ static void closed(void *arg)
     s->closed_fn = NULL;
     if (fn && !s->freed)
         fn(s->closed_arg);
-    server_unref(s);
+    http_server_unref(s);
 }
 
 static void maybe_closed(struct http_server *s)
@@ -263,7 +263,7 @@ static void maybe_closed(struct http_server *s)
     loop_defer(s->loop, closed, s);
 }
 
-void server_conn_gone(struct http_server *s)
+void http_server_conn_gone(struct http_server *s)
 {
     s->n_conns--;
     maybe_closed(s);
@@ -273,7 +273,7 @@ static void grace_over(void *arg)
 {
     struct http_server *s = arg;
     LIST_EACH (&s->conns, node)
-        conn_kill(LIST_ITEM(node, struct http_conn, link));
+        http_conn_kill(LIST_ITEM(node, struct http_conn, link));
 }
 
 static void stop_listening(struct http_server *s)
@@ -297,7 +297,7 @@ void http_server_close(struct http_server *s, int64_t grace_ns, loop_fn done, vo
         if (c->proto)
             c->proto->drain(c);
         else
-            conn_kill(c);
+            http_conn_kill(c);
     }
     maybe_closed(s);
 }
@@ -313,6 +313,6 @@ void http_server_free(struct http_server *s)
     s->sweep = s->grace = NULL;
     s->sweeping = true; /* no more */
     while (!list_empty(&s->conns))
-        conn_destroy(LIST_ITEM(s->conns.next, struct http_conn, link));
-    server_unref(s);
+        http_conn_destroy(LIST_ITEM(s->conns.next, struct http_conn, link));
+    http_server_unref(s);
 }

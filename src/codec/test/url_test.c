@@ -1,4 +1,5 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Percent-coding both ways, queries, paths and whole URLs, and what must be refused. */
 #include "codec/url.h"
 
 #include "testkit/check.h"

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "http_fixture.h"
 #include "io/clock.h"
+#include "io/test/http_fixture.h"
 #include "testkit/check.h"
 
 static struct tls_pair ca, server_pair, client_pair;

@@ -1,4 +1,5 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Files, trees and locks in a temporary folder. */
 #include "io/file.h"
 
 #include <fcntl.h>

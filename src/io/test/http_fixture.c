@@ -1,5 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-#include "http_fixture.h"
+/* SPDX-License-Identifier: Apache-2.0
+ * See http_fixture.h: the handler, and the raw client. */
+
+#include "io/test/http_fixture.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "http_fixture.h"
 #include "io/clock.h"
+#include "io/test/http_fixture.h"
 #include "testkit/check.h"
 
 #define H "Host: h\r\n"

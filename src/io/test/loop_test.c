@@ -1,4 +1,5 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Order and timing of deferred calls, posts, timers, signals and descriptors. */
 #include "io/loop.h"
 
 #include <signal.h>
