@@ -58,7 +58,6 @@ size_t services_of(struct service_row rows[SERVICES_MAX],
     size_t n = 0;
     (void)api;
     rows[n++] = (struct service_row){ &controllers_kind, o };
-    if (o->n_sim)
-        rows[n++] = (struct service_row){ &sim_kind, o };
+    rows[n++] = (struct service_row){ &sim_kind, o }; /* also for nodes that users add later */
     return n;
 }

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "kube/meta.h"
+#include "kube/names.h"
 
 const struct sim_shape sim_shapes[] = {
     { "gpu8", "2 NUMA cells, 128 CPUs, 1 TiB, 8 GPUs behind an NVSwitch", 2, 128, 1024, 8,
@@ -15,6 +16,14 @@ const struct sim_shape sim_shapes[] = {
     { "small", "1 NUMA cell, 4 CPUs, 16 GiB, no GPU", 1, 4, 16, 0, NULL, 0, NULL, 110 },
 };
 const size_t sim_shapes_count = COUNT_OF(sim_shapes);
+
+const struct sim_shape *sim_shape_find(struct str name)
+{
+    for (size_t i = 0; i < sim_shapes_count; i++)
+        if (str_is(name, sim_shapes[i].name))
+            return &sim_shapes[i];
+    return &sim_shapes[0];
+}
 
 static int unknown_shape(struct str name, struct err *err)
 {
@@ -37,11 +46,8 @@ int sim_shape_parse(struct str text, int64_t *n, const struct sim_shape **shape,
                        "--sim-nodes wants a number from 0 to %d, perhaps with a shape "
                        "(\"16:gpu8\"), not \"%.*s\"",
                        SIM_NODES_MAX, STR_ARG(text));
-    const struct sim_shape *found = name.p ? NULL : &sim_shapes[0];
-    for (size_t i = 0; i < sim_shapes_count && !found; i++)
-        if (str_is(name, sim_shapes[i].name))
-            found = &sim_shapes[i];
-    if (!found)
+    const struct sim_shape *found = sim_shape_find(name);
+    if (name.p && !str_is(name, found->name))
         return unknown_shape(name, err);
     *n = nodes;
     *shape = found;
@@ -92,7 +98,7 @@ static void host_labels(struct jnode *node, struct str name)
     meta_set_label(node, STR("kubernetes.io/hostname"), name);
     meta_set_label(node, STR("kubernetes.io/os"), STR("linux"));
     meta_set_label(node, STR("kubernetes.io/arch"), STR("amd64"));
-    meta_set_label(node, STR("node.ganglion.io/executor"), STR("simulated"));
+    meta_set_label(node, STR(NAME_EXECUTOR), STR("simulated"));
 }
 
 static struct jnode *resources(struct arena *a, const struct sim_shape *s)

@@ -24,6 +24,11 @@ struct sim_shape {
 extern const struct sim_shape sim_shapes[]; /* the first one is the default */
 extern const size_t sim_shapes_count;
 
+#define SIM_SHAPE_KEY "sim.ganglion.io/shape" /* label of a Node object that is to be simulated */
+
+/* By name; the default for an unknown or absent one. */
+const struct sim_shape *sim_shape_find(struct str name);
+
 /* "16" or "16:cpu". ERR_INVALID lists the shapes. */
 int sim_shape_parse(struct str text, int64_t *n, const struct sim_shape **shape, struct err *err);
 

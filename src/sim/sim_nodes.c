@@ -8,9 +8,11 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "base/vec.h"
 #include "client/informer.h"
 #include "client/workqueue.h"
 #include "kube/meta.h"
+#include "kube/names.h"
 #include "kube/pod.h"
 #include "sim/life.h"
 
@@ -21,10 +23,11 @@
 #define LEASE_NAMESPACE STR("kube-node-lease")
 
 struct sim_node {
-    struct str name; /* owned */
+    struct str name; /* behind the struct */
     const struct sim_shape *shape;
     bool leased; /* its Lease exists */
 };
+VEC_TYPE(sim_node_vec, struct sim_node *);
 
 struct life {       /* one pod of ours */
     struct str key; /* "namespace/name", behind the struct */
@@ -37,16 +40,15 @@ struct sent { /* one call under way */
     struct list link;
     struct sim_nodes *sim;
     struct call *call;
-    struct sim_node *node; /* of registrations and leases */
+    struct sim_node *node; /* of registrations and leases; NULL when it was dropped meanwhile */
     struct str key;        /* of pods; owned */
 };
 
 struct sim_nodes {
     struct transport *t;
     struct informers *informers;
-    struct informer *pods;
-    struct sim_node *nodes;
-    size_t n_nodes;
+    struct informer *pods, *objects; /* objects: the Node objects, for those that others add */
+    struct sim_node_vec nodes;
     struct map by_name, lives;
     struct workqueue *queue;
     struct timer *turn, *renew;
@@ -99,11 +101,17 @@ static void put_lease_times(struct jnode *spec, struct sim_node *n, struct wall 
     jnode_set_str(spec, STR("renewTime"), wall_text_micro(text, now));
 }
 
+static void renew_lease(struct sim_nodes *s, struct sim_node *n);
+
 static void on_lease(void *arg, const struct reply *reply, const struct err *err)
 {
     struct sent *x = arg;
-    (void)err; /* the next period tries again */
-    x->node->leased = !refused(reply) || (reply && reply->code == 409);
+    bool exists = reply && reply->code == 409; /* an earlier run made it */
+    (void)err;                                 /* the next period tries again */
+    if (x->node)
+        x->node->leased = exists || !refused(reply);
+    if (x->node && exists)
+        renew_lease(x->sim, x->node);
     sent_free(x);
 }
 
@@ -114,7 +122,8 @@ static void create_lease(struct sim_nodes *s, struct sim_node *n)
     put_lease_times(jnode_need_obj(o, STR("spec")), n, loop_wall(s->t->loop));
     struct json_doc *doc = freeze(o);
     struct sent *x = sent_new(s, n, (struct str){ 0 });
-    x->call = call_create(s->t, LEASES, LEASE_NAMESPACE, json_root(doc), on_lease, x);
+    struct call_create create = { LEASES, LEASE_NAMESPACE, json_root(doc) };
+    x->call = call_create(s->t, &create, on_lease, x);
     json_doc_unref(doc);
 }
 
@@ -136,25 +145,65 @@ static void renew_lease(struct sim_nodes *s, struct sim_node *n)
 static void on_renew(void *arg)
 {
     struct sim_nodes *s = arg;
-    for (size_t i = 0; i < s->n_nodes; i++) {
-        if (s->nodes[i].leased)
-            renew_lease(s, &s->nodes[i]);
+    for (size_t i = 0; i < s->nodes.n; i++) {
+        if (s->nodes.items[i]->leased)
+            renew_lease(s, s->nodes.items[i]);
         else
-            create_lease(s, &s->nodes[i]);
+            create_lease(s, s->nodes.items[i]);
     }
+}
+
+/* ---- what a kubelet would have registered, for objects that are there already ---- */
+
+static void on_refreshed(void *arg, const struct reply *reply, const struct err *err)
+{
+    struct sent *x = arg;
+    if (refused(reply) && x->node)
+        LOG_WARN("sim.refresh_refused", kv_str("node", x->node->name), kv_err(err),
+                 kv_cstr("next", "the node keeps the status it has"));
+    sent_free(x);
+}
+
+static void
+send_refresh(struct sim_nodes *s, struct sim_node *n, struct jnode *patch, struct str subresource)
+{
+    struct json_doc *doc = freeze(patch);
+    struct call_patch p = { .resource = GVR("", "v1", "nodes"),
+                            .name = n->name,
+                            .subresource = subresource,
+                            .patch = json_root(doc) };
+    struct sent *x = sent_new(s, n, (struct str){ 0 });
+    x->call = call_merge_patch(s->t, &p, on_refreshed, x);
+    json_doc_unref(doc);
+}
+
+static void refresh(struct sim_nodes *s, struct sim_node *n)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct jnode *full = sim_node_object(a, n->shape, n->name, loop_wall(s->t->loop));
+    struct jnode *status = jnode_obj(a), *labels = jnode_obj(a);
+    jnode_set(status, STR("status"), jnode_copy(a, jnode_get(full, STR("status"))));
+    jnode_set(jnode_need_obj(labels, STR("metadata")), STR("labels"),
+              jnode_copy(a, jnode_path(full, "metadata.labels")));
+    send_refresh(s, n, labels, (struct str){ 0 });
+    send_refresh(s, n, status, STR("status"));
 }
 
 static void on_registered(void *arg, const struct reply *reply, const struct err *err)
 {
     struct sent *x = arg;
     struct sim_nodes *s = x->sim;
-    if (refused(reply) && !(reply && reply->code == 409))
+    bool exists = reply && reply->code == 409;
+    if (x->node && refused(reply) && !exists)
         LOG_WARN("sim.node_refused", kv_str("node", x->node->name), kv_err(err),
                  kv_cstr("next", "the node stays away"));
-    create_lease(s, x->node);
+    if (x->node && exists)
+        refresh(s, x->node);
+    if (x->node)
+        create_lease(s, x->node);
     sent_free(x);
-    if (++s->n_registered == s->n_nodes)
-        LOG_INFO("sim.nodes_registered", kv_i64("nodes", (int64_t)s->n_nodes));
+    if (++s->n_registered == s->nodes.n)
+        LOG_INFO("sim.nodes_registered", kv_i64("nodes", (int64_t)s->nodes.n));
 }
 
 static void register_node(struct sim_nodes *s, struct sim_node *n)
@@ -162,8 +211,8 @@ static void register_node(struct sim_nodes *s, struct sim_node *n)
     AUTO(arena_freep) struct arena *a = arena_new();
     struct json_doc *doc = freeze(sim_node_object(a, n->shape, n->name, loop_wall(s->t->loop)));
     struct sent *x = sent_new(s, n, (struct str){ 0 });
-    x->call = call_create(s->t, GVR("", "v1", "nodes"), (struct str){ 0 }, json_root(doc),
-                          on_registered, x);
+    struct call_create create = { .resource = GVR("", "v1", "nodes"), .object = json_root(doc) };
+    x->call = call_create(s->t, &create, on_registered, x);
     json_doc_unref(doc);
 }
 
@@ -321,29 +370,71 @@ static void on_batch(void *arg)
 
 /* ---- life cycle ---- */
 
+static struct sim_node *
+node_add(struct sim_nodes *s, struct str name, const struct sim_shape *shape)
+{
+    struct sim_node *n = mem_alloc(sizeof *n + name.n + 1);
+    memcpy(n + 1, name.p, name.n);
+    n->name = str_make(n + 1, name.n);
+    n->shape = shape;
+    sim_node_vec_push(&s->nodes, n);
+    map_put(&s->by_name, n->name, n);
+    return n;
+}
+
+static void node_drop(struct sim_nodes *s, struct str name)
+{
+    struct sim_node *n = map_del(&s->by_name, name);
+    if (!n)
+        return;
+    for (size_t i = 0; i < s->nodes.n; i++)
+        if (s->nodes.items[i] == n)
+            s->nodes.items[i] = s->nodes.items[s->nodes.n - 1];
+    s->nodes.n--;
+    LIST_EACH (&s->sents, link) {
+        struct sent *x = LIST_ITEM(link, struct sent, link);
+        if (x->node == n)
+            x->node = NULL;
+    }
+    free(n);
+}
+
 static void name_nodes(struct sim_nodes *s, const struct sim_options *o)
 {
     struct str prefix = o->prefix.n ? o->prefix : STR("sim-");
-    size_t at = 0;
     for (size_t g = 0; g < o->n_groups; g++) {
-        for (int64_t i = 0; i < o->groups[g].n; i++, at++) {
+        for (int64_t i = 0; i < o->groups[g].n; i++) {
             char text[300];
-            int n = snprintf(text, sizeof text, "%.*s%zu", STR_ARG(prefix), at);
-            struct sim_node *node = &s->nodes[at];
-            node->name = str_make(mem_dup(text, (size_t)n), (size_t)n);
-            node->shape = o->groups[g].shape;
-            map_put(&s->by_name, node->name, node);
+            int n = snprintf(text, sizeof text, "%.*s%zu", STR_ARG(prefix), s->nodes.n);
+            node_add(s, str_make(text, (size_t)n), o->groups[g].shape);
         }
     }
+}
+
+/* ---- Node objects that others add with the label node.ganglion.io/executor=simulated ---- */
+
+static void adopt(struct sim_nodes *s, const struct kobj *o)
+{
+    struct sim_node *n = node_add(s, o->name, sim_shape_find(kobj_label(o, STR(SIM_SHAPE_KEY))));
+    refresh(s, n);
+    create_lease(s, n);
+    LOG_INFO("sim.node_adopted", kv_str("node", n->name), kv_cstr("shape", n->shape->name));
+}
+
+static void on_node(void *arg, const struct kobj *before, const struct kobj *after)
+{
+    struct sim_nodes *s = arg;
+    if (!after)
+        node_drop(s, before->name);
+    else if (!map_get(&s->by_name, after->name) &&
+             str_is(kobj_label(after, STR(NAME_EXECUTOR)), "simulated"))
+        adopt(s, after);
 }
 
 struct sim_nodes *sim_nodes_new(struct transport *t, const struct sim_options *o)
 {
     struct sim_nodes *s = MEM_NEW(struct sim_nodes);
     s->t = t;
-    for (size_t g = 0; g < o->n_groups; g++)
-        s->n_nodes += (size_t)o->groups[g].n;
-    s->nodes = mem_alloc_array(s->n_nodes + 1, sizeof *s->nodes);
     map_init(&s->by_name);
     map_init(&s->lives);
     list_init(&s->sents);
@@ -353,10 +444,12 @@ struct sim_nodes *sim_nodes_new(struct transport *t, const struct sim_options *o
     s->renew = timer_new(t->loop, on_renew, s);
     s->informers = informers_new(t);
     s->pods = informers_get(s->informers, GVR("", "v1", "pods"), (struct str){ 0 });
+    s->objects = informers_get(s->informers, GVR("", "v1", "nodes"), (struct str){ 0 });
     informer_on_event(s->pods, on_pod, on_batch, s);
+    informer_on_event(s->objects, on_node, NULL, s);
     informers_start(s->informers);
-    for (size_t i = 0; i < s->n_nodes; i++)
-        register_node(s, &s->nodes[i]);
+    for (size_t i = 0; i < s->nodes.n; i++)
+        register_node(s, s->nodes.items[i]);
     timer_start_every(s->renew, LEASE_PERIOD_NS);
     return s;
 }
@@ -377,10 +470,10 @@ void sim_nodes_free(struct sim_nodes *s)
     const struct map_slot *slot;
     for (size_t i = 0; (slot = map_next(&s->lives, &i));)
         free(slot->value);
-    for (size_t i = 0; i < s->n_nodes; i++)
-        free((void *)(uintptr_t)s->nodes[i].name.p);
+    for (size_t i = 0; i < s->nodes.n; i++)
+        free(s->nodes.items[i]);
     map_fini(&s->lives);
     map_fini(&s->by_name);
-    free(s->nodes);
+    sim_node_vec_fini(&s->nodes);
     free(s);
 }
