@@ -88,7 +88,8 @@ static void create_next(struct worker *w)
     int number = r->next++;
     struct json_doc *doc = pod_document(r, number);
     r->started[number] = bench_now_ms();
-    call_create(w->t, GVR("", "v1", "pods"), STR("default"), json_root(doc), on_created, w);
+    struct call_create create = { GVR("", "v1", "pods"), STR("default"), json_root(doc) };
+    call_create(w->t, &create, on_created, w);
     json_doc_unref(doc);
 }
 

@@ -16,26 +16,16 @@ request_of(enum verb verb, struct gvr r, struct str namespace, struct str name)
     };
 }
 
-struct call *call_create(struct transport *t,
-                         struct gvr r,
-                         struct str namespace,
-                         struct json body,
-                         reply_fn done,
-                         void *arg)
+struct call *call_create(struct transport *t, const struct call_create *c, reply_fn done, void *arg)
 {
-    struct request req = request_of(VERB_CREATE, r, namespace, (struct str){ 0 });
-    req.body = body;
+    struct request req = request_of(VERB_CREATE, c->resource, c->namespace, (struct str){ 0 });
+    req.body = c->object;
     return t->ops->start(t, &req, done, arg);
 }
 
-struct call *call_get(struct transport *t,
-                      struct gvr r,
-                      struct str namespace,
-                      struct str name,
-                      reply_fn done,
-                      void *arg)
+struct call *call_get(struct transport *t, const struct call_get *g, reply_fn done, void *arg)
 {
-    struct request req = request_of(VERB_GET, r, namespace, name);
+    struct request req = request_of(VERB_GET, g->resource, g->namespace, g->name);
     return t->ops->start(t, &req, done, arg);
 }
 

@@ -14,18 +14,19 @@ struct gvr { /* which resource */
 
 #define GVR(g, v, p) ((struct gvr){ STR(g), STR(v), STR(p) }) /* literals only */
 
-struct call *call_create(struct transport *t,
-                         struct gvr r,
-                         struct str namespace,
-                         struct json body,
-                         reply_fn done,
-                         void *arg);
-struct call *call_get(struct transport *t,
-                      struct gvr r,
-                      struct str namespace,
-                      struct str name,
-                      reply_fn done,
-                      void *arg);
+struct call_create {
+    struct gvr resource;
+    struct str namespace; /* absent: cluster-scoped */
+    struct json object;   /* borrowed for the call */
+};
+struct call *
+call_create(struct transport *t, const struct call_create *c, reply_fn done, void *arg);
+
+struct call_get {
+    struct gvr resource;
+    struct str namespace, name;
+};
+struct call *call_get(struct transport *t, const struct call_get *g, reply_fn done, void *arg);
 
 struct call_patch { /* a merge patch of an object or of a subresource */
     struct gvr resource;

@@ -103,8 +103,12 @@ create_event(struct recorder *r, struct arena *a, struct seen *s, const struct e
     if (jnode_freeze(&doc, o, NULL) != 0)
         return; /* cannot be: the message is cut far below the limit */
     struct pending *p = pending_new(r);
-    p->call = call_create(r->t, GVR("", "v1", "events"), str_from(s->namespace), json_root(doc),
-                          on_written, p);
+    struct call_create create = {
+        .resource = GVR("", "v1", "events"),
+        .namespace = str_from(s->namespace),
+        .object = json_root(doc),
+    };
+    p->call = call_create(r->t, &create, on_written, p);
     json_doc_unref(doc);
 }
 
@@ -148,21 +152,16 @@ static bool has_room(struct recorder *r)
     return false;
 }
 
-void recorder_event(struct recorder *r,
-                    const struct kobj *about,
-                    const char *type,
-                    const char *reason,
-                    struct str message,
-                    struct wall now)
+void recorder_event(struct recorder *r, const struct recorder_note *note, struct wall now)
 {
     if (!has_room(r))
         return;
     AUTO(arena_freep) struct arena *a = arena_new();
     struct event_spec spec = {
-        .about = about,
-        .type = type,
-        .reason = str_from(reason),
-        .message = str_take(message, 1024),
+        .about = note->about,
+        .type = note->type,
+        .reason = str_from(note->reason),
+        .message = str_take(note->message, 1024),
         .component = str_from(r->component),
         .now = now,
         .random = clock_random_u64(),

@@ -16,10 +16,10 @@ struct recorder;
 struct recorder *recorder_new(struct transport *t, const char *component);
 void recorder_free(struct recorder *r);
 
-/* type is "Normal" or "Warning". about is borrowed. */
-void recorder_event(struct recorder *r,
-                    const struct kobj *about,
-                    const char *type,
-                    const char *reason,
-                    struct str message,
-                    struct wall now);
+struct recorder_note {        /* borrowed for the call */
+    const struct kobj *about; /* with apiVersion and kind */
+    const char *type;         /* "Normal" or "Warning" */
+    const char *reason;       /* "BackOff": a word that programs look for */
+    struct str message;       /* for people; cut to 1024 bytes */
+};
+void recorder_event(struct recorder *r, const struct recorder_note *note, struct wall now);

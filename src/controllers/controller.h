@@ -69,12 +69,17 @@ void reconcile_delete(struct reconcile *r,
                       struct gvr res,
                       const struct kobj *of,
                       struct str propagation);
-/* An Event on `about` (type "Normal" or "Warning"); equal ones are counted, not repeated. */
+/* An Event on `about`, recorded when this pass succeeds: of type Normal, or Warning. Equal ones are
+ * counted, not repeated. reason has static storage. */
 void reconcile_event(struct reconcile *r,
                      const struct kobj *about,
-                     const char *type,
                      const char *reason,
                      const char *fmt,
-                     ...) __attribute__((format(printf, 5, 6)));
+                     ...) __attribute__((format(printf, 4, 5)));
+void reconcile_warn(struct reconcile *r,
+                    const struct kobj *about,
+                    const char *reason,
+                    const char *fmt,
+                    ...) __attribute__((format(printf, 4, 5)));
 /* Look at this key again then, whatever happens. */
 void reconcile_again_at(struct reconcile *r, struct wall when);

@@ -226,7 +226,8 @@ static void record_events(struct pass *p, struct wall now)
     struct recorder *rec = p->unit->runner->recorder;
     for (size_t i = 0; i < p->out.events.n; i++) {
         const struct event_note *e = &p->out.events.items[i];
-        recorder_event(rec, e->about, e->type, e->reason, e->message, now);
+        recorder_event(rec, &(struct recorder_note){ e->about, e->type, e->reason, e->message },
+                       now);
     }
 }
 

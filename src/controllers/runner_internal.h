@@ -16,8 +16,8 @@ struct write {
 };
 VEC_TYPE(write_vec, struct write);
 
-struct event_note { /* an Event to record */
-    struct kobj *about;
+struct event_note {           /* an Event to record */
+    const struct kobj *about; /* counted */
     const char *type, *reason;
     struct str message;
 };

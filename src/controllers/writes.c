@@ -82,21 +82,34 @@ void reconcile_delete(struct reconcile *r,
     w->propagation = arena_str(r->a, propagation);
 }
 
+static void push_event(struct reconcile *r, const struct event_note *note)
+{
+    struct event_note *n = event_note_vec_push(&r->out->events, *note);
+    n->about = kobj_ref(note->about);
+}
+
 void reconcile_event(struct reconcile *r,
                      const struct kobj *about,
-                     const char *type,
                      const char *reason,
                      const char *fmt,
                      ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    struct str message = arena_vprintf(r->a, fmt, ap);
+    push_event(r, &(struct event_note){ about, "Normal", reason, arena_vprintf(r->a, fmt, ap) });
     va_end(ap);
-    event_note_vec_push(&r->out->events, (struct event_note){ .about = kobj_ref(about),
-                                                              .type = type,
-                                                              .reason = reason,
-                                                              .message = message });
+}
+
+void reconcile_warn(struct reconcile *r,
+                    const struct kobj *about,
+                    const char *reason,
+                    const char *fmt,
+                    ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    push_event(r, &(struct event_note){ about, "Warning", reason, arena_vprintf(r->a, fmt, ap) });
+    va_end(ap);
 }
 
 void reconcile_again_at(struct reconcile *r, struct wall when)

@@ -171,22 +171,18 @@ void fake_reply(struct fake_transport *f, size_t i, int code, const char *object
     call_destroy(c);
 }
 
-void fake_reply_list(struct fake_transport *f,
-                     size_t i,
-                     uint64_t revision,
-                     const char *cont,
-                     const char *const *objects,
-                     size_t n)
+void fake_reply_list(struct fake_transport *f, size_t i, const struct fake_page *page)
 {
+    size_t n = page->n;
     struct call *c = take(f, i);
     struct kobj **items = mem_alloc_array(n + 1, sizeof *items);
     for (size_t k = 0; k < n; k++)
-        items[k] = object_of(objects[k]);
+        items[k] = object_of(page->objects[k]);
     struct reply r = { .code = 200,
                        .items = items,
                        .n_items = n,
-                       .revision = revision,
-                       .cont = str_from(cont),
+                       .revision = page->revision,
+                       .cont = str_from(page->cont),
                        .remaining = -1 };
     c->done(c->arg, &r, NULL);
     for (size_t k = 0; k < n; k++)

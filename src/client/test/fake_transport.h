@@ -25,12 +25,13 @@ const struct fake_call *fake_at(const struct fake_transport *f, size_t i); /* ol
 
 /* Answers and forgets call i. Texts are JSON documents. */
 void fake_reply(struct fake_transport *f, size_t i, int code, const char *object);
-void fake_reply_list(struct fake_transport *f,
-                     size_t i,
-                     uint64_t revision,
-                     const char *cont,
-                     const char *const *objects,
-                     size_t n);
+struct fake_page { /* of a list */
+    uint64_t revision;
+    const char *cont; /* NULL: the last page */
+    const char *const *objects;
+    size_t n;
+};
+void fake_reply_list(struct fake_transport *f, size_t i, const struct fake_page *page);
 void fake_fail(struct fake_transport *f, size_t i, enum err_kind kind);
 /* One event of watch i, which stays pending. */
 void fake_event(struct fake_transport *f, size_t i, enum event_type type, const char *object);

@@ -86,10 +86,10 @@ static void test_pages_then_watch(void **state)
     char a[256], b[256];
     const char *first[] = { pod(a, "a", 3, "o") }, *second[] = { pod(b, "b", 4, "o") };
     CHECK_STR_EQ(str_from(fake_at(w->fake, 0)->query), STR("rv= limit=1000 continue= field="));
-    fake_reply_list(w->fake, 0, 9, "next", first, 1);
+    fake_reply_list(w->fake, 0, &(struct fake_page){ 9, "next", first, 1 });
     CHECK(!informer_synced(w->pods));
     CHECK_CSTR(fake_at(w->fake, 0)->query, "rv= limit=1000 continue=next field=");
-    fake_reply_list(w->fake, 0, 9, "", second, 1);
+    fake_reply_list(w->fake, 0, &(struct fake_page){ 9, "", second, 1 });
     CHECK(informer_synced(w->pods));
     CHECK_I64(w->batches, 1);
     CHECK(fake_at(w->fake, 0)->is_watch);
@@ -108,12 +108,12 @@ static void test_relist_reports_the_difference(void **state)
     struct world *w = world_new();
     char a[256], b[256], c[256];
     const char *before[] = { pod(a, "a", 3, "o"), pod(b, "b", 4, "o") };
-    fake_reply_list(w->fake, 0, 5, "", before, 2);
+    fake_reply_list(w->fake, 0, &(struct fake_page){ 5, "", before, 2 });
     buf_clear(&w->heard);
     fake_end_watch(w->fake, 0, ERR_GONE);
     CHECK(!fake_at(w->fake, 0)->is_watch);
     const char *after[] = { pod(a, "a", 3, "o"), pod(c, "c", 8, "o") };
-    fake_reply_list(w->fake, 0, 20, "", after, 2);
+    fake_reply_list(w->fake, 0, &(struct fake_page){ 20, "", after, 2 });
     CHECK_STR_EQ(buf_view(&w->heard), STR("+c@8 -b "));
     CHECK_I64(informer_revision(w->pods), 20);
     world_free(w);
@@ -129,7 +129,7 @@ static void test_failures_are_retried(void **state)
     CHECK_I64(fake_pending(w->fake), 0);
     run_briefly(w);
     CHECK_I64(fake_pending(w->fake), 1);
-    fake_reply_list(w->fake, 0, 5, "", one, 1);
+    fake_reply_list(w->fake, 0, &(struct fake_page){ 5, "", one, 1 });
     fake_end_watch(w->fake, 0, ERR_IO);
     run_briefly(w);
     CHECK(fake_at(w->fake, 0)->is_watch); /* resumes, does not list again */
@@ -157,7 +157,7 @@ static void test_index_follows_random_changes(void **state)
     enum { NAMES = 12, OWNERS = 3, STEPS = 2000 };
     struct world *w = world_new();
     size_t index = informer_index(w->pods, informer_key_owner);
-    fake_reply_list(w->fake, 0, 1, "", NULL, 0);
+    fake_reply_list(w->fake, 0, &(struct fake_page){ 1, "", NULL, 0 });
     int owner_of[NAMES];
     memset(owner_of, -1, sizeof owner_of);
     for (int step = 0; step < STEPS; step++) {

@@ -176,9 +176,8 @@ static void create_set(struct view *v, int64_t replicas)
     jnode_set_str(jnode_need_obj(jnode_need_obj(template, STR("metadata")), STR("labels")),
                   STR(HASH_KEY), hash);
     reconcile_create(v->r, REPLICASETS, set);
-    reconcile_event(v->r, v->o, "Normal", "ScalingReplicaSet",
-                    "Scaled up replica set %.*s from 0 to %lld", STR_ARG(name),
-                    (long long)replicas);
+    reconcile_event(v->r, v->o, "ScalingReplicaSet", "Scaled up replica set %.*s from 0 to %lld",
+                    STR_ARG(name), (long long)replicas);
 }
 
 static void resize_set(struct view *v, const struct kobj *set, int64_t want)
@@ -190,9 +189,9 @@ static void resize_set(struct view *v, const struct kobj *set, int64_t want)
     jnode_set_i64(jnode_need_obj(patch, STR("spec")), STR("replicas"), want);
     annotate_sizes(v, patch);
     reconcile_patch(v->r, REPLICASETS, set, patch, true);
-    reconcile_event(v->r, v->o, "Normal", "ScalingReplicaSet",
-                    "Scaled %s replica set %.*s from %lld to %lld", want > have ? "up" : "down",
-                    STR_ARG(set->name), (long long)have, (long long)want);
+    reconcile_event(v->r, v->o, "ScalingReplicaSet", "Scaled %s replica set %.*s from %lld to %lld",
+                    want > have ? "up" : "down", STR_ARG(set->name), (long long)have,
+                    (long long)want);
 }
 
 /* A rollback makes an old set the new one: it gets the next revision. */

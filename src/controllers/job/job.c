@@ -219,8 +219,7 @@ static void suspend_status(struct reconcile *r, const struct kobj *o, struct jno
         .probe_time = true,
     };
     meta_set_condition(r->a, jnode_need_arr(status, STR("conditions")), &spec, r->now);
-    reconcile_event(r, o, "Normal", j->suspend ? "Suspended" : "Resumed", "%.*s",
-                    STR_ARG(spec.message));
+    reconcile_event(r, o, j->suspend ? "Suspended" : "Resumed", "%.*s", STR_ARG(spec.message));
     if (j->suspend)
         jnode_del(status, STR("startTime"));
 }
@@ -239,8 +238,10 @@ static void end_status(struct reconcile *r,
     set_condition(r, status, ok ? "Complete" : "Failed", why);
     if (ok)
         set_time(status, STR("completionTime"), r->now);
-    reconcile_event(r, o, ok ? "Normal" : "Warning", ok ? "Completed" : why->reason, "%s",
-                    ok ? "Job completed" : why->message.p);
+    if (ok)
+        reconcile_event(r, o, "Completed", "Job completed");
+    else
+        reconcile_warn(r, o, why->reason, "%.*s", STR_ARG(why->message));
 }
 
 /* ---- a finished Job ---- */

@@ -78,8 +78,8 @@ static void mark_unknown(struct view *v)
     struct jnode *status = jnode_obj(v->r->a);
     jnode_set(status, STR("conditions"), list);
     reconcile_patch_status(v->r, NODES, v->node, status);
-    reconcile_event(v->r, v->node, "Normal", "NodeNotReady",
-                    "Node %.*s status is now: NodeNotReady", STR_ARG(v->node->name));
+    reconcile_event(v->r, v->node, "NodeNotReady", "Node %.*s status is now: NodeNotReady",
+                    STR_ARG(v->node->name));
     v->ready = CONDITION_UNKNOWN;
 }
 
@@ -184,9 +184,8 @@ static bool evict_one(void *arg, const struct kobj *pod)
         return true;
     }
     reconcile_delete(e->v->r, PODS, pod, (struct str){ 0 });
-    reconcile_event(e->v->r, pod, "Normal", "TaintManagerEviction",
-                    "Marking for deletion Pod %.*s/%.*s", STR_ARG(pod->namespace),
-                    STR_ARG(pod->name));
+    reconcile_event(e->v->r, pod, "TaintManagerEviction", "Marking for deletion Pod %.*s/%.*s",
+                    STR_ARG(pod->namespace), STR_ARG(pod->name));
     return true;
 }
 
