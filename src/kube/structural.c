@@ -237,18 +237,28 @@ make(struct structural *st, struct json node, bool whole_object, struct err *err
     return rc == 0 ? s : NULL;
 }
 
-int structural_new(struct structural **out, struct json openapi_v3_schema, struct err *err)
+static int new_root(struct structural **out, struct json node, bool whole_object, struct err *err)
 {
-    if (json_type(openapi_v3_schema) != JSON_OBJ)
+    if (json_type(node) != JSON_OBJ)
         return err_set(err, ERR_INVALID, "openAPIV3Schema: must be an object");
     AUTO(structural_freep) struct structural *st = MEM_NEW(struct structural);
     st->arena = arena_new();
-    st->doc = json_doc_ref(openapi_v3_schema.doc);
-    st->root = make(st, openapi_v3_schema, true, err);
+    st->doc = json_doc_ref(node.doc);
+    st->root = make(st, node, whole_object, err);
     if (!st->root)
         return -1;
     *out = TAKE(st);
     return 0;
+}
+
+int structural_new(struct structural **out, struct json openapi_v3_schema, struct err *err)
+{
+    return new_root(out, openapi_v3_schema, true, err);
+}
+
+int structural_new_part(struct structural **out, struct json node, struct err *err)
+{
+    return new_root(out, node, false, err);
 }
 
 void structural_free(struct structural *st)

@@ -34,3 +34,6 @@ struct structural {
     pcre2_code **regexes; /* to free */
     size_t n_regexes, cap_regexes;
 };
+
+/* The same as structural_new for a node that is no whole API object. */
+int structural_new_part(struct structural **out, struct json node, struct err *err);
