@@ -275,7 +275,7 @@ struct jnode *explain_json(struct arena *a, const struct explanation *e)
     for (size_t i = 0; i < e->n_reasons; i++) {
         struct jnode *r = jnode_append(reasons, jnode_obj(a));
         jnode_set_str(r, STR("plugin"), str_from(e->reasons[i].plugin));
-        jnode_set_str(r, STR("reason"), e->reasons[i].text);
+        jnode_set_str(r, STR("text"), e->reasons[i].text);
         jnode_set_i64(r, STR("nodes"), (int64_t)e->reasons[i].nodes);
         jnode_set_str(r, STR("examples"), e->reasons[i].examples);
     }

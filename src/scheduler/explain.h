@@ -26,5 +26,6 @@ struct explanation {
 };
 
 void explain_gang(struct cluster *c, struct gang *g, struct arena *a, struct explanation *out);
-/* {"gang", "message", "reasons": […], "changes": […]} for the API. */
+/* {"gang", "message", "fitsNow", "reasons": [{"plugin", "text", "nodes", "examples"}], "changes":
+ * ["…"]}: what the annotation scheduling.ganglion.io/why holds. */
 struct jnode *explain_json(struct arena *a, const struct explanation *e);

@@ -4,9 +4,10 @@
  *
  * Pods count as placed from the moment they are decided (assumed); a refused bind takes them back.
  * A waiting pod gets the condition PodScheduled=False, reason Unschedulable, with kube-scheduler's
- * words, and the events FailedScheduling and WouldStartWith (changes that would let it start, each
- * verified). Status is written only when the words changed. After a restart the ledger of devices
- * and cells is rebuilt from the annotations of bound pods (intake.h).
+ * words, the annotation scheduling.ganglion.io/why (explain_json: reasons, and changes that would
+ * let it start, each verified) and the event FailedScheduling. Written only when the words changed.
+ * After a restart the ledger of devices and cells is rebuilt from the annotations of bound pods
+ * (intake.h).
  *
  * Everything on the transport's loop. */
 #pragma once

@@ -84,7 +84,10 @@ static void tell_bound(const struct bind_batch *b)
         struct str text =
             arena_printf(a, "Successfully assigned %.*s/%.*s to %.*s", STR_ARG(p->pod->namespace),
                          STR_ARG(p->pod->name), STR_ARG(p->node));
-        recorder_event(b->s->recorder, p->pod, "Normal", "Scheduled", text, loop_wall(l));
+        const struct recorder_note note = {
+            .about = p->pod, .type = "Normal", .reason = "Scheduled", .message = text
+        };
+        recorder_event(b->s->recorder, &note, loop_wall(l));
         LOG_DEBUG("pod.bound", kv_str("namespace", p->pod->namespace), kv_str("pod", p->pod->name),
                   kv_str("node", p->node), kv_i64("took_us", took_us));
     }

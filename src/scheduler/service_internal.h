@@ -32,8 +32,8 @@ struct scheduler {
     size_t n_patches;
     struct pod_refs report; /* pods whose waiting is to be told, from report_at on */
     size_t report_at;
-    struct {                         /* the last explanation, for pods that wait for the same */
-        struct str message, changes; /* own texts */
+    struct {                      /* the last explanation, for pods that wait for the same */
+        struct str message, json; /* own texts */
     } explained;
 };
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * service_report — tells users why pods wait: the condition PodScheduled, and events. A pod is told
- * again only when the words changed; how many patches are on the wire at once is bounded, the rest
- * waits in order. */
+ * service_report — tells users why pods wait: the condition PodScheduled, the annotation
+ * scheduling.ganglion.io/why, and the event FailedScheduling. A pod is told again only when the
+ * words changed; how many patches are on the wire at once is bounded, the rest waits in order. */
 #include <stdlib.h>
 
 #include "scheduler/service_internal.h"
 
 #define PATCHES_MAX 64
-#define EXPLAINED_MEMBERS_MAX 16 /* members of one gang that get the event WouldStartWith */
+#define ANNOTATION_WHY "scheduling.ganglion.io/why"
+#define WHY_BYTES_MAX (64u << 10)
 
 struct patch {
     struct scheduler *s;
@@ -26,19 +27,46 @@ static bool is_told(const struct kobj *pod, struct str message)
            str_eq(json_str(json_get(c, STR("message"))), message);
 }
 
-static struct jnode *
-condition_patch(struct arena *a, const struct kobj *pod, struct str message, struct wall now)
+/* ---- what would help ---- */
+
+static void keep_text(struct str *slot, struct str text)
+{
+    free((void *)(uintptr_t)slot->p); /* own text */
+    *slot = str_make(str_dup(text), text.n);
+}
+
+/* Many pods often wait for the same: explain that once. */
+static struct str why_text(struct scheduler *s, struct spod *pod, struct arena *a)
+{
+    struct str message = pod->gang->message;
+    if (s->explained.message.n && str_eq(s->explained.message, message))
+        return s->explained.json;
+    struct explanation e;
+    struct buf b;
+    core_why(s->core, pod, a, &e);
+    buf_init(&b, WHY_BYTES_MAX);
+    jnode_write(&b, explain_json(a, &e));
+    keep_text(&s->explained.message, message);
+    keep_text(&s->explained.json, b.failed ? STR("{}") : buf_view(&b));
+    buf_fini(&b);
+    return s->explained.json;
+}
+
+/* ---- the patch ---- */
+
+static struct jnode *waiting_patch(struct arena *a, struct spod *p, struct str why, struct wall now)
 {
     struct jnode *root = jnode_obj(a);
     struct jnode *meta = jnode_need_obj(root, STR("metadata"));
-    jnode_set_str(meta, STR("uid"), pod->uid);
+    jnode_set_str(meta, STR("uid"), p->obj->uid);
+    jnode_set_str(jnode_need_obj(meta, STR("annotations")), STR(ANNOTATION_WHY), why);
     struct jnode *list = jnode_need_arr(jnode_need_obj(root, STR("status")), STR("conditions"));
     struct jnode *c = jnode_append(list, jnode_obj(a));
-    struct json old = condition_find(kobj_root(pod), STR("PodScheduled"));
+    struct json old = condition_find(kobj_root(p->obj), STR("PodScheduled"));
     jnode_set_str(c, STR("type"), STR("PodScheduled"));
     jnode_set_str(c, STR("status"), STR("False"));
     jnode_set_str(c, STR("reason"), STR("Unschedulable"));
-    jnode_set_str(c, STR("message"), message);
+    jnode_set_str(c, STR("message"), p->gang->message);
     if (!str_is(json_str(json_get(old, STR("status"))), "False")) {
         char text[TIME_TEXT_MAX];
         jnode_set_str(c, STR("lastTransitionTime"), wall_text(text, now));
@@ -62,20 +90,20 @@ static void on_patched(void *arg, const struct reply *reply, const struct err *e
     send_more(s);
 }
 
-static void send_patch(struct scheduler *s, const struct kobj *pod, struct str message)
+static void send_patch(struct scheduler *s, struct spod *pod)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
     AUTO(json_doc_unrefp) struct json_doc *doc = NULL;
-    struct wall now = loop_wall(s->t->loop);
-    if (jnode_freeze(&doc, condition_patch(a, pod, message, now), NULL))
+    struct str why = why_text(s, pod, a);
+    if (jnode_freeze(&doc, waiting_patch(a, pod, why, loop_wall(s->t->loop)), NULL))
         return;
     struct request r = {
         .verb = VERB_PATCH,
         .version = STR("v1"),
         .plural = STR("pods"),
         .subresource = STR("status"),
-        .namespace = pod->namespace,
-        .name = pod->name,
+        .namespace = pod->obj->namespace,
+        .name = pod->obj->name,
         .write = { .patch = PATCH_STRATEGIC, .grace_s = -1 },
         .body = json_root(doc),
     };
@@ -91,15 +119,18 @@ static void send_patch(struct scheduler *s, const struct kobj *pod, struct str m
 
 static void tell(struct scheduler *s, const struct kobj *queued)
 {
-    const struct spod *p = core_pod(s->core, queued->namespace, queued->name);
-    if (!p || !str_eq(p->obj->uid, queued->uid) || p->node >= 0 || !p->gang)
+    struct spod *p = core_pod(s->core, queued->namespace, queued->name);
+    if (!p || !str_eq(p->obj->uid, queued->uid) || p->node >= 0 || !p->gang ||
+        !p->gang->message.n || is_told(p->obj, p->gang->message))
         return;
-    struct str message = p->gang->message;
-    if (!message.n || is_told(p->obj, message))
-        return;
-    recorder_event(s->recorder, p->obj, "Warning", "FailedScheduling", message,
-                   loop_wall(s->t->loop));
-    send_patch(s, p->obj, message);
+    const struct recorder_note note = {
+        .about = p->obj,
+        .type = "Warning",
+        .reason = "FailedScheduling",
+        .message = p->gang->message,
+    };
+    recorder_event(s->recorder, &note, loop_wall(s->t->loop));
+    send_patch(s, p);
 }
 
 static void send_more(struct scheduler *s)
@@ -113,45 +144,12 @@ static void send_more(struct scheduler *s)
         s->report.n = s->report_at = 0;
 }
 
-/* ---- what would help ---- */
-
-static void keep_text(struct str *slot, struct str text)
-{
-    free((void *)(uintptr_t)slot->p); /* own text */
-    *slot = str_make(str_dup(text), text.n);
-}
-
-/* Many pods often wait for the same: explain that once. */
-static struct str changes_for(struct scheduler *s, struct spod *pod, struct str message)
-{
-    if (s->explained.message.n && str_eq(s->explained.message, message))
-        return s->explained.changes;
-    struct explanation e;
-    struct buf b;
-    core_why(s->core, pod, s->cycle_arena, &e);
-    buf_init(&b, 4096);
-    for (size_t i = 0; i < e.n_changes; i++)
-        buf_printf(&b, "%s%.*s", i ? "; or " : "", STR_ARG(e.changes[i]));
-    keep_text(&s->explained.message, message);
-    keep_text(&s->explained.changes, buf_view(&b));
-    buf_fini(&b);
-    return s->explained.changes;
-}
-
 void service_report(struct scheduler *s, const struct decision *d)
 {
-    size_t n = 0;
     LIST_EACH (&d->gang->members, at) {
         struct spod *p = LIST_ITEM(at, struct spod, in_gang);
-        if (p->node >= 0 || p->view->n_gates || is_told(p->obj, d->message))
-            continue;
-        pod_refs_push(&s->report, kobj_ref(p->obj));
-        if (n++ >= EXPLAINED_MEMBERS_MAX)
-            continue;
-        struct str changes = changes_for(s, p, d->message);
-        if (changes.n)
-            recorder_event(s->recorder, p->obj, "Normal", "WouldStartWith", changes,
-                           loop_wall(s->t->loop));
+        if (p->node < 0 && !p->view->n_gates && !is_told(p->obj, d->message))
+            pod_refs_push(&s->report, kobj_ref(p->obj));
     }
     send_more(s);
 }
@@ -168,5 +166,5 @@ void service_report_cancel(struct scheduler *s)
         kobj_unref(s->report.items[s->report_at]);
     pod_refs_fini(&s->report);
     free((void *)(uintptr_t)s->explained.message.p); /* own texts */
-    free((void *)(uintptr_t)s->explained.changes.p);
+    free((void *)(uintptr_t)s->explained.json.p);
 }

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The service against a transport whose peer is the test: what it asks of the API, and what it does
+ * with the answers. */
+#include "scheduler/service.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/test/fake_transport.h"
+#include "io/loop.h"
+#include "testkit/check.h"
+
+struct world {
+    struct loop *loop;
+    struct fake_transport *fake;
+    struct scheduler *s;
+};
+
+static void stop(void *loop)
+{
+    loop_stop(loop);
+}
+
+static void run_briefly(struct world *w, int64_t ms)
+{
+    struct timer *t = timer_new(w->loop, stop, w->loop);
+    timer_start(t, ms * NS_PER_MS);
+    loop_run(w->loop);
+    timer_free(t);
+}
+
+/* Index of the first pending call whose path starts so; fails when there is none. */
+static size_t find(struct world *w, const char *path)
+{
+    for (size_t i = 0; i < fake_pending(w->fake); i++) {
+        if (strncmp(fake_at(w->fake, i)->path, path, strlen(path)) == 0)
+            return i;
+    }
+    for (size_t i = 0; i < fake_pending(w->fake); i++)
+        print_message("pending: %s\n", fake_at(w->fake, i)->path);
+    print_message("wanted: %s\n", path);
+    CHECK(false);
+    return 0;
+}
+
+static bool is_pending(struct world *w, const char *path)
+{
+    for (size_t i = 0; i < fake_pending(w->fake); i++) {
+        if (strncmp(fake_at(w->fake, i)->path, path, strlen(path)) == 0)
+            return true;
+    }
+    return false;
+}
+
+static const char *node_json(char out[512], const char *name)
+{
+    snprintf(out, 512,
+             "{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"%s\","
+             "\"resourceVersion\":\"3\"},\"status\":{\"allocatable\":{\"cpu\":\"4\","
+             "\"memory\":\"8Gi\",\"pods\":\"10\",\"nvidia.com/gpu\":\"2\"}}}",
+             name);
+    return out;
+}
+
+static const char *pod_json(char out[768], const char *name, int gpus, const char *node, int rv)
+{
+    snprintf(out, 768,
+             "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"d\","
+             "\"name\":\"%s\",\"uid\":\"u-%s\",\"resourceVersion\":\"%d\"},\"spec\":{%s%s%s"
+             "\"schedulerName\":\"ganglion\",\"containers\":[{\"name\":\"c\",\"resources\":{"
+             "\"requests\":{\"cpu\":\"1\",\"nvidia.com/gpu\":\"%d\"}}}]}}",
+             name, name, rv, node ? "\"nodeName\":\"" : "", node ? node : "", node ? "\"," : "",
+             gpus);
+    return out;
+}
+
+static void answer_list(struct world *w, const char *path, const char *const *objects, size_t n)
+{
+    const struct fake_page page = { .revision = 5, .objects = objects, .n = n };
+    fake_reply_list(w->fake, find(w, path), &page);
+}
+
+/* Lists are answered: one node, these pods, nothing else. */
+static struct world *world_new(const char *const *pods, size_t n_pods)
+{
+    static const char *const empty[] = { "namespaces", "services", "replicasets" };
+    struct world *w = MEM_NEW(struct world);
+    char node[512];
+    const char *nodes[] = { node_json(node, "n0") };
+    w->loop = loop_new(NULL);
+    w->fake = fake_transport_new(w->loop);
+    w->s = scheduler_new(fake_transport_base(w->fake), NULL, NULL);
+    scheduler_start(w->s);
+    run_briefly(w, 5);
+    for (size_t i = 0; i < COUNT_OF(empty); i++)
+        answer_list(w, empty[i], NULL, 0);
+    answer_list(w, "pods", pods, n_pods);
+    CHECK(!is_pending(w, "pods/d")); /* nothing is decided before the nodes are known */
+    answer_list(w, "nodes", nodes, 1);
+    run_briefly(w, 20);
+    return w;
+}
+
+static void world_free(struct world *w)
+{
+    scheduler_free(w->s);
+    CHECK_I64(fake_pending(w->fake), 0);
+    fake_transport_free(w->fake);
+    loop_free(w->loop);
+    free(w);
+}
+
+static size_t find_bind(struct world *w)
+{
+    for (size_t i = 0; i < fake_pending(w->fake); i++) {
+        if (fake_at(w->fake, i)->is_bind)
+            return i;
+    }
+    CHECK(false);
+    return 0;
+}
+
+static bool has_bind(struct world *w)
+{
+    for (size_t i = 0; i < fake_pending(w->fake); i++) {
+        if (fake_at(w->fake, i)->is_bind)
+            return true;
+    }
+    return false;
+}
+
+static void test_binds_and_records(void **state)
+{
+    (void)state;
+    char pod[768];
+    const char *pods[] = { pod_json(pod, "a", 1, NULL, 4) };
+    struct world *w = world_new(pods, 1);
+    fake_reply(w->fake, find_bind(w), 201, "{\"kind\":\"Status\",\"status\":\"Success\"}");
+    run_briefly(w, 20);
+    CHECK(is_pending(w, "events"));
+    CHECK(!has_bind(w));
+    world_free(w);
+}
+
+static void test_refused_bind_is_tried_again(void **state)
+{
+    (void)state;
+    char pod[768];
+    const char *pods[] = { pod_json(pod, "a", 2, NULL, 4) };
+    struct world *w = world_new(pods, 1);
+    fake_reply(w->fake, find_bind(w), 409,
+               "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"no\"}");
+    run_briefly(w, 100);
+    CHECK(!has_bind(w));
+    run_briefly(w, 1100);
+    CHECK(has_bind(w));
+    world_free(w);
+}
+
+static void test_tells_why_once(void **state)
+{
+    (void)state;
+    char pod[768];
+    const char *pods[] = { pod_json(pod, "a", 3, NULL, 4) };
+    struct world *w = world_new(pods, 1);
+    size_t at = find(w, "pods/d/a/status");
+    struct json body = json_root(fake_at(w->fake, at)->body);
+    struct json c = json_path(body, "status.conditions.0");
+    CHECK_STR(json_str(json_get(c, STR("reason"))), "Unschedulable");
+    CHECK_STR(json_str(json_get(c, STR("message"))),
+              "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.");
+    CHECK_STR(json_str(json_path(body, "metadata.uid")), "u-a");
+    struct str why = json_str(
+        json_get(json_path(body, "metadata.annotations"), STR("scheduling.ganglion.io/why")));
+    CHECK(str_find(why, STR("Insufficient nvidia.com/gpu")) > 0);
+    CHECK(is_pending(w, "events"));
+    world_free(w);
+}
+
+static void test_placed_pods_fill_the_ledger(void **state)
+{
+    (void)state;
+    char one[768], two[768];
+    const char *pods[] = { pod_json(one, "a", 2, "n0", 4), pod_json(two, "b", 1, NULL, 4) };
+    struct world *w = world_new(pods, 2);
+    CHECK(!has_bind(w));
+    char gone[768];
+    fake_event(w->fake, find(w, "pods"), EVENT_DELETED, pod_json(gone, "a", 2, "n0", 6));
+    run_briefly(w, 20);
+    CHECK(has_bind(w)); /* woken by the room that came free */
+    world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_binds_and_records),
+        cmocka_unit_test(test_refused_bind_is_tried_again),
+        cmocka_unit_test(test_tells_why_once),
+        cmocka_unit_test(test_placed_pods_fill_the_ledger),
+    };
+    return CHECK_MAIN(tests);
+}
