@@ -11,13 +11,23 @@
 struct service {
     const struct service_kind *kind;
     const void *options;
+    struct apiserver *api;
     struct loop *loop, *home;
+    bool attached; /* on the home loop */
     struct transport *transport;
     struct thread *thread;
     void *self; /* NULL when start failed */
     loop_fn stopped;
     void *stopped_arg;
 };
+
+static void on_started(void *arg)
+{
+    struct service *s = arg;
+    if (!s->stopped) /* else it is about to go */
+        s->kind->attach(s->self, s->api);
+    s->attached = !s->stopped;
+}
 
 static void begin(void *arg)
 {
@@ -27,6 +37,8 @@ static void begin(void *arg)
     if (!s->self)
         LOG_ERROR("service.failed", kv_cstr("service", s->kind->name), kv_err(&err),
                   kv_cstr("next", "the other services go on without it"));
+    else if (s->kind->attach)
+        loop_post(s->home, on_started, s);
 }
 
 static void run(void *arg)
@@ -45,7 +57,9 @@ struct service *service_start(const struct service_kind *kind,
     if (!loop)
         return NULL;
     struct service *s = MEM_NEW(struct service);
-    *s = (struct service){ .kind = kind, .options = options, .loop = loop, .home = home };
+    *s = (struct service){
+        .kind = kind, .options = options, .api = api, .loop = loop, .home = home
+    };
     s->transport = apiserver_transport(api, loop, str_from(kind->user), NULL, 0);
     loop_post(loop, begin, s);
     s->thread = thread_start(kind->name, run, s, err);
@@ -89,5 +103,7 @@ void service_stop(struct service *s, loop_fn stopped, void *arg)
 {
     s->stopped = stopped;
     s->stopped_arg = arg;
+    if (s->attached)
+        s->kind->detach(s->self, s->api);
     loop_post(s->loop, end, s);
 }

@@ -13,6 +13,10 @@ struct service_kind {
     void *(*start)(struct transport *t, const void *options, struct err *err);
     /* On the service's loop: end all work, free the state, then call done(arg). */
     void (*stop)(void *self, loop_fn done, void *arg);
+    /* On the home loop, after start and before stop: what ties the service to the API server beyond
+     * its transport. NULL: nothing. */
+    void (*attach)(void *self, struct apiserver *api);
+    void (*detach)(void *self, struct apiserver *api);
 };
 
 struct service;

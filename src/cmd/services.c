@@ -2,7 +2,12 @@
  * services — how each service is started and stopped inside `ganglion up`. */
 #include "cmd/services.h"
 
+#include <stdlib.h>
+
+#include "base/mem.h"
 #include "controllers/runner.h"
+#include "node/agent.h"
+#include "scheduler/service.h"
 
 /* ---- controllers ---- */
 
@@ -51,13 +56,135 @@ static const struct service_kind sim_kind = {
     .stop = sim_stop,
 };
 
-size_t services_of(struct service_row rows[SERVICES_MAX],
-                   const struct up_options *o,
-                   struct apiserver *api)
+/* ---- scheduler ---- */
+
+static void *scheduler_begin(struct transport *t, const void *options, struct err *err)
+{
+    (void)options;
+    struct scheduler_options o = { 0 };
+    struct scheduler *s = scheduler_new(t, &o, err);
+    if (s)
+        scheduler_start(s);
+    return s;
+}
+
+static void scheduler_end(void *self, loop_fn done, void *arg)
+{
+    scheduler_free(self);
+    done(arg);
+}
+
+static const struct service_kind scheduler_kind = {
+    .name = "scheduler",
+    .user = "system:kube-scheduler",
+    .start = scheduler_begin,
+    .stop = scheduler_end,
+};
+
+/* ---- the local node ---- */
+
+struct local_node {
+    struct node_agent *agent;
+    enum node_stop how;
+    loop_fn done;
+    void *arg;
+};
+
+static bool log_write(void *arg, struct str piece)
+{
+    return podlog_write(arg, piece);
+}
+
+static size_t log_unsent(void *arg)
+{
+    return podlog_unsent(arg);
+}
+
+static void log_end(void *arg, const struct err *err)
+{
+    podlog_end(arg, err);
+}
+
+static const struct node_log_sink log_sink = { log_write, log_unsent, log_end };
+
+/* On the API's loop. */
+static void on_podlog(void *arg, struct podlog *p, const struct podlog_query *q)
+{
+    struct local_node *n = arg;
+    struct node_log_query query = {
+        .namespace = q->namespace,
+        .pod = q->pod,
+        .uid = q->uid,
+        .container = q->container,
+        .follow = q->follow,
+        .previous = q->previous,
+        .timestamps = q->timestamps,
+        .tail_lines = q->tail_lines,
+        .since_s = q->since_s,
+        .limit_bytes = q->limit_bytes,
+        .since_time = q->since_time,
+    };
+    node_agent_logs(n->agent, &query, &log_sink, p);
+}
+
+static void *node_begin(struct transport *t, const void *options, struct err *err)
+{
+    const struct node_service_options *o = options;
+    struct node_options node = { .data_dir = o->data_dir, .gpus = o->gpus };
+    struct node_agent *agent = node_agent_new(t, &node, err);
+    if (!agent)
+        return NULL;
+    struct local_node *n = MEM_NEW(struct local_node);
+    *n = (struct local_node){ .agent = agent,
+                              .how = o->end_pods ? NODE_STOP_END_PODS : NODE_STOP_KEEP_PODS };
+    return n;
+}
+
+static void on_node_stopped(void *arg)
+{
+    struct local_node *n = arg;
+    loop_fn done = n->done;
+    void *done_arg = n->arg;
+    node_agent_free(n->agent);
+    free(n);
+    done(done_arg);
+}
+
+static void node_end(void *self, loop_fn done, void *arg)
+{
+    struct local_node *n = self;
+    n->done = done;
+    n->arg = arg;
+    node_agent_stop(n->agent, n->how, on_node_stopped, n);
+}
+
+static void node_attach(void *self, struct apiserver *api)
+{
+    apiserver_set_podlog(api, on_podlog, self);
+}
+
+static void node_detach(void *self, struct apiserver *api)
+{
+    (void)self;
+    apiserver_set_podlog(api, NULL, NULL);
+}
+
+static const struct service_kind node_kind = {
+    .name = "node",
+    .user = "system:node:local",
+    .start = node_begin,
+    .stop = node_end,
+    .attach = node_attach,
+    .detach = node_detach,
+};
+
+size_t services_of(struct service_row rows[SERVICES_MAX], const struct up_options *o)
 {
     size_t n = 0;
-    (void)api;
     rows[n++] = (struct service_row){ &controllers_kind, o };
+    rows[n++] = (struct service_row){ &scheduler_kind, o };
     rows[n++] = (struct service_row){ &sim_kind, o }; /* also for nodes that users add later */
+    if (o->local_node)
+        rows[n++] = (struct service_row){ &node_kind, &o->node };
     return n;
 }

@@ -13,6 +13,4 @@ struct service_row {
 };
 
 /* Fills rows in starting order; returns how many. */
-size_t services_of(struct service_row rows[SERVICES_MAX],
-                   const struct up_options *o,
-                   struct apiserver *api);
+size_t services_of(struct service_row rows[SERVICES_MAX], const struct up_options *o);

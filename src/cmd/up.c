@@ -83,7 +83,7 @@ static int start_api(struct up *up, struct err *err)
 static int start_services(struct up *up, struct err *err)
 {
     struct service_row rows[SERVICES_MAX];
-    size_t n = services_of(rows, &up->options, up->api);
+    size_t n = services_of(rows, &up->options);
     for (size_t i = 0; i < n; i++) {
         struct service *s = service_start(rows[i].kind, up->api, rows[i].options, up->loop, err);
         if (!s)
@@ -193,8 +193,8 @@ static const struct option up_rows[] = {
     { .name = "gpus",
       .type = OPTION_NUMBER,
       .value = "N",
-      .fallback = "0",
-      .help = "GPUs that the local node offers when it cannot ask the driver" },
+      .fallback = "",
+      .help = "GPUs that the local node offers; default: those that the driver finds" },
     { .name = "end-pods",
       .type = OPTION_FLAG,
       .fallback = "false",

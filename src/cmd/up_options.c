@@ -57,6 +57,8 @@ static int read_nodes(struct up_options *out, const struct args *args, struct er
 {
     size_t n = args_count(args, "sim-nodes");
     out->local_node = !args_flag(args, "no-local-node");
+    out->node.gpus = args_given(args, "gpus") ? args_number(args, "gpus") : -1;
+    out->node.end_pods = args_flag(args, "end-pods");
     if (n > UP_SIM_GROUPS_MAX)
         return err_set(err, ERR_INVALID, "--sim-nodes may be given %d times", UP_SIM_GROUPS_MAX);
     for (size_t i = 0; i < n; i++) {
@@ -86,6 +88,10 @@ int up_options_read(struct up_options *out,
     else
         buf_printf(&path, "%s/kubeconfig", out->data_dir);
     out->kubeconfig = buf_take(&path, NULL);
+    struct buf node_dir;
+    buf_init(&node_dir, PATH_BYTES_MAX);
+    buf_printf(&node_dir, "%s/node", out->data_dir);
+    out->node.data_dir = buf_take(&node_dir, NULL);
     out->api.data_dir = out->data_dir;
     out->api.allow_remote = args_flag(args, "allow-remote");
     out->api.enable_admission = args_text(args, "enable-admission-plugins");
@@ -96,5 +102,6 @@ int up_options_read(struct up_options *out,
 void up_options_fini(struct up_options *o)
 {
     free(o->data_dir);
+    free(o->node.data_dir);
     free(o->kubeconfig);
 }

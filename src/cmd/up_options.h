@@ -9,6 +9,13 @@
 
 #define UP_SIM_GROUPS_MAX 16
 
+struct node_service_options { /* of the local node */
+    struct apiserver *api;    /* set once it runs */
+    char *data_dir;           /* owned */
+    int64_t gpus;
+    bool end_pods;
+};
+
 struct up_options {
     struct apiserver_options api;
     char *data_dir;   /* owned */
@@ -16,6 +23,7 @@ struct up_options {
     struct sim_group sim[UP_SIM_GROUPS_MAX];
     size_t n_sim;
     bool local_node;
+    struct node_service_options node;
 };
 
 /* Fills *out from the command line. ERR_INVALID names the option. */
