@@ -44,12 +44,13 @@ struct schema;
 
 enum {
     SCHEMA_FIELD_REQUIRED = 1u << 0,
-    SCHEMA_FIELD_REPLACE = 1u << 1,   /* strategic patches replace this object */
-    SCHEMA_FIELD_GRANULAR = 1u << 2,  /* undoes SCHEMA_ATOMIC of the type at this place */
-    SCHEMA_FIELD_ALWAYS = 1u << 3,    /* a struct that Kubernetes writes even when it is empty */
-    SCHEMA_FIELD_DROP_ZERO = 1u << 4, /* "", 0, false and empty containers are not written */
-    SCHEMA_FIELD_DEFAULT = 1u << 5,   /* the type has a default */
-    SCHEMA_FIELD_EMPTY = 1u << 6,     /* when absent it is written as "" or null */
+    SCHEMA_FIELD_REPLACE = 1u << 1,     /* strategic patches replace this object */
+    SCHEMA_FIELD_GRANULAR = 1u << 2,    /* undoes SCHEMA_ATOMIC of the type at this place */
+    SCHEMA_FIELD_ALWAYS = 1u << 3,      /* a struct that Kubernetes writes even when it is empty */
+    SCHEMA_FIELD_DROP_ZERO = 1u << 4,   /* "", 0, false and empty containers are not written */
+    SCHEMA_FIELD_DEFAULT = 1u << 5,     /* the type has a default */
+    SCHEMA_FIELD_EMPTY = 1u << 6,       /* when absent it is written as "" or null */
+    SCHEMA_FIELD_RETAIN_KEYS = 1u << 7, /* strategic patches of this object carry $retainKeys */
 };
 
 struct schema_field {

@@ -95,6 +95,8 @@ class Schemas:
             flags.append("SCHEMA_FIELD_REQUIRED")
         if node.get("patch") == "replace":
             flags.append("SCHEMA_FIELD_REPLACE")
+        if node.get("patch") == "retainKeys":
+            flags.append("SCHEMA_FIELD_RETAIN_KEYS")
         if node.get("mapType") == "granular":
             flags.append("SCHEMA_FIELD_GRANULAR")
         if name in wire.get("always", ()) or node.get("ref") == "apis.meta.v1.ObjectMeta":
