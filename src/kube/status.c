@@ -8,6 +8,9 @@
 #include "base/buf.h"
 
 #define STATUS_MESSAGE_MAX ((size_t)1 << 20)
+#define CAUSES_MAX 512                       /* told of one object; the rest is dropped */
+#define CAUSE_MESSAGE_MAX ((size_t)16 << 10) /* bytes */
+#define CAUSE_VALUE_MAX ((size_t)8 << 10) /* bytes of the value in it; longer ones are left out */
 
 static const struct {
     const char *reason; /* metav1.CauseType */
@@ -34,12 +37,16 @@ const char *cause_reason(enum cause_type type)
 
 static void put_value(struct buf *b, struct jnode *value)
 {
-    buf_str(b, STR(": "));
-    struct str text = jnode_text_of_str(value);
-    if (text.p)
-        json_write_str(b, text);
+    struct buf text = { 0 };
+    buf_init(&text, CAUSE_VALUE_MAX);
+    struct str s = jnode_text_of_str(value);
+    if (s.p)
+        json_write_str(&text, s);
     else
-        jnode_write(b, value);
+        jnode_write(&text, value);
+    if (!text.failed)
+        buf_printf(b, ": %.*s", STR_ARG(buf_view(&text)));
+    buf_fini(&text);
 }
 
 void cause_add(struct causes *c,
@@ -49,8 +56,10 @@ void cause_add(struct causes *c,
                const char *fmt,
                ...)
 {
+    if (c->list.n == CAUSES_MAX)
+        return;
     struct buf b = { 0 };
-    buf_init(&b, STATUS_MESSAGE_MAX);
+    buf_init(&b, CAUSE_MESSAGE_MAX);
     buf_str(&b, str_from(cause_types[type].text));
     if (value && cause_types[type].shows_value)
         put_value(&b, value);
