@@ -22,6 +22,7 @@ struct list_options { /* of GET, LIST, WATCH and DELETE_COLLECTION */
     int64_t limit;                     /* 0: none */
     int64_t timeout_s;                 /* of a watch; 0: the server's choice */
     bool bookmarks, send_initial_events;
+    bool has_send_initial_events; /* the request said so, true or false */
 };
 
 struct write_options { /* of CREATE, UPDATE, PATCH and DELETE */

@@ -196,6 +196,13 @@ size_t store_count(const struct store_table *t)
     return t->count;
 }
 
+uint64_t store_changed(const struct store_table *t)
+{
+    if (t->events.n == 0)
+        return t->gone_revision;
+    return ((const struct window_event *)ring_at(&t->events, t->events.n - 1))->revision;
+}
+
 static struct store_snapshot *snapshot_of(struct tree *root, uint64_t revision)
 {
     struct store_snapshot *p = MEM_NEW(struct store_snapshot);

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "io/loop.h"
 #include "kube/kobj.h"
@@ -48,6 +49,8 @@ uint64_t store_revision(const struct store *s); /* of the newest visible transac
 const struct kobj *store_get(struct store_table *t, struct str namespace, struct str name);
 const struct kobj *store_get_pending(struct store_table *t, struct str namespace, struct str name);
 size_t store_count(const struct store_table *t);
+/* The newest revision at which the visible table changed, or the one it was loaded at. */
+uint64_t store_changed(const struct store_table *t);
 
 /* A consistent picture of one table, at one revision. Counted; may travel to other threads. */
 struct store_snapshot;
@@ -56,6 +59,7 @@ struct store_snapshot *store_snapshot(struct store_table *t);
 struct store_snapshot *store_snapshot_pending(struct store_table *t);
 struct store_snapshot *store_snapshot_ref(struct store_snapshot *p);
 void store_snapshot_unref(struct store_snapshot *p); /* NULL is fine */
+DEFINE_FREEP(struct store_snapshot *, store_snapshot_unrefp, store_snapshot_unref)
 uint64_t store_snapshot_revision(const struct store_snapshot *p);
 /* Walks in key order (namespace, name) from after (namespace, name) — absent: from the start —
  * within one namespace (absent: all), until fn returns false. */

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * apiserver — starting and stopping; see apiserver.h. */
+#include "apiserver/apiserver.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "apiserver/admit.h"
+#include "apiserver/apiserver_internal.h"
+#include "apiserver/auth.h"
+#include "apiserver/boot.h"
+#include "apiserver/crd.h"
+#include "apiserver/expire.h"
+#include "apiserver/front.h"
+#include "apiserver/identity.h"
+#include "apiserver/read.h"
+#include "apiserver/watcher.h"
+#include "base/log.h"
+#include "io/clock.h"
+#include "io/file.h"
+
+#define CLOSE_GRACE_NS (NS_PER_S / 2)
+
+struct wall api_now(struct apiserver *s)
+{
+    return loop_wall(s->loop);
+}
+
+static void on_tick(void *arg)
+{
+    struct apiserver *s = arg;
+    struct mono now = loop_now(s->loop);
+    watcher_tick(s);
+    read_retry(s);
+    read_expire_pages(s, now);
+    expire_events(s, now);
+}
+
+static int open_store(struct apiserver *s, const struct apiserver_options *o, struct err *err)
+{
+    struct store_options so = { .window_bytes = o->window_bytes };
+    struct buf path;
+    buf_init(&path, 4096);
+    if (o->data_dir) {
+        buf_printf(&path, "%s/store.db", o->data_dir);
+        so.path = path.p;
+    }
+    int rc = -1;
+    if (path.failed)
+        err_set(err, ERR_INVALID, "the path of the data directory is too long");
+    else if (!o->data_dir || file_make_dirs(o->data_dir, 0700, err) == 0)
+        rc = store_open(&s->store, s->loop, &so, err);
+    buf_fini(&path);
+    return rc;
+}
+
+static int listen_http(struct apiserver *s, const struct apiserver_options *o, struct err *err)
+{
+    if (o->address.n == 0)
+        return 0;
+    if (identity_server(s, o->address, err) != 0)
+        return -1;
+    struct http_options ho = { .address = o->address,
+                               .port = o->port,
+                               .allow_remote = o->allow_remote,
+                               .tls = s->tls,
+                               .limits = { .body_bytes = API_BODY_BYTES_MAX + (1 << 20) },
+                               .handler = front_handle,
+                               .arg = s };
+    if (http_server_new(&s->http, s->loop, &ho, err) != 0)
+        return -1;
+    bool v6 = str_find_char(o->address, ':') >= 0;
+    struct buf b;
+    buf_init(&b, 512);
+    buf_printf(&b, v6 ? "[%.*s]:%u" : "%.*s:%u", STR_ARG(o->address), http_server_port(s->http));
+    s->address_text = str_dup(buf_view(&b));
+    buf_clear(&b);
+    buf_printf(&b, "https://%s", s->address_text);
+    s->url = str_dup(buf_view(&b));
+    buf_fini(&b);
+    return 0;
+}
+
+static int start(struct apiserver *s, const struct apiserver_options *o, struct err *err)
+{
+    if (admit_choose(&s->plugins_on, o->enable_admission, o->disable_admission, err) != 0 ||
+        open_store(s, o, err) != 0)
+        return -1;
+    registry_init(&s->registry, s->store);
+    if (crd_start(s, err) != 0 || identity_load(s, o->data_dir, err) != 0 ||
+        boot_objects(s, err) != 0 || listen_http(s, o, err) != 0)
+        return -1;
+    s->housekeeping = timer_new(s->loop, on_tick, s);
+    timer_start_every(s->housekeeping, NS_PER_S);
+    return 0;
+}
+
+int apiserver_new(struct apiserver **out,
+                  struct loop *l,
+                  const struct apiserver_options *o,
+                  struct err *err)
+{
+    struct apiserver *s = MEM_NEW(struct apiserver);
+    s->loop = l;
+    list_init(&s->pages);
+    list_init(&s->watchers);
+    list_init(&s->waits);
+    s->tokens = auth_tokens_new();
+    if (start(s, o, err) != 0) {
+        apiserver_free(s);
+        return -1;
+    }
+    *out = s;
+    return 0;
+}
+
+static void on_http_closed(void *arg)
+{
+    struct apiserver *s = arg;
+    s->closed(s->closed_arg);
+}
+
+void apiserver_close(struct apiserver *s, loop_fn done, void *arg)
+{
+    s->closing = true;
+    s->closed = done;
+    s->closed_arg = arg;
+    timer_stop(s->housekeeping);
+    read_retry(s);
+    watcher_end_all(s);
+    if (s->http)
+        http_server_close(s->http, CLOSE_GRACE_NS, on_http_closed, s);
+    else
+        loop_defer(s->loop, on_http_closed, s);
+}
+
+void apiserver_free(struct apiserver *s)
+{
+    if (!s)
+        return;
+    timer_free(s->housekeeping);
+    read_drop_pages(s);
+    if (s->store)
+        crd_stop(s);
+    store_close(s->store);
+    http_server_free(s->http);
+    registry_fini(&s->registry);
+    tls_server_free(s->tls);
+    tls_pair_fini(&s->ca);
+    auth_tokens_free(s->tokens);
+    free(s->url);
+    free(s->token);
+    free(s->address_text);
+    free(s);
+}
+
+uint16_t apiserver_port(const struct apiserver *s)
+{
+    return s->http ? http_server_port(s->http) : 0;
+}
+
+struct str apiserver_url(const struct apiserver *s)
+{
+    return str_from(s->url);
+}
+
+struct str apiserver_token(const struct apiserver *s)
+{
+    return str_from(s->token);
+}
+
+struct str apiserver_ca(const struct apiserver *s)
+{
+    return str_from(s->ca.cert_pem);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * apiserver_internal — the server itself, for the files of this folder. */
+#pragma once
+
+#include "apiserver/action.h"
+#include "apiserver/apiserver.h"
+#include "apiserver/registry.h"
+#include "base/list.h"
+#include "io/http.h"
+#include "io/tls.h"
+#include "store/store.h"
+
+struct auth_tokens; /* apiserver/auth.h */
+
+#define API_BODY_BYTES_MAX ((size_t)3 << 20)
+
+struct api_metrics {
+    uint64_t requests, refused, watches_open, inproc_calls;
+};
+
+struct apiserver {
+    struct loop *loop;
+    struct store *store;
+    struct registry registry;
+    uint64_t plugins_on; /* bits by the order of the admission table */
+    bool loading;        /* while default objects are written: no admission */
+
+    struct http_server *http;
+    struct tls_server *tls;
+    struct tls_pair ca;
+    struct str address;
+    char *url, *token, *address_text;
+    bool closing;
+    loop_fn closed;
+    void *closed_arg;
+
+    struct auth_tokens *tokens;
+    struct list pages;    /* struct page: paging snapshots, oldest first */
+    struct list watchers; /* struct watcher */
+    struct list waits;    /* struct read_wait: lists of a revision that is still to come */
+    struct timer *housekeeping;
+    struct store_watch *crd_watch;
+    struct mono expire_due;
+    podlog_source_fn podlog;
+    void *podlog_arg;
+    struct api_metrics metrics;
+};
+
+struct wall api_now(struct apiserver *s);

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * boot — the objects that every cluster has from the start: namespaces, system priority classes,
+ * cluster roles, the "kubernetes" service. Written when missing. */
+#pragma once
+
+#include "base/err.h"
+
+struct apiserver;
+
+int boot_objects(struct apiserver *s, struct err *err);

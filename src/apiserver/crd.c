@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * crd — see crd.h. A definition is accepted in the write that brings it; a watch of the store keeps
+ * the registry equal to the definitions that are durable. */
+#include "apiserver/crd.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "apiserver/apiserver_internal.h"
+#include "apiserver/watcher.h"
+#include "base/log.h"
+#include "kube/meta.h"
+#include "kube/structural.h"
+
+#define CRD_VERSIONS_MAX 16
+#define CRD_NAMES_MAX 32 /* short names, categories */
+
+struct crd_version {
+    struct str name;
+    struct json spec; /* the entry of spec.versions, in the definition */
+    struct structural *types;
+    struct resource res;
+    bool served;
+};
+
+struct crd {
+    uint32_t refs;
+    struct kobj *definition; /* counted */
+    struct arena *arena;     /* columns, names */
+    struct str storage;      /* "group/version" */
+    struct crd_version versions[CRD_VERSIONS_MAX];
+    size_t n;
+};
+
+struct crd *crd_ref(struct crd *c)
+{
+    c->refs++;
+    return c;
+}
+
+void crd_unref(struct crd *c)
+{
+    if (!c || --c->refs > 0)
+        return;
+    for (size_t i = 0; i < c->n; i++)
+        structural_free(c->versions[i].types);
+    kobj_unref(c->definition);
+    arena_free(c->arena);
+    free(c);
+}
+
+/* ---- compiling ---- */
+
+static const struct str *string_list(struct arena *a, struct json list, size_t *n)
+{
+    struct str *out = ARENA_ARRAY(a, struct str, CRD_NAMES_MAX);
+    *n = 0;
+    for (struct json_iter it = json_iter(list); json_next(&it) && *n < CRD_NAMES_MAX;)
+        out[(*n)++] = json_str(it.value);
+    return out;
+}
+
+static void compile_columns(struct crd *c, struct crd_version *v)
+{
+    struct json list = json_get(v->spec, STR("additionalPrinterColumns"));
+    size_t n = json_len(list);
+    struct column *out = ARENA_ARRAY(c->arena, struct column, n + 2);
+    out[0] = (struct column){ .name = STR("Name"),
+                              .type = STR("string"),
+                              .format = STR("name"),
+                              .json_path = STR(".metadata.name") };
+    size_t at = 1;
+    for (struct json_iter it = json_iter(list); json_next(&it);) {
+        out[at++] = (struct column){
+            .name = json_str(json_get(it.value, STR("name"))),
+            .type = json_str(json_get(it.value, STR("type"))),
+            .format = json_str(json_get(it.value, STR("format"))),
+            .description = json_str(json_get(it.value, STR("description"))),
+            .priority = (int)json_i64_or(json_get(it.value, STR("priority")), 0),
+            .json_path = json_str(json_get(it.value, STR("jsonPath"))),
+        };
+    }
+    if (n == 0)
+        out[at++] = (struct column){ .name = STR("Age"),
+                                     .type = STR("date"),
+                                     .json_path = STR(".metadata.creationTimestamp") };
+    v->res.columns = out;
+    v->res.n_columns = at;
+}
+
+static void compile_subresources(struct crd *c, struct crd_version *v)
+{
+    const char **out = ARENA_ARRAY(c->arena, const char *, 3);
+    size_t n = 0;
+    struct json subs = json_get(v->spec, STR("subresources"));
+    if (json_has(json_get(subs, STR("status"))))
+        out[n++] = "status";
+    if (json_has(json_get(subs, STR("scale"))))
+        out[n++] = "scale";
+    v->res.subresources = out;
+}
+
+static int compile_version(struct crd *c, struct crd_version *v, struct err *err)
+{
+    struct json spec = kobj_path(c->definition, "spec");
+    struct json names = json_get(spec, STR("names"));
+    struct json schema = json_path(v->spec, "schema.openAPIV3Schema");
+    if (json_has(schema) && structural_new(&v->types, schema, err) != 0)
+        return -1;
+    v->res = (struct resource){
+        .group = json_str(json_get(spec, STR("group"))),
+        .version = v->name,
+        .plural = json_str(json_get(names, STR("plural"))),
+        .singular = json_str(json_get(names, STR("singular"))),
+        .kind = json_str(json_get(names, STR("kind"))),
+        .list_kind = json_str(json_get(names, STR("listKind"))),
+        .namespaced = str_is(json_str(json_get(spec, STR("scope"))), "Namespaced"),
+        .verbs = (1u << (VERB_DELETE_COLLECTION + 1)) - 1,
+        .schema = v->types ? structural_schema(v->types) : NULL,
+        .custom = true,
+    };
+    v->res.short_names =
+        string_list(c->arena, json_get(names, STR("shortNames")), &v->res.n_short_names);
+    v->res.categories =
+        string_list(c->arena, json_get(names, STR("categories")), &v->res.n_categories);
+    compile_columns(c, v);
+    compile_subresources(c, v);
+    return 0;
+}
+
+static int compile(struct crd **out, const struct kobj *definition, struct err *err)
+{
+    struct crd *c = MEM_NEW(struct crd);
+    c->refs = 1;
+    c->definition = kobj_ref(definition);
+    c->arena = arena_new();
+    struct str group = json_str(kobj_path(definition, "spec.group"));
+    for (struct json_iter it = json_iter(kobj_path(definition, "spec.versions"));
+         json_next(&it) && c->n < CRD_VERSIONS_MAX;) {
+        struct crd_version *v = &c->versions[c->n++];
+        v->spec = it.value;
+        v->name = json_str(json_get(it.value, STR("name")));
+        v->served = json_bool(json_get(it.value, STR("served")), false);
+        if (json_bool(json_get(it.value, STR("storage")), false))
+            c->storage = arena_printf(c->arena, "%.*s/%.*s", STR_ARG(group), STR_ARG(v->name));
+        if (compile_version(c, v, err) != 0) {
+            crd_unref(c);
+            return -1;
+        }
+    }
+    *out = c;
+    return 0;
+}
+
+/* ---- the registry follows the definitions ---- */
+
+static bool is_of(const struct served *w, const struct kobj *definition)
+{
+    return w->crd && str_eq(w->crd->definition->name, definition->name);
+}
+
+static void withdraw(struct apiserver *s, const struct kobj *definition)
+{
+    for (size_t i = 0; i < s->registry.all.n;) {
+        struct served *w = s->registry.all.items[i];
+        if (!is_of(w, definition)) {
+            i++;
+            continue;
+        }
+        watcher_end_of(s, w);
+        registry_remove(&s->registry, w);
+    }
+}
+
+static bool is_established(const struct kobj *definition)
+{
+    for (struct json_iter it = json_iter(kobj_path(definition, "status.conditions"));
+         json_next(&it);) {
+        if (str_is(json_str(json_get(it.value, STR("type"))), "Established"))
+            return str_is(json_str(json_get(it.value, STR("status"))), "True");
+    }
+    return false;
+}
+
+static void offer(struct apiserver *s, const struct kobj *definition)
+{
+    struct err err = { 0 };
+    struct crd *c = NULL;
+    withdraw(s, definition);
+    if (!is_established(definition))
+        return;
+    if (compile(&c, definition, &err) != 0) {
+        LOG_WARN("apiserver.crd_refused", kv_str("name", definition->name), kv_err(&err),
+                 kv_cstr("next", "its resources are not served"));
+        return;
+    }
+    for (size_t i = 0; i < c->n; i++) {
+        const struct resource *res = &c->versions[i].res;
+        if (c->versions[i].served &&
+            !registry_find(&s->registry, res->group, res->version, res->plural))
+            registry_add(&s->registry, res, c);
+    }
+    crd_unref(c);
+}
+
+static bool add_object(void *arg, const struct kobj *o)
+{
+    kobj_vec_push(arg, kobj_ref(o));
+    return true;
+}
+
+/* The objects of a deleted definition go with it. */
+static void delete_objects(struct apiserver *s, const struct kobj *definition)
+{
+    struct store_table *t = store_table(s->store, json_str(kobj_path(definition, "spec.group")),
+                                        json_str(kobj_path(definition, "spec.names.plural")));
+    struct kobj_vec all = { 0 };
+    struct store_snapshot *now = store_snapshot_pending(t);
+    store_snapshot_walk(now, STR(""), STR(""), STR(""), add_object, &all);
+    store_snapshot_unref(now);
+    for (size_t i = 0; i < all.n; i++) {
+        const struct kobj *o = all.items[i];
+        AUTO(arena_freep) struct arena *a = arena_new();
+        struct jnode *root = jnode_thaw(a, kobj_root(o));
+        struct str revision =
+            arena_printf(a, "%llu", (unsigned long long)store_next_revision(s->store));
+        jnode_set_str(jnode_need_obj(root, STR("metadata")), STR("resourceVersion"), revision);
+        struct kobj *last = NULL;
+        if (kobj_freeze(&last, root, NULL) == 0) {
+            struct store_op op = {
+                .table = t, .namespace = o->namespace, .name = o->name, .deleted = last
+            };
+            store_commit(s->store, &op, 1, NULL, NULL, NULL);
+            kobj_unref(last);
+        }
+        kobj_unref(all.items[i]);
+    }
+    kobj_vec_fini(&all);
+}
+
+static void on_changed(void *arg)
+{
+    struct apiserver *s = arg;
+    struct store_event ev;
+    struct err err = { 0 };
+    while (store_watch_next(s->crd_watch, &ev, &err)) {
+        if (ev.type != EVENT_DELETED) {
+            offer(s, ev.object);
+            continue;
+        }
+        withdraw(s, ev.object);
+        delete_objects(s, ev.object);
+    }
+    assert(err.kind == ERR_NONE); /* it reads at every publication, so the window cannot pass it */
+}
+
+static bool load_one(void *arg, const struct kobj *o)
+{
+    offer(arg, o);
+    return true;
+}
+
+int crd_start(struct apiserver *s, struct err *err)
+{
+    struct store_table *t =
+        store_table(s->store, STR("apiextensions.k8s.io"), STR("customresourcedefinitions"));
+    struct store_snapshot *now = store_snapshot(t);
+    uint64_t revision = store_snapshot_revision(now);
+    store_snapshot_walk(now, STR(""), STR(""), STR(""), load_one, s);
+    store_snapshot_unref(now);
+    return store_watch_new(&s->crd_watch, t, revision, on_changed, s, err);
+}
+
+void crd_stop(struct apiserver *s)
+{
+    store_watch_free(TAKE(s->crd_watch));
+}
+
+/* ---- questions ---- */
+
+struct str crd_storage_version(const struct crd *c)
+{
+    return c->storage;
+}
+
+static const struct crd_version *version_of(const struct served *what)
+{
+    if (!what->crd)
+        return NULL;
+    for (size_t i = 0; i < what->crd->n; i++) {
+        if (&what->crd->versions[i].res == what->res)
+            return &what->crd->versions[i];
+    }
+    return NULL;
+}
+
+struct json crd_selectable(const struct served *what)
+{
+    const struct crd_version *v = version_of(what);
+    return v ? json_get(v->spec, STR("selectableFields")) : (struct json){ 0 };
+}
+
+static void scale_path(struct json scale, const char *key, struct str *out)
+{
+    struct str path = json_str(json_get(scale, str_from(key)));
+    *out = path.n > 0 && path.p[0] == '.' ? str_skip(path, 1) : path;
+}
+
+void crd_scale_paths(const struct served *what,
+                     struct str *spec,
+                     struct str *status,
+                     struct str *selector)
+{
+    const struct crd_version *v = version_of(what);
+    struct json scale = v ? json_path(v->spec, "subresources.scale") : (struct json){ 0 };
+    if (!json_has(scale))
+        return;
+    scale_path(scale, "specReplicasPath", spec);
+    scale_path(scale, "statusReplicasPath", status);
+    scale_path(scale, "labelSelectorPath", selector);
+}
+
+/* ---- accepting a definition ---- */
+
+static void fill_names(struct action *a)
+{
+    struct jnode *names = jnode_need_obj(jnode_need_obj(a->obj, STR("spec")), STR("names"));
+    struct str kind = jnode_text_of_str(jnode_get(names, STR("kind")));
+    if (jnode_text_of_str(jnode_get(names, STR("singular"))).n == 0 && kind.n > 0) {
+        char *lower = arena_alloc(a->arena, kind.n + 1);
+        for (size_t i = 0; i < kind.n; i++)
+            lower[i] = kind.p[i] >= 'A' && kind.p[i] <= 'Z' ? (char)(kind.p[i] + 32) : kind.p[i];
+        jnode_set_str(names, STR("singular"), str_make(lower, kind.n));
+    }
+    if (jnode_text_of_str(jnode_get(names, STR("listKind"))).n == 0 && kind.n > 0)
+        jnode_set_str(names, STR("listKind"), arena_printf(a->arena, "%.*sList", STR_ARG(kind)));
+    struct jnode *conversion =
+        jnode_need_obj(jnode_need_obj(a->obj, STR("spec")), STR("conversion"));
+    if (!jnode_get(conversion, STR("strategy")))
+        jnode_set_str(conversion, STR("strategy"), STR("None"));
+}
+
+static void store_versions(struct action *a, struct jnode *status)
+{
+    struct jnode *stored = jnode_need_arr(status, STR("storedVersions"));
+    struct jnode *versions = jnode_path(a->obj, "spec.versions");
+    for (size_t i = 0; i < jnode_len(versions); i++) {
+        struct jnode *v = jnode_at(versions, i);
+        struct str name = jnode_text_of_str(jnode_get(v, STR("name")));
+        bool known = !jnode_is_true(jnode_get(v, STR("storage")));
+        for (size_t k = 0; k < jnode_len(stored) && !known; k++)
+            known = str_eq(jnode_text_of_str(jnode_at(stored, k)), name);
+        if (!known)
+            jnode_append(stored, jnode_str(a->arena, name));
+    }
+}
+
+static void accept(struct action *a)
+{
+    fill_names(a);
+    struct jnode *status = jnode_need_obj(a->obj, STR("status"));
+    struct jnode *names = jnode_path(a->obj, "spec.names");
+    jnode_set(status, STR("acceptedNames"), jnode_copy(a->arena, names));
+    struct jnode *conditions = jnode_need_arr(status, STR("conditions"));
+    struct condition_spec accepted = { .type = "NamesAccepted",
+                                       .status = "True",
+                                       .reason = STR("NoConflicts"),
+                                       .message = STR("no conflicts found") };
+    struct condition_spec established = {
+        .type = "Established",
+        .status = "True",
+        .reason = STR("InitialNamesAccepted"),
+        .message = STR("the initial names have been accepted"),
+    };
+    struct wall now = api_now(a->s);
+    meta_set_condition(a->arena, conditions, &accepted, now);
+    meta_set_condition(a->arena, conditions, &established, now);
+    store_versions(a, status);
+}
+
+enum turn crd_prepare_create(struct action *a)
+{
+    jnode_del(a->obj, STR("status"));
+    accept(a);
+    return TURN_GO;
+}
+
+enum turn crd_prepare_update(struct action *a)
+{
+    if (!str_is(a->r.subresource, "status"))
+        accept(a);
+    return TURN_GO;
+}

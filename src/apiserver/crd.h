@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * crd — CustomResourceDefinitions put to work: each accepted one is compiled into resources and
+ * schemas, one per served version, and joins the registry; deleting one takes its objects along.
+ * On the apiserver's loop. */
+#pragma once
+
+#include "apiserver/action.h"
+
+struct apiserver;
+struct crd; /* one definition at one revision, compiled. Shape (c), counted on the loop only */
+
+struct crd *crd_ref(struct crd *c);
+void crd_unref(struct crd *c); /* NULL is fine */
+
+/* Compiles the definitions that the store holds and follows their changes. */
+int crd_start(struct apiserver *s, struct err *err);
+void crd_stop(struct apiserver *s);
+
+struct str crd_storage_version(const struct crd *c); /* "group/version" */
+/* selectableFields of the version; absent for built-in resources and versions without. */
+struct json crd_selectable(const struct served *what);
+/* Paths of the scale subresource without the leading dot; left alone when there is none. */
+void crd_scale_paths(const struct served *what,
+                     struct str *spec,
+                     struct str *status,
+                     struct str *selector);
+
+/* Hooks of prepare.c: names, conditions and stored versions of the definition. */
+enum turn crd_prepare_create(struct action *a);
+enum turn crd_prepare_update(struct action *a);

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * front — see front.h. A struct front lives as long as its exchange or its action, whichever ends
+ * last: a write whose client went away is still carried out. */
+#include "apiserver/front.h"
+
+#include <stdlib.h>
+#include <zlib.h>
+
+#include "apiserver/apiserver_internal.h"
+#include "apiserver/auth.h"
+#include "apiserver/authz.h"
+#include "apiserver/front_internal.h"
+#include "apiserver/refuse.h"
+#include "codec/url.h"
+#include "codec/yaml.h"
+
+#define FRONT_HEADERS_MAX 32
+
+static void front_free(struct front *f)
+{
+    action_free(f->a);
+    free(f);
+}
+
+static void on_gone(void *arg, bool complete)
+{
+    (void)complete;
+    struct front *f = arg;
+    f->x = NULL;
+    if (f->watcher)
+        front_watch_gone(f);
+    if (f->log)
+        front_log_gone(f);
+    if (f->answered)
+        front_free(f);
+}
+
+/* ---- answering ---- */
+
+struct headers {
+    struct http_header items[FRONT_HEADERS_MAX];
+    size_t n;
+};
+
+static void add_header(struct headers *h, struct str name, struct str value)
+{
+    if (h->n < FRONT_HEADERS_MAX)
+        h->items[h->n++] = (struct http_header){ name, value };
+}
+
+static void add_warnings(struct front *f, struct headers *h)
+{
+    for (size_t i = 0; i < f->a->warnings.n; i++) {
+        struct buf b;
+        buf_init(&b, 4096);
+        buf_str(&b, STR("299 - \""));
+        struct str text = f->a->warnings.items[i];
+        for (size_t k = 0; k < text.n; k++) {
+            if (text.p[k] == '"' || text.p[k] == '\\')
+                buf_char(&b, '\\');
+            buf_char(&b, (unsigned char)text.p[k] < 0x20 ? ' ' : text.p[k]);
+        }
+        buf_char(&b, '"');
+        if (!b.failed)
+            add_header(h, STR("Warning"), arena_str(f->a->arena, buf_view(&b)));
+        buf_fini(&b);
+    }
+}
+
+static void common_headers(struct front *f, struct headers *h)
+{
+    add_header(h, STR("Cache-Control"), STR("no-cache, private"));
+    add_warnings(f, h);
+}
+
+static struct http_answer
+answer_of(struct headers *h, int status, const char *type, struct str body)
+{
+    return (struct http_answer){ .status = status,
+                                 .headers = h->items,
+                                 .n_headers = h->n,
+                                 .content_type = str_from(type),
+                                 .body = body };
+}
+
+void front_respond_text(struct front *f, int status, const char *type, struct str body)
+{
+    f->answered = true;
+    if (!f->x) {
+        front_free(f);
+        return;
+    }
+    struct headers h = { 0 };
+    common_headers(f, &h);
+    struct http_answer ans = answer_of(&h, status, type, body);
+    http_respond(f->x, &ans);
+}
+
+static bool compress_body(struct buf *out, struct str body)
+{
+    z_stream z = { 0 };
+    if (deflateInit2(&z, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+        return false;
+    size_t room = deflateBound(&z, body.n);
+    char *to = buf_room(out, room);
+    z.next_in = (Bytef *)(uintptr_t)body.p;
+    z.avail_in = (uInt)body.n;
+    z.next_out = (Bytef *)to;
+    z.avail_out = (uInt)room;
+    int rc = to ? deflate(&z, Z_FINISH) : Z_BUF_ERROR;
+    out->n += rc == Z_STREAM_END ? z.total_out : 0;
+    deflateEnd(&z);
+    return rc == Z_STREAM_END;
+}
+
+static void release_text(void *arg)
+{
+    free(arg);
+}
+
+/* Hands the buffer's bytes to the engine. */
+static void respond_buf(struct front *f, int status, const char *type, struct buf *b)
+{
+    struct headers h = { 0 };
+    common_headers(f, &h);
+    struct buf packed;
+    buf_init(&packed, FRONT_ANSWER_BYTES_MAX);
+    if (f->accept.gzip && b->n >= FRONT_GZIP_BYTES && compress_body(&packed, buf_view(b))) {
+        add_header(&h, STR("Content-Encoding"), STR("gzip"));
+        add_header(&h, STR("Vary"), STR("Accept-Encoding"));
+        buf_fini(b);
+        *b = packed;
+    } else {
+        buf_fini(&packed);
+    }
+    size_t n;
+    char *text = buf_take(b, &n);
+    struct http_answer ans = answer_of(&h, status, type, str_make(text, n));
+    f->answered = true;
+    http_respond_shared(f->x, &ans, release_text, text);
+}
+
+static void respond_yaml(struct front *f, int status, struct str text)
+{
+    struct json_doc *doc = NULL;
+    struct buf b;
+    buf_init(&b, FRONT_ANSWER_BYTES_MAX);
+    if (json_parse(&doc, text, &json_limits_own, NULL) == 0)
+        yaml_write(&b, json_root(doc), YAML_AS_IS);
+    json_doc_unref(doc);
+    respond_buf(f, status, "application/yaml", &b);
+    buf_fini(&b);
+}
+
+void front_respond_json(struct front *f, int status, struct str body)
+{
+    if (!f->x) {
+        f->answered = true;
+        front_free(f);
+        return;
+    }
+    if (f->accept.yaml) {
+        respond_yaml(f, status, body);
+        return;
+    }
+    struct buf b;
+    buf_init(&b, FRONT_ANSWER_BYTES_MAX);
+    buf_str(&b, body);
+    respond_buf(f, status, "application/json", &b);
+    buf_fini(&b);
+}
+
+static void release_object(void *arg)
+{
+    kobj_unref(arg);
+}
+
+/* The object's own text, shared with the engine. */
+static void respond_whole(struct front *f, const struct kobj *o)
+{
+    struct headers h = { 0 };
+    common_headers(f, &h);
+    struct http_answer ans =
+        answer_of(&h, f->a->reply.code, "application/json", json_doc_text(o->doc));
+    f->answered = true;
+    http_respond_shared(f->x, &ans, release_object, kobj_ref(o));
+}
+
+static void respond_reply(struct front *f)
+{
+    const struct kobj *o = f->a->reply.object;
+    bool small = o && json_doc_text(o->doc).n < FRONT_GZIP_BYTES;
+    if (small && f->accept.shape == FRONT_OBJECT && !f->accept.yaml) {
+        respond_whole(f, o);
+        return;
+    }
+    struct buf b;
+    buf_init(&b, FRONT_ANSWER_BYTES_MAX);
+    if (o)
+        front_write_object(&b, f, o);
+    else
+        front_write_list(&b, f);
+    if (b.failed)
+        front_respond_text(f, 500, "text/plain", STR("the answer is too large: use limit\n"));
+    else if (f->accept.yaml)
+        respond_yaml(f, f->a->reply.code, buf_view(&b));
+    else
+        respond_buf(f, f->a->reply.code, "application/json", &b);
+    buf_fini(&b);
+}
+
+static void on_done(void *arg, struct action *a)
+{
+    struct front *f = arg;
+    if (!a->reply.object && a->r.verb == VERB_WATCH && a->reply.code == 200) {
+        front_watch_begin(f);
+        return;
+    }
+    if (!f->x) {
+        front_free(f);
+        return;
+    }
+    respond_reply(f);
+}
+
+/* A refusal that was made outside of action_start. */
+static void respond_refusal(struct front *f)
+{
+    f->a->reply.object = f->a->result;
+    f->accept.shape = FRONT_OBJECT;
+    f->a->reply.warnings = f->a->warnings.items;
+    f->a->reply.n_warnings = f->a->warnings.n;
+    respond_reply(f);
+}
+
+/* ---- dispatching ---- */
+
+static enum turn check_dry_run(struct action *a, struct str query)
+{
+    struct str dry = url_query_get(a->arena, query, STR("dryRun"));
+    if (!dry.p || str_is(dry, "All") || dry.n == 0)
+        return TURN_GO;
+    static const char *const kinds[] = {
+        [VERB_CREATE] = "CreateOptions",
+        [VERB_UPDATE] = "UpdateOptions",
+        [VERB_PATCH] = "PatchOptions",
+        [VERB_DELETE] = "DeleteOptions",
+        [VERB_DELETE_COLLECTION] = "DeleteOptions",
+    };
+    const char *kind = a->r.verb < COUNT_OF(kinds) ? kinds[a->r.verb] : NULL;
+    if (!kind)
+        return TURN_GO;
+    struct causes c = { .a = a->arena };
+    struct jnode *value = jnode_arr(a->arena);
+    jnode_append(value, jnode_str(a->arena, dry));
+    cause_add(&c, CAUSE_NOT_SUPPORTED, STR("dryRun"), value, "supported values: \"All\"");
+    enum turn t =
+        action_reply(a, 422, status_invalid(str_from(kind), STR("meta.k8s.io"), STR(""), &c));
+    cause_vec_fini(&c.list);
+    return t;
+}
+
+static enum turn check_field_validation(struct action *a)
+{
+    struct str v = a->r.write.field_validation;
+    if (v.n == 0 || str_is(v, "Strict") || str_is(v, "Warn") || str_is(v, "Ignore"))
+        return TURN_GO;
+    struct causes c = { .a = a->arena };
+    cause_add(&c, CAUSE_NOT_SUPPORTED, STR("fieldValidation"), jnode_str(a->arena, v),
+              "supported values: \"Ignore\", \"Strict\", \"Warn\"");
+    const char *kind = a->r.verb == VERB_PATCH    ? "PatchOptions"
+                       : a->r.verb == VERB_UPDATE ? "UpdateOptions"
+                                                  : "CreateOptions";
+    enum turn t =
+        action_reply(a, 422, status_invalid(str_from(kind), STR("meta.k8s.io"), STR(""), &c));
+    cause_vec_fini(&c.list);
+    return t;
+}
+
+static enum turn options(struct front *f)
+{
+    struct err err = { 0 };
+    struct action *a = f->a;
+    if (route_options(&a->r, a->arena, f->query, &err) != 0)
+        return refuse_bad_request(a, "%s", err.msg);
+    enum turn t = check_dry_run(a, f->query);
+    return t == TURN_GO ? check_field_validation(a) : t;
+}
+
+static enum turn refuse_not_acceptable(struct action *a)
+{
+    struct status_spec s = {
+        .code = 406,
+        .reason = "NotAcceptable",
+        .message = STR("only the following media types are accepted: application/json, "
+                       "application/yaml, application/vnd.kubernetes.protobuf"),
+    };
+    return action_refuse(a, &s);
+}
+
+/* Groups that nobody serves, and everything unknown below a custom group, are plain text. */
+static bool is_plain_404(struct front *f)
+{
+    bool custom = false;
+    if (f->route.core)
+        return false;
+    return !registry_has_group(&f->a->s->registry, f->route.r.group, &custom) || custom;
+}
+
+static void handle_resource(struct front *f, const struct http_request *req)
+{
+    struct action *a = f->a;
+    a->r = f->route.r;
+    struct served *what = registry_find(&a->s->registry, a->r.group, a->r.version, a->r.plural);
+    if (!what && is_plain_404(f)) {
+        front_respond_text(f, 404, "text/plain", STR("404 page not found\n"));
+        return;
+    }
+    a->what = what ? served_ref(what) : NULL;
+    enum turn t = what ? options(f) : refuse_unknown(a);
+    if (t == TURN_GO && !f->route.method_known)
+        t = refuse_method(a);
+    if (t == TURN_GO && !front_accept_parse(&f->accept, req))
+        t = refuse_not_acceptable(a);
+    if (t == TURN_GO && a->r.verb == VERB_GET && str_is(a->r.subresource, "log")) {
+        front_log_begin(f);
+        return;
+    }
+    if (t == TURN_GO)
+        t = action_allowed(a);
+    if (t == TURN_GO)
+        t = front_body(a, req);
+    if (t == TURN_GO)
+        action_run(a, on_done, f);
+    else
+        respond_refusal(f);
+}
+
+static void handle_metrics(struct front *f)
+{
+    struct apiserver *s = f->a->s;
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    buf_printf(&b,
+               "# HELP apiserver_requests_total Calls that entered the pipeline.\n"
+               "# TYPE apiserver_requests_total counter\n"
+               "apiserver_requests_total %llu\n"
+               "# HELP apiserver_refused_total Calls answered with an error.\n"
+               "# TYPE apiserver_refused_total counter\n"
+               "apiserver_refused_total %llu\n"
+               "# HELP apiserver_watches_open Watches open now.\n"
+               "# TYPE apiserver_watches_open gauge\n"
+               "apiserver_watches_open %llu\n"
+               "# HELP apiserver_storage_revision Newest visible revision.\n"
+               "# TYPE apiserver_storage_revision gauge\n"
+               "apiserver_storage_revision %llu\n",
+               (unsigned long long)s->metrics.requests, (unsigned long long)s->metrics.refused,
+               (unsigned long long)s->metrics.watches_open,
+               (unsigned long long)store_revision(s->store));
+    front_respond_text(f, 200, "text/plain; version=0.0.4", buf_view(&b));
+    buf_fini(&b);
+}
+
+static bool allowed_path(struct front *f, const struct http_request *req)
+{
+    struct str method = req->method;
+    struct authz_question q = {
+        .verb = str_is(method, "GET") || str_is(method, "HEAD") ? STR("get") : STR("post"),
+        .path = req->path,
+    };
+    if (authz_allows(f->a->s, &f->a->user, &q))
+        return true;
+    authz_refuse(f->a, &q);
+    respond_refusal(f);
+    return false;
+}
+
+static void handle_other(struct front *f, const struct http_request *req)
+{
+    if (!allowed_path(f, req))
+        return;
+    front_accept_parse(&f->accept, req);
+    switch (f->route.kind) {
+    case ROUTE_UNKNOWN:
+    case ROUTE_RESOURCE:
+        front_respond_text(f, 404, "text/plain", STR("404 page not found\n"));
+        return;
+    case ROUTE_HEALTH:
+        front_respond_text(f, 200, "text/plain", STR("ok"));
+        return;
+    case ROUTE_METRICS:
+        handle_metrics(f);
+        return;
+    case ROUTE_DISCOVERY:
+    case ROUTE_VERSION:
+    case ROUTE_OPENAPI_V2:
+    case ROUTE_OPENAPI_V3:
+        discovery_answer(f);
+        return;
+    }
+}
+
+void front_handle(void *arg, struct http_exchange *x, const struct http_request *req)
+{
+    struct front *f = MEM_NEW(struct front);
+    f->x = x;
+    f->a = action_new(arg);
+    struct arena *m = f->a->arena;
+    http_on_close(x, on_gone, f);
+    f->a->user_agent = arena_str(m, http_header(req, STR("user-agent")));
+    f->query = arena_str(m, req->query);
+    route_parse(&f->route, m, req->method, arena_str(m, req->path), f->query);
+    if (auth_identify(f->a, req) != TURN_GO)
+        respond_refusal(f);
+    else if (f->route.kind == ROUTE_RESOURCE)
+        handle_resource(f, req);
+    else
+        handle_other(f, req);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * front_body — request bodies: JSON, YAML and Kubernetes' protobuf envelope become documents. */
+#include "apiserver/apiserver_internal.h"
+#include "apiserver/decode.h"
+#include "apiserver/front_internal.h"
+#include "apiserver/refuse.h"
+#include "codec/yaml.h"
+
+#define DUPLICATES_BYTES_MAX 16384 /* text about repeated keys */
+
+static enum turn parse_json(struct action *a, struct str body)
+{
+    struct json_doc *doc = NULL;
+    struct err err = { 0 };
+    struct buf dups;
+    buf_init(&dups, DUPLICATES_BYTES_MAX);
+    int rc = json_parse_dups(&doc, body, &json_limits_body, &dups, &err);
+    if (rc == 0) {
+        decode_set_body(a, doc);
+        a->dups = arena_str(a->arena, buf_view(&dups));
+    }
+    buf_fini(&dups);
+    if (rc == 0)
+        return TURN_GO;
+    if (err.kind == ERR_TOO_LARGE)
+        return refuse_err(a, &err);
+    const char *kind = a->what ? a->what->res->kind.p : "";
+    int kind_n = a->what ? (int)a->what->res->kind.n : 0;
+    if (a->r.write.patch != PATCH_NONE)
+        return refuse_bad_request(a, "error decoding patch: %s", err.msg);
+    return refuse_bad_request(a,
+                              "the object provided is unrecognized (must be of type %.*s): "
+                              "couldn't get version/kind; json parse error: %s (%.*s)",
+                              kind_n, kind, err.msg,
+                              STR_ARG(body.n ? str_take(body, 100) : STR("<empty>")));
+}
+
+static enum turn parse_yaml(struct action *a, struct str body)
+{
+    struct json_doc *doc = NULL;
+    struct err err = { 0 };
+    if (yaml_parse_one(&doc, body, &json_limits_body, &err) != 0)
+        return refuse_bad_request(a, "error decoding YAML: %s", err.msg);
+    decode_set_body(a, doc);
+    return TURN_GO;
+}
+
+static struct str media_of(const struct http_request *req)
+{
+    struct str type = http_header(req, STR("content-type"));
+    return str_trim(str_split(&type, ';'));
+}
+
+static const struct {
+    const char *type;
+    enum patch_type patch;
+} patch_types[] = {
+    { "application/json-patch+json", PATCH_JSON },
+    { "application/merge-patch+json", PATCH_MERGE },
+    { "application/strategic-merge-patch+json", PATCH_STRATEGIC },
+    { "application/apply-patch+yaml", PATCH_APPLY },
+};
+
+static enum turn patch_body(struct action *a, const struct http_request *req)
+{
+    struct str type = media_of(req);
+    for (size_t i = 0; i < COUNT_OF(patch_types); i++) {
+        if (!str_is(type, patch_types[i].type))
+            continue;
+        a->r.write.patch = patch_types[i].patch;
+        return patch_types[i].patch == PATCH_APPLY ? parse_yaml(a, req->body)
+                                                   : parse_json(a, req->body);
+    }
+    return refuse_media(a, "application/json-patch+json, application/merge-patch+json, "
+                           "application/apply-patch+yaml");
+}
+
+enum turn front_body(struct action *a, const struct http_request *req)
+{
+    if (a->r.verb == VERB_GET || a->r.verb == VERB_LIST || a->r.verb == VERB_WATCH)
+        return TURN_GO;
+    bool deletes = a->r.verb == VERB_DELETE || a->r.verb == VERB_DELETE_COLLECTION;
+    if (deletes && req->body.n == 0)
+        return TURN_GO;
+    if (req->body.n > API_BODY_BYTES_MAX) {
+        struct status_spec s = {
+            .code = 413,
+            .reason = "RequestEntityTooLarge",
+            .message = arena_printf(a->arena, "Request entity too large: limit is %zu",
+                                    API_BODY_BYTES_MAX),
+        };
+        return action_refuse(a, &s);
+    }
+    if (a->r.verb == VERB_PATCH)
+        return patch_body(a, req);
+    struct str type = media_of(req);
+    if (type.n == 0 || str_is(type, "application/json"))
+        return parse_json(a, req->body);
+    if (str_is(type, "application/yaml"))
+        return parse_yaml(a, req->body);
+    return refuse_media(a, "application/json, application/yaml, "
+                           "application/vnd.kubernetes.protobuf");
+}

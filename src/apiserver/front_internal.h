@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * front_internal — one exchange between the files front*.c: media types, bodies, tables, streams.
+ */
+#pragma once
+
+#include "apiserver/action.h"
+#include "apiserver/route.h"
+#include "base/buf.h"
+#include "io/http.h"
+
+#define FRONT_ANSWER_BYTES_MAX ((size_t)256 << 20)
+#define FRONT_GZIP_BYTES ((size_t)128 << 10) /* smaller answers are not compressed */
+
+enum front_shape { FRONT_OBJECT, FRONT_TABLE, FRONT_PARTIAL };
+
+struct front_accept {
+    enum front_shape shape;
+    bool yaml, gzip;
+    bool discovery; /* the aggregated form is wanted */
+};
+
+struct front { /* one exchange; freed when both the exchange and the action are over */
+    struct http_exchange *x; /* NULL: gone */
+    struct action *a;
+    struct route route;
+    struct front_accept accept;
+    struct str query; /* in the arena */
+    struct watcher *watcher;
+    struct podlog *log;
+    bool answered, table_head_sent;
+};
+
+/* front_accept.c. False: nothing that we can write is accepted (406). */
+bool front_accept_parse(struct front_accept *out, const struct http_request *req);
+
+/* front_body.c: the body into a->body and a->r.body. TURN_GO or a refusal. */
+enum turn front_body(struct action *a, const struct http_request *req);
+
+/* front_shape.c: objects and lists as the client wants to see them. */
+void front_write_object(struct buf *out, struct front *f, const struct kobj *o);
+void front_write_list(struct buf *out, struct front *f);
+/* The object of one watch event. */
+void front_write_event_object(struct buf *out, struct front *f, const struct watch_event *ev);
+
+/* front.c */
+void front_respond_text(struct front *f, int status, const char *type, struct str body);
+void front_respond_json(struct front *f, int status, struct str body);
+
+/* front_watch.c: begins the stream of a finished watch action. */
+void front_watch_begin(struct front *f);
+void front_watch_gone(struct front *f); /* the exchange is over */
+
+/* front_log.c: pod logs. */
+void front_log_begin(struct front *f);
+void front_log_gone(struct front *f);
+
+/* discovery.c: answers for ROUTE_DISCOVERY, ROUTE_VERSION and OpenAPI. */
+void discovery_answer(struct front *f);
