@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real `ganglion` of a test's own: in a temporary folder, on a free loopback port, over TLS."""
+import base64
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import ssl
+import subprocess
+import tempfile
+import time
+import urllib.parse
+
+
+class Server:
+    """verb: "up" or "apiserver". The folder outlives stop(), kill() and start() until close()."""
+
+    def __init__(self, program, verb="apiserver", *options, env=None):
+        self.program, self.verb, self.options = program, verb, options
+        self.env = dict(os.environ, **(env or {}))
+        self.folder = tempfile.mkdtemp(prefix="ganglion-test-")
+        self.kubeconfig = os.path.join(self.folder, "kubeconfig")
+        self.process = None
+
+    def command(self):
+        return [self.program, self.verb, "--data-dir", os.path.join(self.folder, "data"),
+                "--listen", "127.0.0.1:0", "--kubeconfig", self.kubeconfig, *self.options]
+
+    def start(self, seconds=30):
+        self.log = open(os.path.join(self.folder, "log"), "ab")
+        self.process = subprocess.Popen(self.command(), stdout=subprocess.PIPE, stderr=self.log,
+                                        env=self.env, text=True)
+        line = self.process.stdout.readline()
+        if not line.startswith("ready:"):
+            raise AssertionError(f"not ready: {line!r}\n{self.log_text()[-2000:]}")
+        self.url = line.split()[1]
+        text = open(self.kubeconfig).read()
+        self.token = re.search(r"token: *\"?([^\s\"]+)", text)[1]
+        ca = re.search(r"certificate-authority-data: *\"?([^\s\"]+)", text)[1]
+        self.tls = ssl.create_default_context(cadata=base64.b64decode(ca).decode())
+        host = urllib.parse.urlsplit(self.url)
+        self.host, self.port = host.hostname, host.port
+        return self
+
+    def log_text(self):
+        self.log.flush()
+        return open(self.log.name, errors="replace").read()
+
+    def connect(self, timeout=20):
+        return http.client.HTTPSConnection(self.host, self.port, context=self.tls, timeout=timeout)
+
+    def request(self, method, path, body=None, headers=None, connection=None, raw=False):
+        """Returns (status, answer); the answer is decoded JSON unless raw."""
+        c = connection or self.connect()
+        data = body if body is None or isinstance(body, (bytes, str)) else json.dumps(body)
+        head = {"Authorization": "Bearer " + self.token, "Content-Type": "application/json"}
+        head.update(headers or {})
+        c.request(method, path, data, {k: v for k, v in head.items() if v is not None})
+        answer = c.getresponse()
+        text = answer.read()
+        if connection is None:
+            c.close()
+        return answer.status, text if raw else json.loads(text)
+
+    def wait(self, what, test, seconds=30):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            value = test()
+            if value:
+                return value
+            time.sleep(0.05)
+        raise AssertionError(f"{what}: not within {seconds} s\n{self.log_text()[-3000:]}")
+
+    def cli(self, *words, stdin=None):
+        return subprocess.run([self.program, *words, "--kubeconfig", self.kubeconfig], input=stdin,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=90)
+
+    def stop(self, seconds=15):
+        """SIGTERM; returns (exit status, seconds it took)."""
+        begin = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(seconds)
+        self.process.stdout.close()
+        self.log.close()
+        return status, time.monotonic() - begin
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self.log.close()
+
+    def close(self):
+        if self.process and self.process.poll() is None:
+            self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def config_map(name, **data):
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+
+
+CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"

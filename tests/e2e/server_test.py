@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the server starts, refuses and stops; and what it says to bad input. usage: PROGRAM"""
+import os
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+from server import CONFIG_MAPS, Server, config_map
+
+PROGRAM = sys.argv.pop(1)
+
+
+class Life(unittest.TestCase):
+    def test_kubeconfig_is_private_and_stop_is_clean(self):
+        with Server(PROGRAM) as s:
+            self.assertEqual(stat.S_IMODE(os.stat(s.kubeconfig).st_mode), 0o600)
+            self.assertEqual(s.request("GET", "/readyz", raw=True), (200, b"ok"))
+            status, seconds = s.stop()
+            self.assertEqual(status, 0)
+            self.assertLess(seconds, 2)
+
+    def test_a_second_instance_is_refused(self):
+        with Server(PROGRAM) as s:
+            second = subprocess.run(s.command(), capture_output=True, text=True, timeout=20)
+            self.assertNotEqual(second.returncode, 0)
+            self.assertIn("data", second.stderr)
+            self.assertEqual(s.request("GET", "/readyz", raw=True)[0], 200)
+
+    def test_addresses_beyond_loopback_need_two_words(self):
+        s = Server(PROGRAM)
+        try:
+            command = [w.replace("127.0.0.1:0", "0.0.0.0:0") for w in s.command()]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn("allow-remote", done.stderr)
+        finally:
+            s.close()
+
+    def test_without_authentication_nothing_is_told(self):
+        with Server(PROGRAM) as s:
+            for token in (None, "Bearer wrong", "Basic eDp5"):
+                status, answer = s.request("GET", "/api/v1/pods", headers={"Authorization": token})
+                self.assertIn(status, (401, 403))
+                self.assertEqual(answer["kind"], "Status")
+
+
+class BadInput(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.s = Server(PROGRAM).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.s.close()
+
+    def refused(self, body, *codes, path=CONFIG_MAPS, method="POST", headers=None):
+        status, answer = self.s.request(method, path, body, headers)
+        self.assertIn(status, codes, answer)
+        self.assertEqual(answer["kind"], "Status")
+        self.assertEqual(answer["status"], "Failure")
+        self.assertEqual(answer["code"], status)
+        self.assertTrue(answer["message"])
+        return answer
+
+    def test_broken_json(self):
+        whole = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"},"data":{"k":"v"}}'
+        for cut in range(1, len(whole)):
+            self.refused(whole[:cut], 400)
+        self.refused(b'{"apiVersion":"v1","kind":"ConfigMap","data":{"k":"\xff"}}', 400)
+        self.refused("[1,2", 400)
+        self.refused("", 400, 422)
+        self.refused("null", 400, 422)
+        self.refused("[" * 50000, 400, 413)
+        self.refused('{"a":' * 5000 + "1" + "}" * 5000, 400, 413)
+
+    def test_wrong_types_name_the_field(self):
+        answer = self.refused({"apiVersion": "v1", "kind": "ConfigMap",
+                               "metadata": {"name": "x"}, "data": {"k": 7}}, 400, 422)
+        self.assertIn("data", answer["message"])
+        answer = self.refused({"apiVersion": "v1", "kind": "ConfigMap", "metadata": "x"}, 400)
+        self.assertIn("metadata", answer["message"])
+
+    def test_broken_names_name_the_field(self):
+        for name in ("UPPER", "a_b", "-a", "a" * 254, "a/b", "", "ä"):
+            answer = self.refused(config_map(name), 422)
+            self.assertIn("metadata.name", answer["message"])
+
+    def test_too_large(self):
+        self.refused(config_map("big", k="x" * (4 << 20)), 413)
+
+    def test_enums_and_unknown_kinds(self):
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"},
+               "spec": {"restartPolicy": "Sometimes", "containers": [{"name": "c", "image": "i"}]}}
+        answer = self.refused(pod, 422, path="/api/v1/namespaces/default/pods")
+        self.assertIn("spec.restartPolicy", [c["field"] for c in answer["details"]["causes"]])
+        self.refused({"apiVersion": "v1", "kind": "Nothing", "metadata": {"name": "x"}}, 400)
+        self.refused(config_map("x"), 404, path="/api/v1/namespaces/default/nothings")
+
+    def test_strict_validation_names_unknown_fields(self):
+        body = dict(config_map("x"), surprise=1)
+        answer = self.refused(body, 400, path=CONFIG_MAPS + "?fieldValidation=Strict")
+        self.assertIn("surprise", answer["message"])
+
+    def test_the_server_goes_on(self):
+        for garbage in (b"\x00" * 400, b"GET / HTTP/1.1\r\n" * 30, b"\x16\x03\x01" + b"\xff" * 90):
+            with socket.create_connection((self.s.host, self.s.port), timeout=5) as c:
+                c.sendall(garbage)
+        status, _ = self.s.request("POST", CONFIG_MAPS, config_map("alive"))
+        self.assertEqual(status, 201)
+
+    def test_silent_clients_harm_nobody(self):
+        silent = [socket.create_connection((self.s.host, self.s.port)) for _ in range(200)]
+        begin = time.monotonic()
+        self.assertEqual(self.s.request("GET", CONFIG_MAPS)[0], 200)
+        self.assertLess(time.monotonic() - begin, 2)
+        for c in silent:
+            c.close()
+
+
+class Watches(unittest.TestCase):
+    def test_a_watcher_sees_each_change_once_and_in_order(self):
+        with Server(PROGRAM) as s:
+            start = s.request("GET", CONFIG_MAPS)[1]["metadata"]["resourceVersion"]
+            seen, names = [], [f"m{i}" for i in range(50)]
+
+            def watch():
+                c = s.connect()
+                c.request("GET", f"{CONFIG_MAPS}?watch=true&resourceVersion={start}",
+                          headers={"Authorization": "Bearer " + s.token})
+                stream = c.getresponse()
+                import json
+                while len(seen) < len(names):
+                    line = stream.readline()
+                    if line.strip():
+                        seen.append(json.loads(line))
+                c.close()
+
+            thread = threading.Thread(target=watch, daemon=True)
+            thread.start()
+            for name in names:
+                self.assertEqual(s.request("POST", CONFIG_MAPS, config_map(name))[0], 201)
+            thread.join(20)
+            self.assertEqual([e["object"]["metadata"]["name"] for e in seen], names)
+            versions = [int(e["object"]["metadata"]["resourceVersion"]) for e in seen]
+            self.assertEqual(versions, sorted(set(versions)))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
