@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * podstate — the decision table; podstatus.c writes the document. */
+#include "node/podstate.h"
+
+#include <string.h>
+
+/* One pass over the containers of a pod. */
+struct pass {
+    const struct podstate *s;
+    const struct pod *pod;
+    struct pod_plan *plan;
+};
+
+const struct container *podstate_container(const struct pod *p, size_t i)
+{
+    return i < p->init_containers.n ? &p->init_containers.items[i]
+                                    : &p->containers.items[i - p->init_containers.n];
+}
+
+int64_t podstate_backoff_ns(int64_t crashes)
+{
+    int64_t ns = crashes > 0 ? PODSTATE_BACKOFF_NS : 0;
+    for (int64_t i = 1; i < crashes && ns < PODSTATE_BACKOFF_MAX_NS; i++)
+        ns *= 2;
+    return ns < PODSTATE_BACKOFF_MAX_NS ? ns : PODSTATE_BACKOFF_MAX_NS;
+}
+
+void podstate_begin(struct run *r)
+{
+    struct run next = { .phase = RUN_BEGUN, .attempt = r->attempt, .last = r->last };
+    if (r->phase == RUN_ENDED) {
+        bool stable =
+            !r->end.start_failed && r->end.finished.ns - r->end.started.ns >= PODSTATE_STABLE_NS;
+        next.attempt = r->attempt + 1;
+        next.last = r->end;
+        next.crashes = stable ? 1 : r->crashes + 1;
+    }
+    *r = next;
+}
+
+static bool alive(const struct run *r)
+{
+    return r->phase == RUN_BEGUN || r->phase == RUN_UP;
+}
+
+static bool sidecar(const struct pass *p, size_t i)
+{
+    return i < p->pod->init_containers.n && p->pod->init_containers.items[i].sidecar;
+}
+
+static bool main_container(const struct pass *p, size_t i)
+{
+    return i >= p->pod->init_containers.n;
+}
+
+static void wake_at(struct pass *p, int64_t ns)
+{
+    if (ns > p->s->now.ns && (!p->plan->wake.ns || ns < p->plan->wake.ns))
+        p->plan->wake.ns = ns;
+}
+
+/* SIGTERM now, SIGKILL when the grace since `from` is over. */
+static void end_run(struct pass *p, size_t i, int64_t from_ns, int64_t grace_s)
+{
+    const struct run *r = &p->s->runs[i];
+    int64_t deadline = from_ns + grace_s * NS_PER_S;
+    if (!alive(r))
+        return;
+    if (p->s->now.ns >= deadline) {
+        p->plan->steps[i] = r->kill_sent ? POD_STEP_NONE : POD_STEP_KILL;
+        return;
+    }
+    if (!r->term_at.ns)
+        p->plan->steps[i] = POD_STEP_TERM;
+    wake_at(p, deadline);
+}
+
+static void start_run(struct pass *p, size_t i)
+{
+    const struct run *r = &p->s->runs[i];
+    if (r->phase == RUN_ENDED) {
+        bool stable =
+            !r->end.start_failed && r->end.finished.ns - r->end.started.ns >= PODSTATE_STABLE_NS;
+        int64_t due = r->end.finished.ns + podstate_backoff_ns(stable ? 0 : r->crashes);
+        if (p->s->now.ns < due) {
+            wake_at(p, due);
+            p->plan->waits[i] = true;
+            return;
+        }
+    }
+    p->plan->steps[i] = POD_STEP_START;
+}
+
+/* An unhealthy run is ended with the pod's grace, counted from the SIGTERM. */
+static void watch_run(struct pass *p, size_t i)
+{
+    const struct run *r = &p->s->runs[i];
+    if (alive(r) && r->unhealthy)
+        end_run(p, i, r->term_at.ns ? r->term_at.ns : p->s->now.ns, p->pod->termination_grace_s);
+}
+
+static bool restarts(const struct pass *p, size_t i)
+{
+    const struct run *r = &p->s->runs[i];
+    if (sidecar(p, i))
+        return true;
+    bool failed = r->end.code != 0 || r->end.start_failed;
+    switch (p->pod->restart_policy) {
+    case POD_RESTART_ALWAYS:
+        return main_container(p, i) || failed;
+    case POD_RESTART_ON_FAILURE:
+        return failed;
+    case POD_RESTART_NEVER:
+        return false;
+    }
+    return false;
+}
+
+static bool mains_asked(const struct pass *p)
+{
+    for (size_t i = p->pod->init_containers.n; i < p->s->n_runs; i++)
+        if (p->s->runs[i].phase != RUN_NONE)
+            return true;
+    return false;
+}
+
+/* Init containers, one after the other. False while the main ones must wait; *failed: for ever. */
+static bool run_inits(struct pass *p, bool *failed)
+{
+    for (size_t i = 0; i < p->pod->init_containers.n; i++) {
+        const struct run *r = &p->s->runs[i];
+        watch_run(p, i);
+        if (r->phase == RUN_NONE || (r->phase == RUN_ENDED && sidecar(p, i)))
+            start_run(p, i);
+        if (sidecar(p, i) && (r->started_ok && r->phase == RUN_UP))
+            continue;
+        if (sidecar(p, i) && mains_asked(p))
+            continue; /* it restarts beside the main ones */
+        if (sidecar(p, i))
+            return false;
+        if (alive(r) || r->phase == RUN_NONE)
+            return false;
+        if (r->end.code == 0 && !r->end.start_failed)
+            continue;
+        *failed = !restarts(p, i);
+        if (!*failed)
+            start_run(p, i);
+        return false;
+    }
+    return true;
+}
+
+static size_t count_alive(const struct pass *p, bool sidecars)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->s->n_runs; i++)
+        n += alive(&p->s->runs[i]) && sidecar(p, i) == sidecars;
+    return n;
+}
+
+/* Everything ends: sidecars after the others, all within one grace. */
+static void end_all(struct pass *p, int64_t from_ns, int64_t grace_s)
+{
+    bool others = count_alive(p, false) > 0;
+    bool late = p->s->now.ns >= from_ns + grace_s * NS_PER_S;
+    for (size_t i = 0; i < p->s->n_runs; i++)
+        if (!sidecar(p, i) || !others || late)
+            end_run(p, i, from_ns, grace_s);
+    p->plan->over = count_alive(p, false) + count_alive(p, true) == 0;
+}
+
+static bool any_failed(const struct pass *p)
+{
+    for (size_t i = 0; i < p->s->n_runs; i++) {
+        const struct run *r = &p->s->runs[i];
+        bool failed = r->phase == RUN_ENDED && (r->end.code != 0 || r->end.start_failed);
+        if (failed && !sidecar(p, i))
+            return true;
+    }
+    return false;
+}
+
+/* Has every main container run to an end? */
+static bool mains_ended(const struct pass *p)
+{
+    for (size_t i = p->pod->init_containers.n; i < p->s->n_runs; i++)
+        if (p->s->runs[i].phase != RUN_ENDED)
+            return false;
+    return true;
+}
+
+static bool mains_begun(const struct pass *p)
+{
+    for (size_t i = p->pod->init_containers.n; i < p->s->n_runs; i++) {
+        const struct run *r = &p->s->runs[i];
+        if (r->phase == RUN_UP || r->phase == RUN_ENDED || r->attempt > 0)
+            return true;
+    }
+    return false;
+}
+
+static enum pod_phase ended_phase(const struct pass *p)
+{
+    return any_failed(p) || !mains_ended(p) ? POD_FAILED : POD_SUCCEEDED;
+}
+
+/* When the latest container of a finished pod ended: sidecars' grace counts from there. */
+static int64_t last_end_ns(const struct pass *p)
+{
+    int64_t ns = 0;
+    for (size_t i = 0; i < p->s->n_runs; i++)
+        if (!sidecar(p, i) && p->s->runs[i].end.finished.ns > ns)
+            ns = p->s->runs[i].end.finished.ns;
+    return ns;
+}
+
+static void finish(struct pass *p)
+{
+    end_all(p, last_end_ns(p), p->pod->termination_grace_s);
+    if (p->plan->over)
+        p->plan->phase = ended_phase(p);
+}
+
+/* The deadline as an instant; 0 without one. */
+static int64_t deadline_ns(const struct pass *p)
+{
+    int64_t s = json_i64_or(kobj_path(p->s->pod, "spec.activeDeadlineSeconds"), 0);
+    return s > 0 && s < INT64_C(1) << 32 && p->s->start_time.ns ? p->s->start_time.ns + s * NS_PER_S
+                                                                : 0;
+}
+
+/* Ends that come from outside the containers. True when one applies. */
+static bool stopped(struct pass *p)
+{
+    struct pod_plan *plan = p->plan;
+    if (p->s->hold.failed) {
+        plan->over = true;
+        plan->phase = POD_FAILED;
+        plan->reason = p->s->hold.reason;
+        plan->message = p->s->hold.message;
+        return true;
+    }
+    if (p->s->stop_at.ns) {
+        end_all(p, p->s->stop_at.ns, p->s->grace_s);
+        if (plan->over)
+            plan->phase = p->s->sandbox ? ended_phase(p) : plan->phase;
+        return true;
+    }
+    int64_t deadline = deadline_ns(p);
+    if (deadline && p->s->now.ns < deadline)
+        wake_at(p, deadline);
+    if (!deadline || p->s->now.ns < deadline || (mains_ended(p) && !any_failed(p)))
+        return false;
+    end_all(p, deadline, p->pod->termination_grace_s);
+    plan->phase = POD_FAILED;
+    plan->reason = STR("DeadlineExceeded");
+    plan->message = STR("Pod was active on the node longer than the specified deadline");
+    return true;
+}
+
+static void run_mains(struct pass *p)
+{
+    bool more = false;
+    for (size_t i = p->pod->init_containers.n; i < p->s->n_runs; i++) {
+        const struct run *r = &p->s->runs[i];
+        watch_run(p, i);
+        if (r->phase == RUN_NONE || (r->phase == RUN_ENDED && restarts(p, i)))
+            start_run(p, i);
+        more |= r->phase != RUN_ENDED || restarts(p, i);
+    }
+    if (!more) {
+        memset(p->plan->steps, 0, sizeof p->plan->steps); /* no restart of a sidecar now */
+        finish(p);
+    }
+}
+
+void podstate_plan(const struct podstate *s, struct pod_plan *out)
+{
+    *out = (struct pod_plan){ .phase = POD_PENDING };
+    struct pass p = { .s = s, .pod = pod_of(s->pod), .plan = out };
+    bool failed = false;
+    if (mains_begun(&p))
+        out->phase = POD_RUNNING;
+    bool was_initialized = out->phase == POD_RUNNING;
+    out->initialized = was_initialized;
+    if (stopped(&p) || !s->sandbox || s->hold.waiting)
+        return;
+    out->initialized = run_inits(&p, &failed) || was_initialized;
+    if (failed) {
+        memset(out->steps, 0, sizeof out->steps);
+        finish(&p);
+    } else if (out->initialized) {
+        run_mains(&p);
+    }
+}
