@@ -12,12 +12,14 @@
 
 size_t vec_grow(size_t cap, size_t item_size); /* the next capacity; aborts on overflow */
 
+#define VEC_UNUSED __attribute__((unused)) /* clang asks for it in .c files */
 #define VEC_TYPE(name, T)                                                                          \
     struct name {                                                                                  \
         T *items;                                                                                  \
         size_t n, cap;                                                                             \
     };                                                                                             \
-    static inline T *name##_push(struct name *v, T item) /* returns the new item's place */        \
+    VEC_UNUSED static inline T *name##_push(struct name *v,                                        \
+                                            T item) /* returns the new item's place */             \
     {                                                                                              \
         if (v->n == v->cap) {                                                                      \
             v->cap = vec_grow(v->cap, sizeof(T));                                                  \
@@ -26,16 +28,16 @@ size_t vec_grow(size_t cap, size_t item_size); /* the next capacity; aborts on o
         v->items[v->n] = item;                                                                     \
         return &v->items[v->n++];                                                                  \
     }                                                                                              \
-    static inline void name##_fini(struct name *v)                                                 \
+    VEC_UNUSED static inline void name##_fini(struct name *v)                                      \
     {                                                                                              \
         free(v->items);                                                                            \
         *v = (struct name){ 0 };                                                                   \
     }                                                                                              \
-    static inline void name##_clear(struct name *v)                                                \
+    VEC_UNUSED static inline void name##_clear(struct name *v)                                     \
     {                                                                                              \
         v->n = 0;                                                                                  \
     }                                                                                              \
-    static inline T name##_pop(struct name *v) /* v->n must be > 0 */                              \
+    VEC_UNUSED static inline T name##_pop(struct name *v) /* v->n must be > 0 */                   \
     {                                                                                              \
         return v->items[--v->n];                                                                   \
     }                                                                                              \

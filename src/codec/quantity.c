@@ -275,12 +275,12 @@ static void write_u128(struct buf *out, u128 v)
 
 static struct str suffix_name(int exponent, enum quantity_format format)
 {
-    for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
-        if (suffixes[i].exponent == exponent && suffixes[i].format == format)
-            return suffixes[i].name;
+    size_t i = 0;
+    while (suffixes[i].exponent != exponent || suffixes[i].format != format) {
+        i++;
+        assert(i < COUNT_OF(suffixes));
     }
-    assert(!"no such suffix");
-    return STR("");
+    return suffixes[i].name;
 }
 
 static void write_decimal(struct buf *out, u128 v, enum quantity_format format)
