@@ -5,7 +5,6 @@
 #include "codec/yaml.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "testkit/check.h"
 
@@ -18,84 +17,85 @@ static void check_reads(const char *text, const char *want)
     CHECK_STR_EQ(docs.n ? json_doc_text(docs.items[0]) : STR(""), str_from(want));
 }
 
+static const char *const scalar_rows[][2] = {
+    { "y", "true" },
+    { "n", "false" },
+    { "Yes", "true" },
+    { "NO", "false" },
+    { "on", "true" },
+    { "oFF", "\"oFF\"" },
+    { "TRUE", "true" },
+    { "tRUE", "\"tRUE\"" },
+    { "~", "null" },
+    { "", "null" },
+    { "Null", "null" },
+    { "012", "10" },
+    { "0o12", "10" },
+    { "0O12", "10" },
+    { "0x1F", "31" },
+    { "0b11", "3" },
+    { "-0b11", "-3" },
+    { "-012", "-10" },
+    { "+0x10", "16" },
+    { "1_000", "1000" },
+    { "1_", "1" },
+    { "_1", "\"_1\"" },
+    { "08", "8" },
+    { "0b2", "\"0b2\"" },
+    { "0x", "\"0x\"" },
+    { "0o8", "\"0o8\"" },
+    { "1.5", "1.5" },
+    { "1e3", "1000" },
+    { "1E400", "\"1E400\"" },
+    { ".5", "0.5" },
+    { "5.", "5" },
+    { "+.5", "0.5" },
+    { "-.5e-3", "-0.0005" },
+    { "1_000.5", "1000.5" },
+    { ".1_5", "0.15" },
+    { ".5_", "\".5_\"" },
+    { "._5", "\"._5\"" },
+    { ".e3", "\".e3\"" },
+    { "1:30", "\"1:30\"" },
+    { "2001-12-14", "\"2001-12-14\"" },
+    { "18446744073709551615", "18446744073709551615" },
+    { "18446744073709551616", "18446744073709552000" },
+    { "-9223372036854775809", "-9223372036854776000" },
+    { "123456789012345678901234567890", "1.2345678901234568e+29" },
+    { "1e20", "100000000000000000000" },
+    { "1e21", "1e+21" },
+    { "1e-6", "0.000001" },
+    { "1e-7", "1e-7" },
+    { "5e-324", "5e-324" },
+    { "4.9e-325", "0" },
+    { "-0", "0" },
+    { "-0.0", "-0" },
+    { "0.30000000000000004", "0.30000000000000004" },
+    { "'1'", "\"1\"" },
+    { "\"yes\"", "\"yes\"" },
+    { "!!str 1", "\"1\"" },
+    { "!!int '12'", "12" },
+    { "!!float 1", "1" },
+    { "!!bool 'y'", "true" },
+    { "!!null ''", "null" },
+    { "!foo 1", "\"1\"" },
+    { "! 1", "\"1\"" },
+    { "!!binary aGk=", "\"hi\"" },
+    { "!!binary \"aG\\nk=\"", "\"hi\"" },
+    { "!!timestamp 2001-12-14", "\"2001-12-14\"" },
+    { "<<", "\"<<\"" },
+    { "|\n  x\n  y\n", "\"x\\ny\\n\"" },
+    { ">-\n  x\n  y\n", "\"x y\"" },
+    { "\"\\x41\\u00e9\\0\"", "\"A\xc3\xa9\\u0000\"" },
+};
+
 static void scalars(void **state)
 {
     (void)state;
-    static const char *const rows[][2] = {
-        { "y", "true" },
-        { "n", "false" },
-        { "Yes", "true" },
-        { "NO", "false" },
-        { "on", "true" },
-        { "oFF", "\"oFF\"" },
-        { "TRUE", "true" },
-        { "tRUE", "\"tRUE\"" },
-        { "~", "null" },
-        { "", "null" },
-        { "Null", "null" },
-        { "012", "10" },
-        { "0o12", "10" },
-        { "0O12", "10" },
-        { "0x1F", "31" },
-        { "0b11", "3" },
-        { "-0b11", "-3" },
-        { "-012", "-10" },
-        { "+0x10", "16" },
-        { "1_000", "1000" },
-        { "1_", "1" },
-        { "_1", "\"_1\"" },
-        { "08", "8" },
-        { "0b2", "\"0b2\"" },
-        { "0x", "\"0x\"" },
-        { "0o8", "\"0o8\"" },
-        { "1.5", "1.5" },
-        { "1e3", "1000" },
-        { "1E400", "\"1E400\"" },
-        { ".5", "0.5" },
-        { "5.", "5" },
-        { "+.5", "0.5" },
-        { "-.5e-3", "-0.0005" },
-        { "1_000.5", "1000.5" },
-        { ".1_5", "0.15" },
-        { ".5_", "\".5_\"" },
-        { "._5", "\"._5\"" },
-        { ".e3", "\".e3\"" },
-        { "1:30", "\"1:30\"" },
-        { "2001-12-14", "\"2001-12-14\"" },
-        { "18446744073709551615", "18446744073709551615" },
-        { "18446744073709551616", "18446744073709552000" },
-        { "-9223372036854775809", "-9223372036854776000" },
-        { "123456789012345678901234567890", "1.2345678901234568e+29" },
-        { "1e20", "100000000000000000000" },
-        { "1e21", "1e+21" },
-        { "1e-6", "0.000001" },
-        { "1e-7", "1e-7" },
-        { "5e-324", "5e-324" },
-        { "4.9e-325", "0" },
-        { "-0", "0" },
-        { "-0.0", "-0" },
-        { "0.30000000000000004", "0.30000000000000004" },
-        { "'1'", "\"1\"" },
-        { "\"yes\"", "\"yes\"" },
-        { "!!str 1", "\"1\"" },
-        { "!!int '12'", "12" },
-        { "!!float 1", "1" },
-        { "!!bool 'y'", "true" },
-        { "!!null ''", "null" },
-        { "!foo 1", "\"1\"" },
-        { "! 1", "\"1\"" },
-        { "!!binary aGk=", "\"hi\"" },
-        { "!!binary \"aG\\nk=\"", "\"hi\"" },
-        { "!!timestamp 2001-12-14", "\"2001-12-14\"" },
-        { "<<", "\"<<\"" },
-        { "|\n  x\n  y\n", "\"x\\ny\\n\"" },
-        { ">-\n  x\n  y\n", "\"x y\"" },
-        { "\"\\x41\\u00e9\\0\"", "\"A\xc3\xa9\\u0000\"" },
-    };
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+    for (size_t i = 0; i < COUNT_OF(scalar_rows); i++) {
         char text[100], want[100];
-        snprintf(text, sizeof text, "a: %s", rows[i][0]);
-        snprintf(want, sizeof want, "{\"a\":%s}", rows[i][1]);
+        snprintf(text, sizeof text, "a: %s", scalar_rows[i][0]);
+        snprintf(want, sizeof want, "{\"a\":%s}", scalar_rows[i][1]);
         check_reads(text, want);
     }
     char digits[700] = "a: ";
@@ -206,13 +206,13 @@ static void refused(void **state)
     CHECK_I64(docs.n, 0);
 }
 
-/* n copies of piece between head and tail; each must be refused soon. */
+/* n copies of piece between head and tail; each must be refused, and at
+ * once: the test's timeout sees work that grows with the square of the size. */
 static void check_bomb(const char *head, const char *piece, size_t n)
 {
     struct buf b;
     struct yaml_docs docs = { 0 };
     struct err err;
-    struct timespec start, end;
     buf_init(&b, 3 << 20);
     buf_str(&b, str_from(head));
     for (size_t i = 0; i < n; i++) {
@@ -222,10 +222,7 @@ static void check_bomb(const char *head, const char *piece, size_t n)
             buf_str(&b, str_from(piece));
     }
     CHECK(!b.failed);
-    clock_gettime(CLOCK_MONOTONIC, &start);
     CHECK(yaml_parse(&docs, buf_view(&b), &json_limits_body, &err) == -1);
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    CHECK(end.tv_sec - start.tv_sec < 5); /* microseconds to one second, when all is well */
     buf_fini(&b);
 }
 
