@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * metrics — one table per service; the row is the registration and the documentation. A value is a
+ * series: a metric with one value for each of its labels. Adding to a series is one atomic
+ * instruction, from any thread; finding a series by labels takes a lock, so callers keep the
+ * pointer. Values are integers; `per` divides them when they are written (nanoseconds as seconds).
+ *
+ *     enum { M_BINDS, M_BIND_TIME };
+ *     static const struct metric rows[] = {
+ *         [M_BINDS] = { "ganglion_binds_total", METRIC_COUNTER, "bound pods", { "result" } },
+ *         [M_BIND_TIME] = { "ganglion_bind_seconds", METRIC_HISTOGRAM, "time to bind",
+ *                           .per = NS_PER_S, .bounds = metric_bounds_time, .n_bounds = … },
+ *     }; */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/str.h"
+
+#define METRIC_LABELS_MAX 4
+#define METRIC_SERIES_MAX 1000 /* of one metric; beyond, values go to a series of labels "other"   \
+                                */
+
+enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
+
+struct metric { /* plain data: a row */
+    const char *name;
+    enum metric_kind kind;
+    const char *help;
+    const char *labels[METRIC_LABELS_MAX]; /* names; NULL ends */
+    int64_t per;                           /* 0: 1 */
+    const int64_t *bounds;                 /* of a histogram, ascending, in the values' unit */
+    size_t n_bounds;
+};
+
+/* 1 ms to 10 s, in nanoseconds: for times of requests and cycles. */
+extern const int64_t metric_bounds_time[];
+extern const size_t metric_bounds_time_count;
+
+struct metrics;
+struct metric_series;
+
+/* Borrows the rows for its life. */
+struct metrics *metrics_new(const struct metric *rows, size_t n);
+void metrics_free(struct metrics *m); /* NULL is fine */
+
+/* The series of those label values, made when it is new. Lives as long as m. Any thread. */
+struct metric_series *metrics_series(struct metrics *m, size_t row, const struct str *values);
+
+void metric_add(struct metric_series *s, int64_t n);         /* counter (n >= 0) or gauge */
+void metric_set(struct metric_series *s, int64_t value);     /* gauge */
+void metric_observe(struct metric_series *s, int64_t value); /* histogram */
+
+/* The same for rows without labels. */
+void metrics_add(struct metrics *m, size_t row, int64_t n);
+void metrics_set(struct metrics *m, size_t row, int64_t value);
+void metrics_observe(struct metrics *m, size_t row, int64_t value);
+
+#define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
+/* Appends everything in Prometheus' text format, and a Markdown table of the rows. Any thread. */
+void metrics_write(struct buf *out, struct metrics *m);
+void metrics_reference(struct buf *out, const struct metric *rows, size_t n);
