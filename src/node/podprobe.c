@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * podprobe — see podprobe.h. */
+#include "node/podprobe.h"
+
+static const struct {
+    const char *key, *word;
+} kinds[PROBE_KINDS] = {
+    [PROBE_STARTUP] = { "startupProbe", "Startup" },
+    [PROBE_READINESS] = { "readinessProbe", "Readiness" },
+    [PROBE_LIVENESS] = { "livenessProbe", "Liveness" },
+};
+
+struct json podprobe_spec(struct json container, enum probe_kind kind)
+{
+    return json_get(container, str_from(kinds[kind].key));
+}
+
+const char *podprobe_word(enum probe_kind kind)
+{
+    return kinds[kind].word;
+}
+
+static int64_t number(struct json spec, const char *key, int64_t otherwise, int64_t least)
+{
+    int64_t v = json_i64_or(json_get(spec, str_from(key)), otherwise);
+    return v < least ? least : v > INT32_MAX ? INT32_MAX : v;
+}
+
+void podprobe_begin(struct probes *p, struct json container, struct run *r)
+{
+    *p = (struct probes){ 0 };
+    for (enum probe_kind k = 0; k < PROBE_KINDS; k++) {
+        struct json spec = podprobe_spec(container, k);
+        struct probe_run *x = &p->items[k];
+        if (!json_has(spec))
+            continue;
+        x->there = true;
+        x->delay_ns = number(spec, "initialDelaySeconds", 0, 0) * NS_PER_S;
+        x->period_ns = number(spec, "periodSeconds", 10, 1) * NS_PER_S;
+        x->timeout_ms = number(spec, "timeoutSeconds", 1, 1) * 1000;
+        x->want_successes = number(spec, "successThreshold", 1, 1);
+        x->want_failures = number(spec, "failureThreshold", 3, 1);
+        x->due.ns = r->started.ns + x->delay_ns;
+    }
+    r->started_ok = !p->items[PROBE_STARTUP].there;
+    r->ready = !p->items[PROBE_READINESS].there;
+    r->unhealthy = false;
+}
+
+/* Before the startup probe passed only it is asked; after it only the others. */
+static bool wanted(const struct run *r, enum probe_kind k)
+{
+    return r->started_ok != (k == PROBE_STARTUP);
+}
+
+enum probe_kind
+podprobe_next(struct probes *p, const struct run *r, struct wall now, struct wall *wake)
+{
+    *wake = (struct wall){ 0 };
+    if (r->phase != RUN_UP || r->term_at.ns || r->unhealthy)
+        return PROBE_KINDS;
+    for (enum probe_kind k = 0; k < PROBE_KINDS; k++) {
+        struct probe_run *x = &p->items[k];
+        if (!x->there || x->flying || !wanted(r, k))
+            continue;
+        if (x->due.ns <= now.ns) {
+            x->flying = true;
+            return k;
+        }
+        if (!wake->ns || x->due.ns < wake->ns)
+            *wake = x->due;
+    }
+    return PROBE_KINDS;
+}
+
+bool podprobe_answer(struct probes *p,
+                     struct run *r,
+                     enum probe_kind kind,
+                     bool ok,
+                     struct wall now)
+{
+    struct probe_run *x = &p->items[kind];
+    bool before_ready = r->ready, before_started = r->started_ok, before_bad = r->unhealthy;
+    if (!x->there || !x->flying)
+        return false;
+    x->flying = false;
+    x->due.ns = now.ns + x->period_ns;
+    x->successes = ok ? x->successes + 1 : 0;
+    x->failures = ok ? 0 : x->failures + 1;
+    bool passes = x->successes >= x->want_successes, fails = x->failures >= x->want_failures;
+    if (kind == PROBE_READINESS && (passes || fails))
+        r->ready = passes;
+    if (kind == PROBE_STARTUP && passes)
+        r->started_ok = true;
+    if (kind != PROBE_READINESS && fails)
+        r->unhealthy = true;
+    return r->ready != before_ready || r->started_ok != before_started ||
+           r->unhealthy != before_bad;
+}
+
+/* A port by number or by the name of one of the container's ports; absent: no such port. */
+static struct str port_text(struct arena *a, struct json port, struct json container)
+{
+    int64_t n;
+    if (json_i64(port, &n))
+        return arena_printf(a, "%lld", (long long)n);
+    struct json_iter it = json_iter(json_get(container, STR("ports")));
+    while (json_next(&it))
+        if (str_eq(json_str(json_get(it.value, STR("name"))), json_str(port)))
+            return json_num_text(json_get(it.value, STR("containerPort")));
+    return str_to_i64(json_str(port), &n) ? json_str(port) : (struct str){ 0 };
+}
+
+static size_t exec_fields(struct str *out, struct json command)
+{
+    size_t n = 0;
+    struct json_iter it = json_iter(command);
+    out[n++] = STR("exec");
+    n++; /* the container's number, set by the caller */
+    while (n < PODPROBE_FIELDS_MAX && json_next(&it))
+        out[n++] = json_str(it.value);
+    return n > 2 ? n : 0;
+}
+
+static size_t http_fields(struct str *out, struct arena *a, struct json http, size_t n)
+{
+    struct str path = json_str(json_get(http, STR("path")));
+    out[0] = STR("http");
+    out[n++] = !path.n            ? STR("/")
+               : path.p[0] == '/' ? path
+                                  : arena_printf(a, "/%.*s", STR_ARG(path));
+    struct json_iter it = json_iter(json_get(http, STR("httpHeaders")));
+    while (n < PODPROBE_FIELDS_MAX && json_next(&it))
+        out[n++] = arena_printf(a, "%.*s: %.*s", STR_ARG(json_str(json_get(it.value, STR("name")))),
+                                STR_ARG(json_str(json_get(it.value, STR("value")))));
+    return n;
+}
+
+size_t podprobe_fields(struct str out[PODPROBE_FIELDS_MAX],
+                       struct arena *a,
+                       struct json spec,
+                       struct json container_raw,
+                       struct str pod_ip)
+{
+    struct json exec = json_get(spec, STR("exec")), http = json_get(spec, STR("httpGet")),
+                tcp = json_get(spec, STR("tcpSocket"));
+    if (json_has(exec))
+        return exec_fields(out, json_get(exec, STR("command")));
+    struct json target = json_has(http) ? http : tcp;
+    struct str host = json_str(json_get(target, STR("host")));
+    struct str port = port_text(a, json_get(target, STR("port")), container_raw);
+    bool tls = str_is(json_str(json_get(http, STR("scheme"))), "HTTPS");
+    if (!json_has(target) || !port.n || tls)
+        return 0;
+    out[0] = STR("tcp");
+    out[1] = host.n ? host : pod_ip;
+    out[2] = port;
+    return json_has(http) ? http_fields(out, a, http, 3) : 3;
+}
