@@ -112,6 +112,16 @@ static void answer_list(struct call *c, const struct kobj *list)
     kobj_vec_fini(&items);
 }
 
+/* The text of a Warning header, '299 - "text"' (RFC 7234, 5.5); escapes inside are rare and stay.
+ */
+static struct str warning_text(struct str value)
+{
+    ptrdiff_t open = str_find_char(value, '"');
+    if (open < 0 || value.p[value.n - 1] != '"' || value.n < (size_t)open + 2)
+        return value;
+    return str_make(value.p + open + 1, value.n - (size_t)open - 2);
+}
+
 static void on_answer(void *arg, const struct fetch_answer *a, const struct err *err)
 {
     struct call *c = arg;
@@ -130,7 +140,7 @@ static void on_answer(void *arg, const struct fetch_answer *a, const struct err 
         struct str warnings[16];
         size_t n = 0;
         for (struct str rest = a->warnings; rest.p && n < COUNT_OF(warnings);)
-            warnings[n++] = str_split(&rest, '\n');
+            warnings[n++] = warning_text(str_trim(str_split(&rest, '\n')));
         struct reply reply = {
             .code = a->status, .object = o, .remaining = -1, .warnings = warnings, .n_warnings = n
         };
