@@ -164,6 +164,17 @@ static bool is_clean_object(const struct schema *s, struct json v)
     return wanted == 0;
 }
 
+/* Free form whose objects have a type: one of them, a list of them, or something plain. */
+static bool is_clean_union(const struct schema *elem, struct json v)
+{
+    if (json_type(v) == JSON_OBJ)
+        return is_clean(elem, v);
+    for (struct json_iter it = json_iter(v); json_next(&it);)
+        if (json_type(it.value) == JSON_OBJ && !is_clean(elem, it.value))
+            return false;
+    return true;
+}
+
 static bool is_clean(const struct schema *s, struct json v)
 {
     switch ((enum schema_type)s->type) {
@@ -180,6 +191,7 @@ static bool is_clean(const struct schema *s, struct json v)
     case SCHEMA_MICRO_TIME:
         return is_canonical(s, v);
     case SCHEMA_ANY:
+        return !s->elem || is_clean_union(s->elem, v);
     case SCHEMA_STRING:
     case SCHEMA_BYTES:
     case SCHEMA_INT:
@@ -285,6 +297,14 @@ void normalise(struct arena *a, const struct schema *s, struct jnode *root)
     struct json v = jnode_source(root);
     if (json_exists(v) && is_clean(s, v))
         return;
+    if (s->type == SCHEMA_ANY) {
+        if (s->elem && jnode_type(root) == JSON_OBJ)
+            normalise(a, s->elem, root);
+        for (size_t i = 0; s->elem && jnode_type(root) == JSON_ARR && i < jnode_len(root); i++)
+            if (jnode_type(jnode_at(root, i)) == JSON_OBJ)
+                normalise(a, s->elem, jnode_at(root, i));
+        return;
+    }
     if (s->type == SCHEMA_LIST && jnode_type(root) == JSON_ARR)
         normalise_items(a, s, root);
     if ((s->type != SCHEMA_OBJECT && s->type != SCHEMA_MAP) || jnode_type(root) != JSON_OBJ)

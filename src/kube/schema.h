@@ -68,7 +68,7 @@ struct schema {
     uint16_t n_fields, n_keys, n_enums;
     struct str name;                   /* "core.v1.Pod"; absent for unnamed types */
     const struct schema_field *fields; /* object: sorted by name, bytewise */
-    const struct schema *elem;         /* map, list */
+    const struct schema *elem;         /* map, list; free form: the type of objects, or NULL */
     const struct str *keys;            /* list map: the fields that tell items apart */
     const struct str *enums;           /* string: the values that OpenAPI names */
     struct str merge_key;              /* list with SCHEMA_PATCH_MERGE; absent for scalars */

@@ -261,6 +261,8 @@ static void unknown_add(struct schema_paths *out, const struct step *at)
 static void
 find_unknown(struct schema_paths *out, const struct schema *s, struct json v, const struct step *at)
 {
+    if (s->type == SCHEMA_ANY && s->elem && json_type(v) == JSON_OBJ)
+        s = s->elem;
     if (json_type(v) == JSON_OBJ) {
         if (s->type != SCHEMA_OBJECT && s->type != SCHEMA_MAP)
             return;

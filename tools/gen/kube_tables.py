@@ -117,6 +117,8 @@ class Schemas:
         parts = [".type = SCHEMA_" + kind, ".name = " + str_init(name)]
         if t.get("mapType") == "atomic":
             parts.append(".flags = SCHEMA_ATOMIC")
+        if "PropsOr" in name:  # a JSONSchemaProps, a list of them, or something plain
+            parts.append(".elem = &schema_table[%d]" % self.index["apiextensions.v1.JSONSchemaProps"])
         if t.get("fields"):
             parts.append(".fields = &fields[%d], .n_fields = %d" % (len(self.fields), len(t["fields"])))
             self.fields += [self.field(t, key, t["fields"][key]) for key in sorted(t["fields"])]
