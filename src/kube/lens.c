@@ -6,12 +6,14 @@
  * before the view. */
 #include "kube/lens.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define LENS_SLACK 512 /* bytes for the lists of a small object */
 
 struct lens {
     struct arena *arena;
+    lens_decode_fn decode; /* an object has one kind of view; asking for another is a bug */
     _Alignas(16) char view[];
 };
 
@@ -25,11 +27,14 @@ const void *lens_get(const struct kobj *o, size_t size, lens_decode_fn decode)
 {
     struct kobj *m = (struct kobj *)(uintptr_t)o; /* only the lens is written */
     void *view = atomic_load_explicit(&m->lens, memory_order_acquire);
-    if (view)
+    if (view) {
+        assert(lens_of(view)->decode == decode);
         return view;
+    }
     struct arena *a = arena_new_sized(sizeof(struct lens) + size + LENS_SLACK);
     struct lens *l = arena_alloc(a, sizeof *l + size);
     l->arena = a;
+    l->decode = decode;
     decode(l->view, o, a);
     void *other = NULL;
     if (atomic_compare_exchange_strong_explicit(&m->lens, &other, (void *)l->view,
