@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * http_conn2 — HTTP/2 on a connection, by nghttp2. Traps of its version 1.52 that shape this file:
  * nghttp2_session_del frees streams without on_stream_close, so exchanges are kept in our own list;
- * its default limit ends a connection after about 1,000 stream resets, too few for a proxy that
- * cancels watches, so the limit is ours (http_limits.resets_per_s). */
+ * its limit of stream resets (1,000, then 33 a second) is too low for a proxy that cancels watches,
+ * and stops reading only once its GOAWAY is sent, so the limit is ours (http_limits.resets_per_s).
+ */
 #include <nghttp2/nghttp2.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/num.h"
 #include "codec/http1.h"
 #include "io/http_internal.h"
 
@@ -18,6 +20,8 @@ enum {
 
 struct conn2 {
     nghttp2_session *session;
+    int64_t resets_left; /* a bucket that resets_per_s fills, one second deep */
+    int64_t resets_ns;   /* when it was last filled */
     bool dead; /* its streams hold pointers to exchanges that are gone: never call it again */
 };
 
@@ -131,9 +135,27 @@ static void take_head(struct http_exchange *x)
     }
 }
 
+/* A peer that opens streams only to reset them makes work for nothing (CVE-2023-44487). */
+static int take_reset(struct http_conn *c)
+{
+    struct conn2 *s = c->state;
+    int64_t rate = c->server->limits.resets_per_s, now_ns = http_conn_now(c);
+    int64_t passed_ns = num_min_i64(now_ns - s->resets_ns, NS_PER_S);
+    int64_t filled = passed_ns * rate / NS_PER_S;
+    if (filled > 0) {
+        s->resets_left = num_min_i64(s->resets_left + filled, rate);
+        s->resets_ns = now_ns;
+    }
+    if (s->resets_left-- > 0)
+        return 0;
+    nghttp2_session_terminate_session(s->session, NGHTTP2_ENHANCE_YOUR_CALM);
+    return NGHTTP2_ERR_CALLBACK_FAILURE; /* feed2 ends the connection */
+}
+
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
-    (void)arg;
+    if (frame->hd.type == NGHTTP2_RST_STREAM)
+        return take_reset(arg);
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
         return 0;
     struct http_exchange *x = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
@@ -187,16 +209,14 @@ static nghttp2_session_callbacks *make_callbacks(void)
     return cb;
 }
 
-static nghttp2_option *make_options(const struct http_limits *l)
+static nghttp2_option *make_options(void)
 {
     nghttp2_option *o = NULL;
     if (nghttp2_option_new(&o) != 0)
         abort();
     nghttp2_option_set_no_closed_streams(o, 1);
 #ifdef HAVE_NGHTTP2_RESET_LIMIT
-    nghttp2_option_set_stream_reset_rate_limit(o, l->resets_per_s, l->resets_per_s);
-#else
-    (void)l;
+    nghttp2_option_set_stream_reset_rate_limit(o, UINT32_MAX, UINT32_MAX);
 #endif
     return o;
 }
@@ -206,7 +226,7 @@ static void open2(struct http_conn *c)
     const struct http_limits *l = &c->server->limits;
     struct conn2 *s = MEM_NEW(struct conn2);
     nghttp2_session_callbacks *cb = make_callbacks();
-    nghttp2_option *o = make_options(l);
+    nghttp2_option *o = make_options();
     if (nghttp2_session_server_new2(&s->session, cb, c, o) != 0)
         abort(); /* small allocations do not fail */
     nghttp2_option_del(o);
@@ -219,6 +239,8 @@ static void open2(struct http_conn *c)
     };
     nghttp2_submit_settings(s->session, NGHTTP2_FLAG_NONE, settings, COUNT_OF(settings));
     nghttp2_session_set_local_window_size(s->session, NGHTTP2_FLAG_NONE, 0, CONN_WINDOW);
+    s->resets_left = l->resets_per_s;
+    s->resets_ns = http_conn_now(c);
     c->state = s;
     http_conn_dirty(c);
 }
