@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Fuzz target of codec/http1: the first byte chooses the role and how the rest is cut into pieces.
  * The same bytes in one piece and in small pieces must give the same events. */
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/buf.h"
 #include "codec/http1.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static void trace(struct buf *out, struct http1 *p, struct str bytes)
 {
