@@ -67,30 +67,20 @@ static int read_value(struct decoder *d, struct str *in, struct value *v)
     if (!read_varint(in, &key) || key >> 3 == 0 || key >> 3 > UINT32_MAX)
         return malformed(d, "bad field key");
     v->number = (uint32_t)(key >> 3);
+    v->wire = (enum wire)(key & 7);
     bool good = false;
-    switch (key & 7) {
-    case WIRE_VARINT:
-        v->wire = WIRE_VARINT;
+    if (v->wire == WIRE_VARINT)
         good = read_varint(in, &v->integer);
-        break;
-    case WIRE_I64:
-        v->wire = WIRE_I64;
+    else if (v->wire == WIRE_I64)
         good = read_fixed(in, 8, &v->integer);
-        break;
-    case WIRE_I32:
-        v->wire = WIRE_I32;
+    else if (v->wire == WIRE_I32)
         good = read_fixed(in, 4, &v->integer);
-        break;
-    case WIRE_BYTES:
-        v->wire = WIRE_BYTES;
-        good = read_varint(in, &n) && n <= in->n;
-        if (good) {
-            v->bytes = str_take(*in, (size_t)n);
-            *in = str_skip(*in, (size_t)n);
-        }
-        break;
-    default: /* groups and reserved types: Kubernetes has none */
+    else if (v->wire != WIRE_BYTES) /* groups and reserved types: Kubernetes has none */
         return malformed(d, "unknown wire type");
+    else if (read_varint(in, &n) && n <= in->n) {
+        v->bytes = str_take(*in, (size_t)n);
+        *in = str_skip(*in, (size_t)n);
+        good = true;
     }
     return good ? 0 : malformed(d, "value is cut short");
 }

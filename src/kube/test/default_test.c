@@ -1,4 +1,5 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * default_test — completed objects, as a Kubernetes 1.36 server stores them. */
 #include "kube/default.h"
 
 #include "codec/json.h"

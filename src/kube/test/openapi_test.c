@@ -1,4 +1,5 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * openapi_test — documents parse, their references resolve, kubectl finds what it reads. */
 #include "kube/openapi.h"
 
 #include <stdio.h>

@@ -6,9 +6,8 @@
 #include "base/mem.h"
 #include "codec/base64.h"
 #include "kube/normalise.h"
+#include "kube/test/proto_cases.h"
 #include "testkit/check.h"
-
-#include "proto_cases.h"
 
 static struct str text_of(struct arena *a, struct jnode *n)
 {

@@ -1,4 +1,5 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * schema_check_test — refusals in the words of Go; unknown fields by path. */
 #include "kube/schema_check.h"
 
 #include "kube/kind.h"

@@ -1,4 +1,5 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * schema_test — look-ups in the generated tables of types and resources. */
 #include "kube/schema.h"
 
 #include "kube/kind.h"

@@ -1,4 +1,5 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * strategic_test — merging by key, order, directives. */
 #include "kube/strategic.h"
 
 #include "kube/kind.h"

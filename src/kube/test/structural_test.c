@@ -1,4 +1,5 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * structural_test — custom types: pruning, defaults, refusals; the schemas of definitions. */
 #include "kube/structural.h"
 
 #include "kube/schema_check.h"
