@@ -55,6 +55,12 @@ void core_free(struct sched_core *s)
     free(s);
 }
 
+void core_set_backoff(struct sched_core *s, int64_t min_ns, int64_t max_ns)
+{
+    s->queue.backoff_min_ns = min_ns;
+    s->queue.backoff_max_ns = max_ns;
+}
+
 const struct profile *core_profile(const struct sched_core *s, struct str name)
 {
     for (size_t i = 0; i < s->profiles.n; i++) {

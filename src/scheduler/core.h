@@ -17,6 +17,9 @@ struct sched_core *core_new(struct profile **profiles, size_t n);
 struct sched_core *core_new_default(void);
 void core_free(struct sched_core *s);
 
+/* Of gangs that did not fit; the first and the longest. */
+void core_set_backoff(struct sched_core *s, int64_t min_ns, int64_t max_ns);
+
 /* ---- events ---- */
 void core_node_set(struct sched_core *s, const struct kobj *node, struct mono now);
 void core_node_del(struct sched_core *s, struct str name, struct mono now);

@@ -248,8 +248,8 @@ void placement_recover(const struct cluster *c,
 {
     (void)c;
     *out = (struct placement){ .node = n->id };
-    struct str cells = kobj_annotation(p->obj, STR(ANNOTATION_CELLS));
-    struct str devices = kobj_annotation(p->obj, STR(ANNOTATION_DEVICES));
+    struct str cells = kobj_annotation(p->obj, STR(NAME_NUMA_CELLS));
+    struct str devices = kobj_annotation(p->obj, STR(NAME_DEVICES));
     if (devices.p)
         read_devices(devices, out);
     if (cells.p) {
@@ -278,9 +278,9 @@ struct jnode *placement_annotations(struct arena *a, const struct placement *p)
     if (b.n || p->cells)
         out = jnode_obj(a);
     if (b.n)
-        jnode_set_str(out, STR(ANNOTATION_DEVICES), buf_view(&b));
+        jnode_set_str(out, STR(NAME_DEVICES), buf_view(&b));
     if (p->cells)
-        jnode_set_str(out, STR(ANNOTATION_CELLS),
+        jnode_set_str(out, STR(NAME_NUMA_CELLS),
                       arena_printf(a, "%.*s%s", STR_ARG(mask_text(a, p->cells)),
                                    p->exclusive ? " exclusive" : ""));
     buf_fini(&b);

@@ -4,6 +4,7 @@
  * scheduler. Loop thread only. */
 #pragma once
 
+#include "kube/names.h"
 #include "scheduler/profile.h"
 
 struct shapes {
@@ -29,8 +30,6 @@ struct str spod_gates_text(struct arena *a, const struct kobj *obj);
 /* Annotations that carry a placement into the Binding and back after a restart:
  *   scheduling.ganglion.io/devices     "nvidia.com/gpu=0,1;amd.com/gpu=3"
  *   scheduling.ganglion.io/numa-cells  "0", "0,1", "0 exclusive" */
-#define ANNOTATION_DEVICES "scheduling.ganglion.io/devices"
-#define ANNOTATION_CELLS "scheduling.ganglion.io/numa-cells"
 
 /* What a placed pod holds of its node: from its annotations; devices it must have but does not name
  * are the lowest free ones. */

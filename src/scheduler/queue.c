@@ -46,7 +46,8 @@ static bool delayed_less(const void *a, const void *b)
 
 void queue_init(struct queue *q)
 {
-    *q = (struct queue){ 0 };
+    *q = (struct queue){ .backoff_min_ns = QUEUE_BACKOFF_MIN_NS,
+                         .backoff_max_ns = QUEUE_BACKOFF_MAX_NS };
     heap_init(&q->active, active_less, active_moved);
     heap_init(&q->ages, ages_less, ages_moved);
     heap_init(&q->delayed, delayed_less, active_moved);
@@ -115,18 +116,18 @@ void queue_park(struct queue *q, struct gang *g, uint32_t wakes, struct mono now
     q->n_parked++;
 }
 
-static int64_t backoff_ns(const struct gang *g)
+static int64_t backoff_ns(const struct queue *q, const struct gang *g)
 {
-    int64_t ns = QUEUE_BACKOFF_MIN_NS;
-    for (unsigned i = 1; i < g->attempts && ns < QUEUE_BACKOFF_MAX_NS; i++)
+    int64_t ns = q->backoff_min_ns;
+    for (unsigned i = 1; i < g->attempts && ns < q->backoff_max_ns; i++)
         ns *= 2;
-    return ns < QUEUE_BACKOFF_MAX_NS ? ns : QUEUE_BACKOFF_MAX_NS;
+    return ns < q->backoff_max_ns ? ns : q->backoff_max_ns;
 }
 
 void queue_wake(struct queue *q, struct gang *g, bool sure, struct mono now)
 {
     assert(g->state == GANG_PARKED);
-    struct mono ready = { g->last_attempt.ns + backoff_ns(g) };
+    struct mono ready = { g->last_attempt.ns + backoff_ns(q, g) };
     if (sure || ready.ns <= now.ns)
         queue_add(q, g, now);
     else

@@ -19,7 +19,7 @@ struct queue {
     struct heap delayed;
     struct list parked;
     size_t n_parked;
-    struct mono next_flush;
+    int64_t backoff_min_ns, backoff_max_ns;
 };
 
 void queue_init(struct queue *q);

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "scheduler/config.h"
+
 #define CYCLES_PER_TURN 256 /* then other callbacks of the loop get their turn */
 
 static void turn(void *arg);
@@ -164,13 +166,35 @@ static void turn(void *arg)
 
 /* ---- life ---- */
 
+static struct sched_core *configured_core(struct str text, struct err *err)
+{
+    struct sched_config c;
+    if (sched_config_parse(&c, text, err)) {
+        err_wrap(err, "scheduler configuration");
+        return NULL;
+    }
+    struct str lines = buf_view(&c.warnings);
+    while (lines.n) {
+        struct str line = str_split(&lines, '\n');
+        LOG_WARN("scheduler.config", kv_str("what", line), kv_cstr("next", "ignored"));
+    }
+    struct sched_core *core = core_new(c.profiles, c.n);
+    core_set_backoff(core, c.backoff_min_ns, c.backoff_max_ns);
+    c.n = 0; /* the core has the profiles now */
+    sched_config_fini(&c);
+    return core;
+}
+
 struct scheduler *
 scheduler_new(struct transport *t, const struct scheduler_options *o, struct err *err)
 {
-    (void)err;
+    struct sched_core *core =
+        o && o->config.n ? configured_core(o->config, err) : core_new_default();
+    if (!core)
+        return NULL;
     struct scheduler *s = MEM_NEW(struct scheduler);
     s->t = t;
-    s->core = o && o->profiles ? core_new(o->profiles, o->n_profiles) : core_new_default();
+    s->core = core;
     s->cycle_arena = arena_new();
     s->informers = informers_new(t);
     s->recorder = recorder_new(t, "ganglion-scheduler");

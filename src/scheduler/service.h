@@ -16,15 +16,14 @@
 #include "client/transport.h"
 
 struct scheduler;
-struct profile;
-struct core_counts;
 
 struct scheduler_options {
-    struct profile **profiles; /* taken over; NULL: the built-in ones */
-    size_t n_profiles;
+    struct str
+        config; /* text of a KubeSchedulerConfiguration (config.h); absent: built-in profiles */
 };
 
-/* options may be NULL. The transport must outlive the scheduler. */
+/* options may be NULL. ERR_INVALID when the configuration is wrong. The transport must outlive the
+ * scheduler. */
 struct scheduler *
 scheduler_new(struct transport *t, const struct scheduler_options *options, struct err *err);
 void scheduler_start(struct scheduler *s);

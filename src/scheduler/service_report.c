@@ -4,10 +4,10 @@
  * words changed; how many patches are on the wire at once is bounded, the rest waits in order. */
 #include <stdlib.h>
 
+#include "kube/names.h"
 #include "scheduler/service_internal.h"
 
 #define PATCHES_MAX 64
-#define ANNOTATION_WHY "scheduling.ganglion.io/why"
 #define WHY_BYTES_MAX (64u << 10)
 
 struct patch {
@@ -59,7 +59,7 @@ static struct jnode *waiting_patch(struct arena *a, struct spod *p, struct str w
     struct jnode *root = jnode_obj(a);
     struct jnode *meta = jnode_need_obj(root, STR("metadata"));
     jnode_set_str(meta, STR("uid"), p->obj->uid);
-    jnode_set_str(jnode_need_obj(meta, STR("annotations")), STR(ANNOTATION_WHY), why);
+    jnode_set_str(jnode_need_obj(meta, STR("annotations")), STR(NAME_WHY), why);
     struct jnode *list = jnode_need_arr(jnode_need_obj(root, STR("status")), STR("conditions"));
     struct jnode *c = jnode_append(list, jnode_obj(a));
     struct json old = condition_find(kobj_root(p->obj), STR("PodScheduled"));

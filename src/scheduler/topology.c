@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "kube/names.h"
+
 const struct str device_resources[DEVICE_KINDS] = {
     [DEVICE_NVIDIA] = STR_INIT("nvidia.com/gpu"),
     [DEVICE_AMD] = STR_INIT("amd.com/gpu"),
@@ -95,7 +97,7 @@ static void read_cell_devices(struct topology *t, uint32_t cell, struct json dev
 
 static bool read_annotation(struct topology *t, const struct node *node)
 {
-    struct str text = json_str(json_get(node->annotations, STR("scheduling.ganglion.io/topology")));
+    struct str text = json_str(json_get(node->annotations, STR(NAME_TOPOLOGY)));
     AUTO(json_doc_unrefp) struct json_doc *doc = NULL;
     if (!text.p || json_parse(&doc, text, &json_limits_body, NULL))
         return false;

@@ -146,7 +146,7 @@ static void test_devices_are_exclusive_and_recovered(void **state)
     CHECK_I64(step(&w, 2), DECISION_BIND);
     CHECK_I64(w.d.items[0].where.devices[DEVICE_NVIDIA], 0x42);
     struct jnode *notes = placement_annotations(w.a, &w.d.items[0].where);
-    CHECK_STR(jnode_text_of_str(jnode_get(notes, STR(ANNOTATION_DEVICES))), "nvidia.com/gpu=1,6");
+    CHECK_STR(jnode_text_of_str(jnode_get(notes, STR(NAME_DEVICES))), "nvidia.com/gpu=1,6");
     world_fini(&w);
 }
 

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * config — see config.h. */
+#include "scheduler/config.h"
+
+#include "codec/yaml.h"
+#include "scheduler/queue.h"
+
+#define WARNINGS_BYTES_MAX 16384
+#define API_VERSION "kubescheduler.config.k8s.io/v1"
+
+/* Plugins that others have and we do without a plugin of that name. */
+static const struct {
+    const char *name;
+    const char *warning; /* NULL: nothing is missing */
+} foreign[] = {
+    { "BackfillScoring", "is not built yet" },
+    { "Coscheduling", NULL }, /* the queue holds gangs and the cycle places them whole */
+    { "DefaultBinder", NULL },
+    { "DefaultPreemption", "is not built yet: nothing is evicted" },
+    { "DynamicResources", "is not built yet: pods with resource claims are not understood" },
+    { "GangPreemption", "is not built yet: nothing is evicted" },
+    { "KubeAttention", "is not built yet" },
+    { "NetworkFabricScore", "is not built yet" },
+    { "NodeVolumeLimits", "is not built yet" },
+    { "PrioritySort", NULL },
+    { "ProfileClassifier", "is not built yet" },
+    { "ResourceFragmentationScore", "is not built yet; GPUDevices packs GPUs" },
+    { "ResourceReservation", NULL }, /* decided pods hold their room from that moment */
+    { "SchedulingGates", NULL },
+    { "TenantHardwareAffinityScore", "is not built yet" },
+    { "TopologyScoring", "is done by PodTopologySpread" },
+    { "VRAMScheduler", "is not built yet" },
+    { "VolumeBinding", "is not built yet" },
+    { "VolumeRestrictions", "is not built yet" },
+    { "VolumeZone", "is not built yet" },
+    { "WorkloadAwareScoring", "is not built yet" },
+};
+
+enum point { POINT_ALL, POINT_FILTER, POINT_SCORE, POINT_RESERVE, POINT_OTHER };
+
+static const struct {
+    const char *name;
+    enum point point;
+} points[] = {
+    { "multiPoint", POINT_ALL }, /* first: single points refine it */
+    { "bind", POINT_OTHER },       { "filter", POINT_FILTER },    { "permit", POINT_OTHER },
+    { "postBind", POINT_OTHER },   { "postFilter", POINT_OTHER }, { "preBind", POINT_OTHER },
+    { "preEnqueue", POINT_OTHER }, { "preFilter", POINT_FILTER }, { "preScore", POINT_SCORE },
+    { "queueSort", POINT_OTHER },  { "reserve", POINT_RESERVE },  { "score", POINT_SCORE },
+};
+
+static int unknown_plugin(struct str name, struct err *err)
+{
+    struct buf known;
+    buf_init(&known, 2048);
+    for (size_t i = 0; i < sched_plugins_count; i++)
+        buf_printf(&known, "%s%s", i ? ", " : "", sched_plugins[i]->name);
+    err_set(err, ERR_INVALID, "unknown plugin \"%.*s\"; known: %.*s", STR_ARG(name),
+            STR_ARG(buf_view(&known)));
+    buf_fini(&known);
+    return -1;
+}
+
+/* 0 when the name is one of the foreign ones. */
+static int check_foreign(struct sched_config *c, struct str name, struct err *err)
+{
+    for (size_t i = 0; i < COUNT_OF(foreign); i++) {
+        if (!str_is(name, foreign[i].name))
+            continue;
+        struct buf line;
+        buf_init(&line, 256);
+        buf_printf(&line, "plugin %s %s\n", foreign[i].name,
+                   foreign[i].warning ? foreign[i].warning : "");
+        if (foreign[i].warning && str_find(buf_view(&c->warnings), buf_view(&line)) < 0)
+            buf_str(&c->warnings, buf_view(&line));
+        buf_fini(&line);
+        return 0;
+    }
+    return unknown_plugin(name, err);
+}
+
+/* ---- one extension point ---- */
+
+static void set_points(struct profile_plugin *e, enum point point, bool on)
+{
+    if (point == POINT_ALL || point == POINT_FILTER)
+        e->filters = on && e->plugin->filter;
+    if (point == POINT_ALL || point == POINT_RESERVE)
+        e->reserves = on && e->plugin->reserve;
+    if (point == POINT_ALL || point == POINT_SCORE)
+        e->scores = on && e->plugin->score;
+}
+
+static int disable(struct sched_config *c,
+                   struct profile *p,
+                   enum point point,
+                   struct json list,
+                   struct err *err)
+{
+    for (struct json_iter it = json_iter(list); json_next(&it);) {
+        struct str name = json_str(json_get(it.value, STR("name")));
+        if (str_is(name, "*")) {
+            for (size_t i = 0; i < p->n; i++)
+                set_points(&p->plugins[i], point, false);
+            continue;
+        }
+        int at = profile_find(p, name);
+        if (at >= 0)
+            set_points(&p->plugins[at], point, false);
+        else if (check_foreign(c, name, err))
+            return -1;
+    }
+    return 0;
+}
+
+static int enable(struct sched_config *c,
+                  struct profile *p,
+                  enum point point,
+                  struct json list,
+                  struct err *err)
+{
+    for (struct json_iter it = json_iter(list); json_next(&it);) {
+        struct str name = json_str(json_get(it.value, STR("name")));
+        int at = profile_find(p, name);
+        if (at < 0) {
+            if (check_foreign(c, name, err))
+                return -1;
+            continue;
+        }
+        struct profile_plugin *e = &p->plugins[at];
+        int64_t weight = json_i64_or(json_get(it.value, STR("weight")), 0);
+        if (weight < 0 || weight > 100)
+            return err_set(err, ERR_INVALID, "plugin %.*s: weight must be 0 to 100", STR_ARG(name));
+        set_points(e, point, true);
+        if (point == POINT_ALL || point == POINT_SCORE) {
+            if (weight)
+                e->weight = weight;
+            else if (e->weight == 0)
+                e->weight = 1;
+        }
+    }
+    return 0;
+}
+
+static int read_plugins(struct sched_config *c, struct profile *p, struct json v, struct err *err)
+{
+    for (struct json_iter it = json_iter(v); json_next(&it);) {
+        bool known = false;
+        for (size_t i = 0; i < COUNT_OF(points); i++)
+            known = known || str_is(it.key, points[i].name);
+        if (!known)
+            return err_set(err, ERR_INVALID, "plugins.%.*s is not an extension point",
+                           STR_ARG(it.key));
+    }
+    for (size_t i = 0; i < COUNT_OF(points); i++) {
+        struct json at = json_get(v, str_from(points[i].name));
+        if (disable(c, p, points[i].point, json_get(at, STR("disabled")), err) ||
+            enable(c, p, points[i].point, json_get(at, STR("enabled")), err))
+            return err_wrap(err, "plugins.%s", points[i].name);
+    }
+    return 0;
+}
+
+static int read_args(struct sched_config *c, struct profile *p, struct json list, struct err *err)
+{
+    for (struct json_iter it = json_iter(list); json_next(&it);) {
+        struct str name = json_str(json_get(it.value, STR("name")));
+        int at = profile_find(p, name);
+        if (at < 0) {
+            if (check_foreign(c, name, err))
+                return err_wrap(err, "pluginConfig");
+            continue;
+        }
+        if (profile_configure(p, (size_t)at, json_get(it.value, STR("args")), err))
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- profiles ---- */
+
+static bool has_profile(const struct sched_config *c, struct str name)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        if (str_eq(c->profiles[i]->name, name))
+            return true;
+    }
+    return false;
+}
+
+static int read_profile(struct sched_config *c, struct json v, struct err *err)
+{
+    struct str name = json_str(json_get(v, STR("schedulerName")));
+    if (!name.n)
+        name = STR("default-scheduler");
+    if (has_profile(c, name))
+        return err_set(err, ERR_INVALID, "two profiles are called \"%.*s\"", STR_ARG(name));
+    if (c->n == CONFIG_PROFILES_MAX - 8) /* the built-in ones need room too */
+        return err_set(err, ERR_TOO_LARGE, "more than %d profiles", CONFIG_PROFILES_MAX - 8);
+    struct profile *p = c->profiles[c->n++] = profile_new(name);
+    if (read_plugins(c, p, json_get(v, STR("plugins")), err) ||
+        read_args(c, p, json_get(v, STR("pluginConfig")), err))
+        return err_wrap(err, "profile \"%.*s\"", STR_ARG(name));
+    return 0;
+}
+
+static int read_backoff(struct json root, const char *key, int64_t *ns, struct err *err)
+{
+    struct json v = json_get(root, str_from(key));
+    int64_t s;
+    if (!json_has(v))
+        return 0;
+    if (!json_i64(v, &s) || s < 1 || s > 3600)
+        return err_set(err, ERR_INVALID, "%s must be 1 to 3600", key);
+    *ns = s * NS_PER_S;
+    return 0;
+}
+
+static int read_all(struct sched_config *c, struct json root, struct err *err)
+{
+    if (!str_is(json_str(json_get(root, STR("kind"))), "KubeSchedulerConfiguration") ||
+        !str_is(json_str(json_get(root, STR("apiVersion"))), API_VERSION))
+        return err_set(err, ERR_INVALID, "not a KubeSchedulerConfiguration of " API_VERSION);
+    if (read_backoff(root, "podInitialBackoffSeconds", &c->backoff_min_ns, err) ||
+        read_backoff(root, "podMaxBackoffSeconds", &c->backoff_max_ns, err))
+        return -1;
+    if (c->backoff_max_ns < c->backoff_min_ns)
+        return err_set(err, ERR_INVALID,
+                       "podMaxBackoffSeconds is smaller than podInitialBackoffSeconds");
+    if (json_has(json_get(root, STR("extenders"))))
+        return err_set(err, ERR_INVALID, "extenders are not supported yet");
+    for (struct json_iter it = json_iter(json_get(root, STR("profiles"))); json_next(&it);) {
+        if (read_profile(c, it.value, err))
+            return -1;
+    }
+    for (size_t i = 0; profile_builtin_names[i]; i++) {
+        if (!has_profile(c, str_from(profile_builtin_names[i])))
+            c->profiles[c->n++] = profile_new(str_from(profile_builtin_names[i]));
+    }
+    return 0;
+}
+
+int sched_config_parse(struct sched_config *out, struct str text, struct err *err)
+{
+    AUTO(json_doc_unrefp) struct json_doc *doc = NULL;
+    struct sched_config c = { .backoff_min_ns = QUEUE_BACKOFF_MIN_NS,
+                              .backoff_max_ns = QUEUE_BACKOFF_MAX_NS };
+    if (yaml_parse_one(&doc, text, &json_limits_body, err))
+        return -1;
+    buf_init(&c.warnings, WARNINGS_BYTES_MAX);
+    if (read_all(&c, json_root(doc), err)) {
+        sched_config_fini(&c);
+        return -1;
+    }
+    *out = c;
+    return 0;
+}
+
+void sched_config_fini(struct sched_config *c)
+{
+    for (size_t i = 0; i < c->n; i++)
+        profile_free(c->profiles[i]);
+    buf_fini(&c->warnings);
+    c->n = 0;
+}

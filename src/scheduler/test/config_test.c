@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * KubeSchedulerConfiguration files: published ones load, wrong ones are told what is wrong. */
+#include "scheduler/config.h"
+
+#include "testkit/check.h"
+
+#define HEAD                                                                                       \
+    "apiVersion: kubescheduler.config.k8s.io/v1\n"                                                 \
+    "kind: KubeSchedulerConfiguration\n"
+
+static const struct profile *find(const struct sched_config *c, const char *name)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        if (str_is(c->profiles[i]->name, name))
+            return c->profiles[i];
+    }
+    CHECK(false);
+    return NULL;
+}
+
+static const struct profile_plugin *plugin(const struct profile *p, const char *name)
+{
+    int at = profile_find(p, str_from(name));
+    CHECK(at >= 0);
+    return &p->plugins[at];
+}
+
+/* The configuration that KubeNexus publishes in its README. */
+static void test_kubenexus_own(void **state)
+{
+    (void)state;
+    struct sched_config c;
+    struct err err = { 0 };
+    CHECK_OK(sched_config_parse(&c,
+                                STR(HEAD "profiles:\n"
+                                         "  - schedulerName: kubenexus-scheduler\n"
+                                         "    plugins:\n"
+                                         "      queueSort:\n"
+                                         "        enabled:\n"
+                                         "          - name: Coscheduling\n"
+                                         "      preFilter:\n"
+                                         "        enabled:\n"
+                                         "          - name: Coscheduling\n"
+                                         "      permit:\n"
+                                         "        enabled:\n"
+                                         "          - name: Coscheduling\n"
+                                         "      score:\n"
+                                         "        enabled:\n"
+                                         "          - name: NUMATopology\n"
+                                         "            weight: 10\n"),
+                                &err),
+             err);
+    CHECK_I64(plugin(find(&c, "kubenexus-scheduler"), "NUMATopology")->weight, 10);
+    CHECK_I64(c.warnings.n, 0);
+    find(&c, "ganglion"); /* the others are still there */
+    find(&c, "default-scheduler");
+    sched_config_fini(&c);
+}
+
+static void test_enable_disable_and_arguments(void **state)
+{
+    (void)state;
+    struct sched_config c;
+    struct err err = { 0 };
+    CHECK_OK(sched_config_parse(&c,
+                                STR(HEAD "podInitialBackoffSeconds: 2\n"
+                                         "podMaxBackoffSeconds: 20\n"
+                                         "profiles:\n"
+                                         "- schedulerName: packing\n"
+                                         "  plugins:\n"
+                                         "    score:\n"
+                                         "      disabled: [{name: '*'}]\n"
+                                         "      enabled: [{name: NodeResourcesFit, weight: 7}]\n"
+                                         "    filter:\n"
+                                         "      disabled: [{name: NodePorts}]\n"
+                                         "    postFilter:\n"
+                                         "      enabled: [{name: DefaultPreemption}]\n"
+                                         "  pluginConfig:\n"
+                                         "  - name: NodeResourcesFit\n"
+                                         "    args: {scoringStrategy: {type: MostAllocated}}\n"),
+                                &err),
+             err);
+    const struct profile *p = find(&c, "packing");
+    CHECK_I64(plugin(p, "NodeResourcesFit")->weight, 7);
+    CHECK(plugin(p, "NodeResourcesFit")->scores);
+    CHECK(!plugin(p, "TaintToleration")->scores && plugin(p, "TaintToleration")->filters);
+    CHECK(!plugin(p, "NodePorts")->filters);
+    CHECK(str_find(buf_view(&c.warnings), STR("DefaultPreemption")) >= 0);
+    CHECK_I64(c.backoff_max_ns, 20 * NS_PER_S);
+    sched_config_fini(&c);
+}
+
+static void test_wrong_ones_say_what(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *says;
+    } cases[] = {
+        { "kind: Pod\napiVersion: v1\n", "not a KubeSchedulerConfiguration" },
+        { HEAD "profiles: [{plugins: {score: {enabled: [{name: Nope}]}}}]\n",
+          "unknown plugin \"Nope\"; known: NodeUnschedulable" },
+        { HEAD "profiles: [{plugins: {sort: {}}}]\n", "plugins.sort is not an extension point" },
+        { HEAD "profiles: [{}, {schedulerName: default-scheduler}]\n", "two profiles" },
+        { HEAD "podInitialBackoffSeconds: 0\n", "podInitialBackoffSeconds must be" },
+        { HEAD "profiles: [{pluginConfig: [{name: NodeResourcesFit, args: {scoringStrategy: "
+               "{type: Best}}}]}]\n",
+          "scoringStrategy.type" },
+        { HEAD
+          "profiles: [{plugins: {score: {enabled: [{name: NodeResourcesFit, weight: -1}]}}}]\n",
+          "weight must be" },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct sched_config c;
+        struct err err = { 0 };
+        CHECK_FAILS(sched_config_parse(&c, str_from(cases[i].text), &err), err, ERR_INVALID);
+        if (!strstr(err.msg, cases[i].says))
+            print_message("case %zu says: %s\n", i, err.msg);
+        CHECK(strstr(err.msg, cases[i].says) != NULL);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_kubenexus_own),
+        cmocka_unit_test(test_enable_disable_and_arguments),
+        cmocka_unit_test(test_wrong_ones_say_what),
+    };
+    return CHECK_MAIN(tests);
+}
