@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "io/clock.h"
 #include "io/file.h"
+#include "kube/status.h"
 
 #define CLOSE_GRACE_NS (NS_PER_S / 2)
 
@@ -54,6 +55,16 @@ static int open_store(struct apiserver *s, const struct apiserver_options *o, st
     return rc;
 }
 
+/* What the HTTP engine refuses by itself (a body over the limit, slow headers) reads as a Status.
+ */
+static struct str refusal_body(struct buf *body, int status, struct str why)
+{
+    struct status_spec spec = { .code = status, .message = why };
+    AUTO(kobj_unrefp) struct kobj *o = status_new(&spec);
+    buf_str(body, json_doc_text(o->doc));
+    return STR("application/json");
+}
+
 static int listen_http(struct apiserver *s, const struct apiserver_options *o, struct err *err)
 {
     if (o->address.n == 0)
@@ -66,7 +77,8 @@ static int listen_http(struct apiserver *s, const struct apiserver_options *o, s
                                .tls = s->tls,
                                .limits = { .body_bytes = API_BODY_BYTES_MAX + (1 << 20) },
                                .handler = front_handle,
-                               .arg = s };
+                               .arg = s,
+                               .refusal = refusal_body };
     if (http_server_new(&s->http, s->loop, &ho, err) != 0)
         return -1;
     bool v6 = str_find_char(o->address, ':') >= 0;

@@ -71,7 +71,7 @@ static int start_api(struct up *up, struct err *err)
     if (!up->loop || file_make_dirs(up->options.data_dir, 0700, err) != 0)
         return -1;
     if (apiserver_new(&up->api, up->loop, &up->options.api, err) != 0)
-        return -1;
+        return err->kind == ERR_DENIED ? err_wrap(err, "--listen without --allow-remote") : -1;
     up->deadline = timer_new(up->loop, on_deadline, up);
     up->on_term = loop_on_signal(up->loop, SIGTERM, on_stop, up, err);
     up->on_int = loop_on_signal(up->loop, SIGINT, on_stop, up, err);

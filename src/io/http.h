@@ -54,13 +54,18 @@ struct http_request {
     struct str client_cn;          /* subject CN of a verified client certificate, else absent */
     const struct str *client_orgs; /* its O attributes */
     size_t n_client_orgs;
-    struct str peer; /* "127.0.0.1:50312" */
+    struct str peer;    /* "127.0.0.1:50312" */
+    struct str upgrade; /* "websocket", "SPDY/3.1": what an HTTP/1.1 client asks for, else absent */
     bool http2, tls;
 };
 
 typedef void (*http_handler_fn)(void *arg, struct http_exchange *x, const struct http_request *req);
 typedef void (*http_close_fn)(void *arg, bool complete); /* complete: the answer was fully sent */
 typedef void (*http_drain_fn)(void *arg); /* unsent bytes fell below a quarter of the limit */
+
+/* The body of an answer that the engine gives itself (413, 431, 408, …), in the words of the API
+ * that it serves. Appends to body and returns the content type. */
+typedef struct str (*http_refusal_fn)(struct buf *body, int status, struct str why);
 
 struct http_options {
     struct str address; /* "127.0.0.1", "::1"; anything else needs allow_remote */
@@ -70,6 +75,7 @@ struct http_options {
     struct http_limits limits; /* zero members take the default */
     http_handler_fn handler;
     void *arg;
+    http_refusal_fn refusal; /* NULL: plain text */
 };
 
 /* Listens. ERR_DENIED for an address beyond loopback without allow_remote; ERR_BUSY in use. */
@@ -116,4 +122,17 @@ void http_cut(struct http_exchange *x); /* reset the stream or close the connect
 void http_on_close(struct http_exchange *x, http_close_fn fn, void *arg);
 void http_on_drain(struct http_exchange *x, http_drain_fn fn, void *arg);
 
-/* Takes the connection over after an HTTP/1.1 Upgrade (WebSocket): see io/websocket.h later. */
+/* ---- taking an HTTP/1.1 connection over; io/websocket.h does this for WebSocket ---- */
+typedef void (*http_bytes_fn)(void *arg, struct str bytes);
+/* Answers 101 to a request whose `upgrade` is not absent. From then on what the peer sends goes to
+ * bytes, http_write sends raw bytes, http_end closes the connection when all is sent, and on_close
+ * tells of its end as ever. protocol: the Upgrade field's value; head's status and body are
+ * ignored.
+ */
+void http_upgrade(struct http_exchange *x,
+                  const struct http_answer *head,
+                  struct str protocol,
+                  http_bytes_fn bytes,
+                  void *arg);
+/* Stops and resumes reading from an upgraded connection (backpressure). */
+void http_pause(struct http_exchange *x, bool paused);

@@ -222,13 +222,22 @@ void http_respond_shared(struct http_exchange *x,
     respond(x, a);
 }
 
+#define REFUSAL_BYTES_MAX 4096 /* of a body that the engine answers with */
+
 void http_exchange_refuse(struct http_exchange *x, int status, struct str why)
 {
     x->state = EXCHANGE_HANDLING;
     x->refused = true;
     x->keep_alive = false;
-    http_respond(x, &(struct http_answer){
-                        .status = status, .content_type = STR("text/plain"), .body = why });
+    struct buf body;
+    buf_init(&body, REFUSAL_BYTES_MAX);
+    struct http_answer a = { .status = status, .content_type = STR("text/plain"), .body = why };
+    if (x->conn->server->refusal) {
+        a.content_type = x->conn->server->refusal(&body, status, why);
+        a.body = buf_view(&body);
+    }
+    http_respond(x, &a);
+    buf_fini(&body);
 }
 
 void http_begin(struct http_exchange *x, const struct http_answer *head)
@@ -242,6 +251,32 @@ void http_begin(struct http_exchange *x, const struct http_answer *head)
     http_conn_dirty(x->conn);
 }
 
+void http_upgrade(struct http_exchange *x,
+                  const struct http_answer *head,
+                  struct str protocol,
+                  http_bytes_fn bytes,
+                  void *arg)
+{
+    if (!may_begin(x))
+        return;
+    assert(x->req.upgrade.p); /* so it is HTTP/1.1 */
+    struct http_answer switching = *head;
+    switching.status = 101;
+    x->on_bytes = bytes;
+    x->on_bytes_arg = arg;
+    x->protocol = protocol;
+    http_begin(x, &switching);
+    x->protocol = (struct str){ 0 };
+}
+
+void http_pause(struct http_exchange *x, bool paused)
+{
+    if (x->state != EXCHANGE_STREAMING || !x->on_bytes)
+        return;
+    x->paused = paused;
+    http_conn_reading(x->conn, !paused);
+}
+
 bool http_write(struct http_exchange *x, struct str piece)
 {
     if (x->state != EXCHANGE_STREAMING)
@@ -250,7 +285,7 @@ bool http_write(struct http_exchange *x, struct str piece)
     size_t unsent = http_exchange_unsent(x);
     if (piece.n > limit || unsent > limit - piece.n)
         return false;
-    if (piece.n == 0 || x->is_head || http_bodiless(x->status))
+    if (piece.n == 0 || x->is_head || (http_bodiless(x->status) && !x->on_bytes))
         return true;
     if (unsent == 0)
         x->progress_ns = http_conn_now(x->conn);

@@ -90,6 +90,10 @@ struct http_exchange {
     /* HTTP/1.1 */
     struct buf head; /* the answer's head, until pulled */
     bool chunked, keep_alive, interim, http10;
+    http_bytes_fn on_bytes; /* upgraded */
+    void *on_bytes_arg;
+    struct str protocol; /* while the 101 is written */
+    bool paused;
     /* HTTP/2 */
     int32_t stream_id;
     bool deferred; /* nghttp2 waits for exchange_more */
@@ -128,6 +132,7 @@ struct http_server {
     struct tls_server *tls;
     http_handler_fn handler;
     void *handler_arg;
+    http_refusal_fn refusal; /* NULL: plain text */
     uint16_t port;
     int refs; /* handles not closed, a flush under way, the owner */
     struct list conns, dirty;

@@ -220,6 +220,7 @@ int http_server_new(struct http_server **out,
     s->tls = o->tls;
     s->handler = o->handler;
     s->handler_arg = o->arg;
+    s->refusal = o->refusal;
     s->refs = 2; /* the owner and the listener */
     list_init(&s->conns);
     list_init(&s->dirty);

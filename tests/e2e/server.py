@@ -36,7 +36,8 @@ class Server:
         if not line.startswith("ready:"):
             raise AssertionError(f"not ready: {line!r}\n{self.log_text()[-2000:]}")
         self.url = line.split()[1]
-        text = open(self.kubeconfig).read()
+        with open(self.kubeconfig) as f:
+            text = f.read()
         self.token = re.search(r"token: *\"?([^\s\"]+)", text)[1]
         ca = re.search(r"certificate-authority-data: *\"?([^\s\"]+)", text)[1]
         self.tls = ssl.create_default_context(cadata=base64.b64decode(ca).decode())
@@ -46,7 +47,8 @@ class Server:
 
     def log_text(self):
         self.log.flush()
-        return open(self.log.name, errors="replace").read()
+        with open(self.log.name, errors="replace") as f:
+            return f.read()
 
     def connect(self, timeout=20):
         return http.client.HTTPSConnection(self.host, self.port, context=self.tls, timeout=timeout)
