@@ -68,6 +68,7 @@ static void take_head(struct http_conn *c, const struct http1_head *h)
     x->req.method = arena_str(x->arena, h->method);
     x->req.path = arena_str(x->arena, h->path);
     x->req.query = arena_str(x->arena, h->query);
+    x->req.upgrade = arena_str(x->arena, h->upgrade);
     x->is_head = str_is(x->req.method, "HEAD");
     x->http10 = h->minor == 0;
     x->keep_alive = h->keep_alive && !c->server->draining;
@@ -116,6 +117,15 @@ static bool may_take(const struct http_conn *c)
     return newest == s->reading || newest->state == EXCHANGE_ANSWERED;
 }
 
+/* The exchange that has taken the connection over, or NULL. */
+static struct http_exchange *tunnel_of(const struct http_conn *c)
+{
+    if (list_empty(&c->exchanges))
+        return NULL;
+    struct http_exchange *newest = LIST_ITEM(c->exchanges.prev, struct http_exchange, link);
+    return newest->on_bytes && newest->state == EXCHANGE_STREAMING ? newest : NULL;
+}
+
 static void hold(struct http_conn *c, struct str bytes)
 {
     struct conn1 *s = c->state;
@@ -150,14 +160,19 @@ static void parse(struct http_conn *c, struct str bytes)
         }
     }
     struct str rest = http1_rest(s->parser);
-    if (!s->stopped && rest.n > 0)
+    if (rest.n > 0 && (!s->stopped || tunnel_of(c)))
         hold(c, rest);
 }
 
 static void feed1(struct http_conn *c, struct str bytes)
 {
     struct conn1 *s = c->state;
-    if (s->stopped)
+    struct http_exchange *tunnel = tunnel_of(c);
+    if (tunnel && s->held.n == 0) {
+        tunnel->on_bytes(tunnel->on_bytes_arg, bytes);
+        return;
+    }
+    if (s->stopped && !tunnel)
         return;
     if (s->held.n > 0 || !may_take(c))
         hold(c, bytes);
@@ -168,13 +183,17 @@ static void feed1(struct http_conn *c, struct str bytes)
 static void resume1(struct http_conn *c)
 {
     struct conn1 *s = c->state;
-    if (s->held.n == 0 || !may_take(c))
+    struct http_exchange *tunnel = tunnel_of(c);
+    if (s->held.n == 0 || (!tunnel && !may_take(c)))
         return;
     struct buf held = s->held;
     buf_init(&s->held, held.max);
-    parse(c, buf_view(&held));
+    if (tunnel)
+        tunnel->on_bytes(tunnel->on_bytes_arg, buf_view(&held));
+    else
+        parse(c, buf_view(&held));
     buf_fini(&held);
-    if (s->held.n <= HELD_PAUSE)
+    if (s->held.n <= HELD_PAUSE && !(tunnel && tunnel->paused))
         http_conn_reading(c, true);
 }
 
@@ -207,9 +226,27 @@ static void put_field(struct buf *out, struct str name, struct str value)
     buf_str(out, STR("\r\n"));
 }
 
-static void begin1(struct http_exchange *x, const struct http_answer *a, int64_t length)
+/* What becomes of the connection; ends the head. */
+static void put_connection(struct http_exchange *x)
 {
     struct conn1 *s = x->conn->state;
+    struct buf *out = &x->head;
+    if (x->on_bytes) { /* it carries no other message; what is held is the tunnel's */
+        x->keep_alive = false;
+        s->stopped = true;
+        put_field(out, STR("connection"), STR("upgrade"));
+        put_field(out, STR("upgrade"), x->protocol);
+    } else if (!x->keep_alive) {
+        put_field(out, STR("connection"), STR("close"));
+        stop_taking(s);
+    } else if (x->http10) {
+        put_field(out, STR("connection"), STR("keep-alive"));
+    }
+    buf_str(out, STR("\r\n"));
+}
+
+static void begin1(struct http_exchange *x, const struct http_answer *a, int64_t length)
+{
     struct buf *out = &x->head;
     bool bodiless = http_bodiless(a->status);
     bool stream = length < 0 && !bodiless;
@@ -228,13 +265,7 @@ static void begin1(struct http_exchange *x, const struct http_answer *a, int64_t
         if (http1_token_ok(a->headers[i].name) && http1_value_ok(a->headers[i].value))
             put_field(out, a->headers[i].name, a->headers[i].value);
     }
-    if (!x->keep_alive) {
-        put_field(out, STR("connection"), STR("close"));
-        stop_taking(s);
-    } else if (x->http10) {
-        put_field(out, STR("connection"), STR("keep-alive"));
-    }
-    buf_str(out, STR("\r\n"));
+    put_connection(x);
 }
 
 static void pull_body(struct http_exchange *x, struct buf *out)

@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "io/clock.h"
+#include "io/websocket.h"
 #include "testkit/check.h"
 
 enum { WAIT_MS = 10000, FLOOD_PIECE = 65536, FLOOD_TOTAL = 8 << 20 };
@@ -156,6 +157,46 @@ static void answer_later(void *arg)
     say(v->x, 200, STR("later"));
 }
 
+struct socket {
+    struct site *site;
+    struct websocket *w;
+};
+
+static void socket_message(void *arg, enum websocket_op op, struct str payload)
+{
+    struct socket *s = arg;
+    if (str_is(payload, "end"))
+        websocket_close(s->w, WEBSOCKET_GOING_AWAY, STR("as asked"));
+    else if (!websocket_send(s->w, op, payload))
+        websocket_close(s->w, WEBSOCKET_INTERNAL_ERROR, STR("slow reader"));
+}
+
+static void socket_closed(void *arg)
+{
+    struct socket *s = arg;
+    s->site->closed++;
+    free(s);
+}
+
+static void open_socket(struct site *site, struct http_exchange *x, const struct http_request *r)
+{
+    const struct str protocols[] = { STR("echo") };
+    struct socket *s = MEM_NEW(struct socket);
+    s->site = site;
+    struct websocket_options o = { .protocols = protocols,
+                                   .n_protocols = 1,
+                                   .message_bytes = 100000,
+                                   .message = socket_message,
+                                   .closed = socket_closed,
+                                   .arg = s };
+    struct err err = { 0 };
+    s->w = websocket_accept(x, r, &o, &err);
+    if (s->w)
+        return;
+    free(s);
+    say(x, 400, str_from(err.msg));
+}
+
 static bool handle_lasting(struct site *s, struct http_exchange *x, struct str path)
 {
     const struct http_answer head = { .status = 200 };
@@ -208,6 +249,8 @@ static void handle(void *arg, struct http_exchange *x, const struct http_request
         stream(x, (size_t)n);
     else if (str_is(r->path, "/peer"))
         say(x, 200, r->peer);
+    else if (str_is(r->path, "/ws"))
+        open_socket(s, x, r);
     else if (str_is(r->path, "/status"))
         say(x, (int)n, STR(""));
     else

@@ -30,6 +30,7 @@ struct site {
  *   /ticks           "tick\n" each 20 ms until the peer goes
  *   /later           answers from a timer 20 ms later
  *   /park, /unpark   the first is answered when the second comes
+ *   /ws              a WebSocket of protocol "echo" that sends back what it gets; "end" ends it
  *   /never           no answer, no close callback
  *   /cut             begins a stream, then cuts it
  *   /peer            the peer's address and port
