@@ -13,6 +13,7 @@
 #include "kube/structural.h"
 
 #define CRD_VERSIONS_MAX 16
+#define CRD_FINALIZER "customresourcecleanup.apiextensions.k8s.io"
 #define CRD_NAMES_MAX 32 /* short names, categories */
 
 struct crd_version {
@@ -238,25 +239,65 @@ static void delete_objects(struct apiserver *s, const struct kobj *definition)
     kobj_vec_fini(&all);
 }
 
+/* An ending definition: its objects go, then our finalizer, and with the last one itself. */
+static void finish_deletion(struct apiserver *s, const struct kobj *definition)
+{
+    withdraw(s, definition);
+    delete_objects(s, definition);
+    struct store_table *t =
+        store_table(s->store, STR("apiextensions.k8s.io"), STR("customresourcedefinitions"));
+    const struct kobj *newest = store_get_pending(t, STR(""), definition->name);
+    if (!newest)
+        return;
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct jnode *root = jnode_thaw(a, kobj_root(newest));
+    struct jnode *meta = jnode_need_obj(root, STR("metadata"));
+    struct jnode *list = jnode_need_arr(meta, STR("finalizers"));
+    bool had = false;
+    for (size_t i = 0; i < jnode_len(list); i++) {
+        if (str_is(jnode_text_of_str(jnode_at(list, i)), CRD_FINALIZER)) {
+            jnode_remove_at(list, i--);
+            had = true;
+        }
+    }
+    if (!had)
+        return;
+    bool last = jnode_len(list) == 0;
+    jnode_set_str(meta, STR("resourceVersion"),
+                  arena_printf(a, "%llu", (unsigned long long)store_next_revision(s->store)));
+    AUTO(kobj_unrefp) struct kobj *o = NULL;
+    if (kobj_freeze(&o, root, NULL) != 0)
+        return;
+    struct store_op op = {
+        .table = t, .name = o->name, .object = last ? NULL : o, .deleted = last ? o : NULL
+    };
+    store_commit(s->store, &op, 1, NULL, NULL, NULL);
+}
+
 static void on_changed(void *arg)
 {
     struct apiserver *s = arg;
     struct store_event ev;
     struct err err = { 0 };
     while (store_watch_next(s->crd_watch, &ev, &err)) {
-        if (ev.type != EVENT_DELETED) {
+        if (ev.type == EVENT_DELETED) {
+            withdraw(s, ev.object);
+        } else if (kobj_deleting(ev.object)) {
+            AUTO(kobj_unrefp) struct kobj *o = kobj_ref(ev.object);
+            finish_deletion(s, o);
+        } else {
             offer(s, ev.object);
-            continue;
         }
-        withdraw(s, ev.object);
-        delete_objects(s, ev.object);
     }
     assert(err.kind == ERR_NONE); /* it reads at every publication, so the window cannot pass it */
 }
 
 static bool load_one(void *arg, const struct kobj *o)
 {
-    offer(arg, o);
+    if (kobj_deleting(o))
+        finish_deletion(arg, o);
+    else
+        offer(arg, o);
     return true;
 }
 
@@ -304,6 +345,40 @@ static void scale_path(struct json scale, const char *key, struct str *out)
 {
     struct str path = json_str(json_get(scale, str_from(key)));
     *out = path.n > 0 && path.p[0] == '.' ? str_skip(path, 1) : path;
+}
+
+const struct openapi_custom *
+crd_openapi(struct apiserver *s, struct arena *a, struct str group, struct str version, size_t *n)
+{
+    struct openapi_custom *out = ARENA_ARRAY(a, struct openapi_custom, s->registry.all.n + 1);
+    *n = 0;
+    for (size_t i = 0; i < s->registry.all.n; i++) {
+        const struct served *w = s->registry.all.items[i];
+        const struct crd_version *v = version_of(w);
+        if (!v || !str_eq(w->res->group, group) || !str_eq(w->res->version, version))
+            continue;
+        out[(*n)++] =
+            (struct openapi_custom){ w->res, json_path(v->spec, "schema.openAPIV3Schema") };
+    }
+    return out;
+}
+
+void crd_warn_deprecated(struct action *a)
+{
+    const struct crd_version *v = version_of(a->what);
+    if (!v || !json_bool(json_get(v->spec, STR("deprecated")), false))
+        return;
+    struct str own = json_str(json_get(v->spec, STR("deprecationWarning")));
+    const struct resource *r = a->what->res;
+    struct str better = crd_storage_version(a->what->crd);
+    if (own.n > 0)
+        action_warn(a, "%.*s", STR_ARG(own));
+    else if (!str_ends(better, r->version))
+        action_warn(a, "%.*s/%.*s %.*s is deprecated; use %.*s %.*s", STR_ARG(r->group),
+                    STR_ARG(r->version), STR_ARG(r->kind), STR_ARG(better), STR_ARG(r->kind));
+    else
+        action_warn(a, "%.*s/%.*s %.*s is deprecated", STR_ARG(r->group), STR_ARG(r->version),
+                    STR_ARG(r->kind));
 }
 
 void crd_scale_paths(const struct served *what,
@@ -355,10 +430,75 @@ static void store_versions(struct action *a, struct jnode *status)
     }
 }
 
-static void accept(struct action *a)
+/* A name of ours that another definition of the group has. */
+struct conflict {
+    struct str own, group, kind, list_kind, singular;
+    struct str name;    /* the taken one; absent: none */
+    const char *reason; /* "ListKindConflict", … */
+};
+
+static bool check_other(void *arg, const struct kobj *o)
 {
-    fill_names(a);
-    struct jnode *status = jnode_need_obj(a->obj, STR("status"));
+    struct conflict *c = arg;
+    struct json names = kobj_path(o, "status.acceptedNames");
+    if (str_eq(o->name, c->own) || !str_eq(json_str(kobj_path(o, "spec.group")), c->group))
+        return true;
+    const struct {
+        const char *key;
+        struct str want;
+        const char *reason;
+    } rows[] = { { "listKind", c->list_kind, "ListKindConflict" },
+                 { "kind", c->kind, "KindConflict" },
+                 { "singular", c->singular, "SingularConflict" } };
+    for (size_t i = 0; i < COUNT_OF(rows) && !c->name.p; i++) {
+        if (rows[i].want.n > 0 &&
+            str_eq(json_str(json_get(names, str_from(rows[i].key))), rows[i].want)) {
+            c->name = rows[i].want;
+            c->reason = rows[i].reason;
+        }
+    }
+    return !c->name.p;
+}
+
+static struct conflict find_conflict(struct action *a)
+{
+    struct jnode *names = jnode_path(a->obj, "spec.names");
+    struct conflict c = {
+        .own = a->r.name,
+        .group = jnode_text_of_str(jnode_path(a->obj, "spec.group")),
+        .kind = jnode_text_of_str(jnode_get(names, STR("kind"))),
+        .list_kind = jnode_text_of_str(jnode_get(names, STR("listKind"))),
+        .singular = jnode_text_of_str(jnode_get(names, STR("singular"))),
+    };
+    struct store_snapshot *now = store_snapshot_pending(a->what->table);
+    store_snapshot_walk(now, STR(""), STR(""), STR(""), check_other, &c);
+    store_snapshot_unref(now);
+    return c;
+}
+
+static void refuse_names(struct action *a, struct jnode *status, const struct conflict *c)
+{
+    struct jnode *accepted = jnode_set(status, STR("acceptedNames"), jnode_obj(a->arena));
+    jnode_set_str(accepted, STR("plural"),
+                  jnode_text_of_str(jnode_path(a->obj, "spec.names.plural")));
+    jnode_set_str(accepted, STR("kind"), STR(""));
+    struct jnode *conditions = jnode_need_arr(status, STR("conditions"));
+    struct condition_spec names = {
+        .type = "NamesAccepted",
+        .status = "False",
+        .reason = str_from(c->reason),
+        .message = arena_printf(a->arena, "\"%.*s\" is already in use", STR_ARG(c->name)),
+    };
+    struct condition_spec established = { .type = "Established",
+                                          .status = "False",
+                                          .reason = STR("NotAccepted"),
+                                          .message = STR("not all names are accepted") };
+    meta_set_condition(a->arena, conditions, &names, api_now(a->s));
+    meta_set_condition(a->arena, conditions, &established, api_now(a->s));
+}
+
+static void accept_names(struct action *a, struct jnode *status)
+{
     struct jnode *names = jnode_path(a->obj, "spec.names");
     jnode_set(status, STR("acceptedNames"), jnode_copy(a->arena, names));
     struct jnode *conditions = jnode_need_arr(status, STR("conditions"));
@@ -372,16 +512,41 @@ static void accept(struct action *a)
         .reason = STR("InitialNamesAccepted"),
         .message = STR("the initial names have been accepted"),
     };
-    struct wall now = api_now(a->s);
-    meta_set_condition(a->arena, conditions, &accepted, now);
-    meta_set_condition(a->arena, conditions, &established, now);
+    meta_set_condition(a->arena, conditions, &accepted, api_now(a->s));
+    meta_set_condition(a->arena, conditions, &established, api_now(a->s));
+}
+
+static void accept(struct action *a)
+{
+    fill_names(a);
+    struct jnode *status = jnode_need_obj(a->obj, STR("status"));
+    struct conflict c = find_conflict(a);
+    if (c.name.p)
+        refuse_names(a, status, &c);
+    else
+        accept_names(a, status);
     store_versions(a, status);
+}
+
+void crd_prepare_delete(struct action *a)
+{
+    struct jnode *status = jnode_need_obj(a->obj, STR("status"));
+    struct condition_spec ending = {
+        .type = "Terminating",
+        .status = "True",
+        .reason = STR("InstanceDeletionPending"),
+        .message = STR("CustomResourceDefinition marked for deletion; CustomResource deletion will "
+                       "begin soon"),
+    };
+    meta_set_condition(a->arena, jnode_need_arr(status, STR("conditions")), &ending, api_now(a->s));
 }
 
 enum turn crd_prepare_create(struct action *a)
 {
     jnode_del(a->obj, STR("status"));
     accept(a);
+    struct jnode *list = jnode_need_arr(jnode_need_obj(a->obj, STR("metadata")), STR("finalizers"));
+    jnode_append(list, jnode_str(a->arena, STR(CRD_FINALIZER)));
     return TURN_GO;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "apiserver/action.h"
+#include "kube/openapi.h"
 
 struct apiserver;
 struct crd; /* one definition at one revision, compiled. Shape (c), counted on the loop only */
@@ -25,6 +26,13 @@ void crd_scale_paths(const struct served *what,
                      struct str *status,
                      struct str *selector);
 
+/* A Warning when the version is deprecated. */
+void crd_warn_deprecated(struct action *a);
+/* The custom resources of a group-version, for OpenAPI, in the arena. */
+const struct openapi_custom *
+crd_openapi(struct apiserver *s, struct arena *a, struct str group, struct str version, size_t *n);
+
 /* Hooks of prepare.c: names, conditions and stored versions of the definition. */
 enum turn crd_prepare_create(struct action *a);
 enum turn crd_prepare_update(struct action *a);
+void crd_prepare_delete(struct action *a); /* it starts to end */

@@ -21,6 +21,29 @@ struct expected {
     const struct schema *schema;
 };
 
+/* A patch whose result does not decode. */
+static enum turn refuse_patched(struct action *a, struct str why)
+{
+    struct causes c = { .a = a->arena };
+    cause_add(&c, CAUSE_INVALID, STR("patch"), jnode_str(a->arena, json_text(a->r.body)), "%.*s",
+              STR_ARG(why));
+    enum turn t = action_reply(a, 422, status_invalid(STR(""), STR(""), STR(""), &c));
+    cause_vec_fini(&c.list);
+    return t;
+}
+
+/* Custom resources say it by a cause. */
+static enum turn refuse_kind(struct action *a, struct str kind, struct str want)
+{
+    struct causes c = { .a = a->arena };
+    struct str name = json_str(json_path(a->r.body, "metadata.name"));
+    cause_add(&c, CAUSE_INVALID, STR("kind"), jnode_str(a->arena, kind), "must be %.*s",
+              STR_ARG(want));
+    enum turn t = action_reply(a, 422, status_invalid(kind, a->r.group, name, &c));
+    cause_vec_fini(&c.list);
+    return t;
+}
+
 static enum turn check_kind(struct action *a, const struct expected *want)
 {
     struct str kind = json_str(json_get(a->r.body, STR("kind")));
@@ -36,6 +59,11 @@ static enum turn check_kind(struct action *a, const struct expected *want)
                                   "the API version in the data (%.*s) does not match the expected "
                                   "API version (%.*s)",
                                   STR_ARG(version), STR_ARG(want->api_version));
+    if (kind.n > 0 && !str_eq(kind, want->kind) && a->r.verb == VERB_PATCH)
+        return refuse_patched(
+            a, arena_printf(a->arena, "the kind must stay %.*s", STR_ARG(want->kind)));
+    if (kind.n > 0 && !str_eq(kind, want->kind) && want->needs_kind)
+        return refuse_kind(a, kind, want->kind);
     if (kind.n > 0 && !str_eq(kind, want->kind))
         return refuse_bad_request(a,
                                   "%.*s in version \"%.*s\" cannot be handled as a %.*s: no kind "
@@ -47,8 +75,8 @@ static enum turn check_kind(struct action *a, const struct expected *want)
 
 static enum turn refuse_decoding(struct action *a, const struct expected *want, struct str why)
 {
-    if (want->needs_kind && str_starts(why, STR("strict")))
-        return refuse_bad_request(a, "%.*s", STR_ARG(why));
+    if (a->r.verb == VERB_PATCH && a->r.write.patch != PATCH_APPLY)
+        return refuse_patched(a, why);
     return refuse_bad_request(a, "%.*s in version \"%.*s\" cannot be handled as a %.*s: %.*s",
                               STR_ARG(want->kind), STR_ARG(want->api_version), STR_ARG(want->kind),
                               STR_ARG(why));

@@ -10,6 +10,7 @@
 #include "apiserver/apiserver_internal.h"
 #include "apiserver/authz.h"
 #include "apiserver/convert.h"
+#include "apiserver/crd.h"
 #include "apiserver/decode.h"
 #include "apiserver/read.h"
 #include "apiserver/refuse.h"
@@ -225,6 +226,8 @@ bool deletion_prepare(struct action *a)
         set_dying(a, grace);
         if (!dying)
             raise_generation(a);
+        if (!dying && str_is(a->what->res->plural, "customresourcedefinitions"))
+            crd_prepare_delete(a);
     }
     return true;
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * discovery — what a client asks first: versions, groups, resources, OpenAPI. Built from the
  * registry at each question; custom groups come and go. */
+#include <stdio.h>
+
 #include "apiserver/apiserver_internal.h"
+#include "apiserver/crd.h"
 #include "apiserver/front_internal.h"
 
 #define DISCOVERY_BYTES_MAX ((size_t)32 << 20)
@@ -399,6 +402,61 @@ static void answer_missing(struct front *f)
     kobj_unref(status);
 }
 
+/* ---- OpenAPI ---- */
+
+/* Every group-version once, with a hash that changes with the registry's custom part. */
+static void put_openapi_index(struct buf *b, struct apiserver *s)
+{
+    buf_str(b, STR("{\"paths\":{"));
+    bool any = false;
+    for (size_t i = 0; i < s->registry.all.n; i++) {
+        const struct resource *r = s->registry.all.items[i]->res;
+        bool seen = false;
+        for (size_t k = 0; k < i && !seen; k++) {
+            const struct resource *o = s->registry.all.items[k]->res;
+            seen = str_eq(o->group, r->group) && str_eq(o->version, r->version);
+        }
+        if (seen)
+            continue;
+        char path[512];
+        int n = r->group.n > 0 ? snprintf(path, sizeof path, "apis/%.*s/%.*s", STR_ARG(r->group),
+                                          STR_ARG(r->version))
+                               : snprintf(path, sizeof path, "api/%.*s", STR_ARG(r->version));
+        if (n < 0 || (size_t)n >= sizeof path)
+            continue;
+        buf_printf(b, "%s\"%s\":{\"serverRelativeURL\":\"/openapi/v3/%s?hash=%llX\"}",
+                   any ? "," : "", path, path, (unsigned long long)s->registry.version);
+        any = true;
+    }
+    buf_str(b, STR("}}"));
+}
+
+static void answer_openapi(struct front *f, struct buf *b)
+{
+    struct str rest = f->route.rest;
+    struct str root = str_split(&rest, '/');
+    struct str group = STR("");
+    if (str_is(root, "apis"))
+        group = str_split(&rest, '/');
+    struct str version = rest;
+    size_t n;
+    const struct openapi_custom *custom =
+        crd_openapi(f->a->s, f->a->arena, group, version.p ? version : STR(""), &n);
+    if (!version.p || (n == 0 && !openapi_has_builtin(group, version))) {
+        front_respond_text(f, 404, "text/plain", STR("404 page not found\n"));
+        return;
+    }
+    openapi_write(b, group, version, custom, n);
+    front_respond_json(f, 200, buf_view(b));
+}
+
+/* Old clients ask for it only to see whether they may validate; v3 has the types. */
+static void put_openapi_v2(struct buf *b)
+{
+    buf_str(b, STR("{\"swagger\":\"2.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":"
+                   "\"" KUBERNETES_VERSION "\"},\"paths\":{},\"definitions\":{}}"));
+}
+
 void discovery_answer(struct front *f)
 {
     struct buf b;
@@ -407,8 +465,14 @@ void discovery_answer(struct front *f)
     if (f->route.kind == ROUTE_VERSION) {
         put_version(&b);
         front_respond_json(f, 200, buf_view(&b));
-    } else if (f->route.kind != ROUTE_DISCOVERY) {
-        front_respond_text(f, 404, "text/plain", STR("404 page not found\n"));
+    } else if (f->route.kind == ROUTE_OPENAPI_V3 && f->route.rest.n == 0) {
+        put_openapi_index(&b, f->a->s);
+        front_respond_json(f, 200, buf_view(&b));
+    } else if (f->route.kind == ROUTE_OPENAPI_V3) {
+        answer_openapi(f, &b);
+    } else if (f->route.kind == ROUTE_OPENAPI_V2) {
+        put_openapi_v2(&b);
+        front_respond_json(f, 200, buf_view(&b));
     } else if (f->accept.discovery && r->group.n == 0 && r->version.n == 0) {
         put_aggregated(&b, f->a->s, f->route.core);
         front_respond_text(f, 200,

@@ -3,6 +3,7 @@
 #include "apiserver/action.h"
 #include "apiserver/apiserver_internal.h"
 #include "apiserver/bind.h"
+#include "apiserver/crd.h"
 #include "apiserver/deletion.h"
 #include "apiserver/evict.h"
 #include "apiserver/read.h"
@@ -100,7 +101,7 @@ enum turn action_allowed(struct action *a)
     memcpy(sub, a->r.subresource.p ? a->r.subresource.p : "", a->r.subresource.n);
     sub[a->r.subresource.n] = 0;
     if (sub[0] && !resource_has_sub(res, sub))
-        return refuse_unknown(a);
+        return res->custom ? refuse_not_found(a, a->r.name) : refuse_unknown(a);
     enum turn t = check_scope(a);
     if (t != TURN_GO)
         return t;
@@ -114,5 +115,7 @@ enum turn action_allowed(struct action *a)
 
 void action_run(struct action *a, action_done_fn done, void *arg)
 {
+    if (a->what->crd)
+        crd_warn_deprecated(a);
     action_start(a, steps_of(a), done, arg);
 }

@@ -277,6 +277,37 @@ static enum turn check_field_validation(struct action *a)
     return t;
 }
 
+static enum turn check_force(struct action *a)
+{
+    if (a->r.verb != VERB_PATCH || a->r.write.patch == PATCH_APPLY || !a->r.write.force)
+        return TURN_GO;
+    struct causes c = { .a = a->arena };
+    cause_add(&c, CAUSE_FORBIDDEN, STR("force"), NULL, "may not be specified for non-apply patch");
+    enum turn t =
+        action_reply(a, 422, status_invalid(STR("PatchOptions"), STR("meta.k8s.io"), STR(""), &c));
+    cause_vec_fini(&c.list);
+    return t;
+}
+
+/* A list was asked for as one object's metadata, or the other way round. */
+static enum turn check_shape(struct front *f)
+{
+    struct action *a = f->a;
+    bool list = a->r.verb == VERB_LIST || a->r.verb == VERB_DELETE_COLLECTION;
+    if (f->accept.shape != FRONT_PARTIAL || a->r.verb == VERB_WATCH ||
+        f->accept.partial_list == list)
+        return TURN_GO;
+    struct status_spec s = {
+        .code = 406,
+        .reason = "NotAcceptable",
+        .message = list ? STR("you requested PartialObjectMetadata, but the requested object is a "
+                              "list")
+                        : STR("you requested PartialObjectMetadataList, but the requested object "
+                              "is not a list"),
+    };
+    return action_refuse(a, &s);
+}
+
 static enum turn options(struct front *f)
 {
     struct err err = { 0 };
@@ -312,7 +343,8 @@ static void handle_resource(struct front *f, const struct http_request *req)
     struct action *a = f->a;
     a->r = f->route.r;
     struct served *what = registry_find(&a->s->registry, a->r.group, a->r.version, a->r.plural);
-    if (!what && is_plain_404(f)) {
+    bool wrong_scope = what && what->res->custom && !what->res->namespaced && a->r.namespace.n > 0;
+    if (wrong_scope || (!what && is_plain_404(f))) {
         front_respond_text(f, 404, "text/plain", STR("404 page not found\n"));
         return;
     }
@@ -329,7 +361,11 @@ static void handle_resource(struct front *f, const struct http_request *req)
     if (t == TURN_GO)
         t = action_allowed(a);
     if (t == TURN_GO)
+        t = check_shape(f);
+    if (t == TURN_GO)
         t = front_body(a, req);
+    if (t == TURN_GO)
+        t = check_force(a);
     if (t == TURN_GO)
         action_run(a, on_done, f);
     else

@@ -41,6 +41,12 @@ static struct media parse_media(struct str text)
     return m;
 }
 
+static void use_partial(struct front_accept *got, const struct media *m)
+{
+    got->shape = FRONT_PARTIAL;
+    got->partial_list = str_ends(m->as, STR("List"));
+}
+
 static bool use_media(struct front_accept *out, const struct media *m)
 {
     bool json = str_is(m->type, "application/json") || str_is(m->type, "*/*") ||
@@ -54,7 +60,7 @@ static bool use_media(struct front_accept *out, const struct media *m)
             got.shape = FRONT_TABLE;
         else if (str_is(m->as, "PartialObjectMetadata") ||
                  str_is(m->as, "PartialObjectMetadataList"))
-            got.shape = FRONT_PARTIAL;
+            use_partial(&got, m);
         else
             return false;
     } else if (str_is(m->as, "APIGroupDiscoveryList")) {

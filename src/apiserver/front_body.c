@@ -5,6 +5,7 @@
 #include "apiserver/front_internal.h"
 #include "apiserver/refuse.h"
 #include "codec/yaml.h"
+#include "kube/proto.h"
 
 #define DUPLICATES_BYTES_MAX 16384 /* text about repeated keys */
 
@@ -41,6 +42,17 @@ static enum turn parse_yaml(struct action *a, struct str body)
     struct err err = { 0 };
     if (yaml_parse_one(&doc, body, &json_limits_body, &err) != 0)
         return refuse_bad_request(a, "error decoding YAML: %s", err.msg);
+    decode_set_body(a, doc);
+    return TURN_GO;
+}
+
+static enum turn parse_proto(struct action *a, struct str body)
+{
+    struct jnode *root = NULL;
+    struct json_doc *doc = NULL;
+    struct err err = { 0 };
+    if (proto_decode(a->arena, body, &root, &err) != 0 || jnode_freeze(&doc, root, &err) != 0)
+        return refuse_bad_request(a, "the object provided is unrecognized: %s", err.msg);
     decode_set_body(a, doc);
     return TURN_GO;
 }
@@ -98,6 +110,8 @@ enum turn front_body(struct action *a, const struct http_request *req)
         return parse_json(a, req->body);
     if (str_is(type, "application/yaml"))
         return parse_yaml(a, req->body);
+    if (str_is(type, "application/vnd.kubernetes.protobuf"))
+        return parse_proto(a, req->body);
     return refuse_media(a, "application/json, application/yaml, "
                            "application/vnd.kubernetes.protobuf");
 }

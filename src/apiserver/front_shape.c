@@ -101,6 +101,10 @@ put_table_body(struct buf *out, struct front *f, const struct kobj *const *rows,
         buf_str(out, STR("null"));
     else
         put_columns(out, f->a->what->res);
+    if (n == 0) {
+        buf_str(out, STR(",\"rows\":null}"));
+        return;
+    }
     buf_str(out, STR(",\"rows\":["));
     for (size_t i = 0; i < n; i++) {
         if (i > 0)

@@ -56,7 +56,8 @@ static enum turn pod_create(struct action *a)
         jnode_set_str(c, STR("type"), STR("PodScheduled"));
         jnode_set_str(c, STR("status"), STR("False"));
         jnode_set(c, STR("lastProbeTime"), jnode_null(a->arena));
-        jnode_set(c, STR("lastTransitionTime"), jnode_null(a->arena));
+        char now[TIME_TEXT_MAX];
+        jnode_set_str(c, STR("lastTransitionTime"), wall_text(now, api_now(a->s)));
         jnode_set_str(c, STR("reason"), STR("SchedulingGated"));
         jnode_set_str(c, STR("message"),
                       STR("Scheduling is blocked due to non-empty scheduling gates"));
@@ -89,6 +90,7 @@ static enum turn job_create(struct action *a)
     struct jnode *spec = jnode_need_obj(a->obj, STR("spec"));
     if (jnode_is_true(jnode_get(spec, STR("manualSelector"))))
         return TURN_GO;
+    jnode_set_bool(spec, STR("manualSelector"), false);
     struct str uid = jnode_text_of_str(jnode_path(a->obj, "metadata.uid"));
     struct jnode *selector = jnode_get(spec, STR("selector"));
     if (selector && jnode_len(selector) > 0)

@@ -79,8 +79,9 @@ enum turn refuse_forbidden(struct action *a, struct str name, const char *fmt, .
 
 enum turn refuse_invalid(struct action *a, struct str name, const struct causes *causes)
 {
-    return action_reply(a, 422,
-                        status_invalid(a->what->res->kind, a->what->res->group, name, causes));
+    const struct resource *res = a->what->res;
+    struct str group = str_is(res->group, "events.k8s.io") ? STR("") : res->group;
+    return action_reply(a, 422, status_invalid(res->kind, group, name, causes));
 }
 
 static enum turn plain(struct action *a, int code, const char *reason, struct str message)

@@ -83,12 +83,14 @@ struct served *registry_add(struct registry *r, const struct resource *res, stru
     assert(!before);
     (void)before;
     served_vec_push(&r->all, s);
+    r->version++;
     return s;
 }
 
 void registry_remove(struct registry *r, struct served *s)
 {
     map_del(&r->by_key, s->key);
+    r->version++;
     for (size_t i = 0; i < r->all.n; i++) {
         if (r->all.items[i] != s)
             continue;

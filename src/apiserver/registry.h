@@ -29,6 +29,7 @@ struct registry {
     struct store *store;
     struct map by_key;
     struct served_vec all; /* in the order of adding */
+    uint64_t version;      /* raised by each change */
 };
 
 void registry_init(struct registry *r, struct store *s); /* with the built-in resources */

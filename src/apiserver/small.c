@@ -8,10 +8,11 @@
 #include "apiserver/refuse.h"
 #include "apiserver/write.h"
 
-/* Only spec.finalizers of the body counts. */
+/* Only the finalizers of the body count. */
 static enum turn finalize(struct action *a)
 {
     struct jnode *given = jnode_path(a->obj, "spec.finalizers");
+    struct jnode *held = jnode_path(a->obj, "metadata.finalizers");
     enum turn t = write_check_preconditions(a);
     if (t != TURN_GO)
         return t;
@@ -21,6 +22,11 @@ static enum turn finalize(struct action *a)
         jnode_set(spec, STR("finalizers"), jnode_copy(a->arena, given));
     else
         jnode_del(spec, STR("finalizers"));
+    struct jnode *meta = jnode_need_obj(a->obj, STR("metadata"));
+    if (jnode_len(held) > 0)
+        jnode_set(meta, STR("finalizers"), jnode_copy(a->arena, held));
+    else
+        jnode_del(meta, STR("finalizers"));
     return TURN_GO;
 }
 

@@ -15,12 +15,12 @@
 #include "apiserver/patching.h"
 #include "apiserver/prepare.h"
 #include "apiserver/refuse.h"
+#include "apiserver/rules.h"
 #include "apiserver/strategy.h"
 #include "codec/uuid.h"
 #include "io/clock.h"
 #include "kube/default.h"
 #include "kube/meta.h"
-#include "kube/validate.h"
 
 #define NAME_TRIES 8 /* of generated names until one is free */
 
@@ -95,21 +95,6 @@ static enum turn complete_new(struct action *a)
     return prepare_create(a);
 }
 
-static enum turn redefault(struct action *a)
-{
-    default_object(a->arena, a->what->res, a->obj);
-    return TURN_GO;
-}
-
-static enum turn validate_new(struct action *a)
-{
-    struct causes c = { .a = a->arena };
-    validate_create(a->what->res, a->obj, &c);
-    enum turn t = c.list.n > 0 ? refuse_invalid(a, a->r.name, &c) : TURN_GO;
-    cause_vec_fini(&c.list);
-    return t;
-}
-
 static enum turn refuse_existing(struct action *a)
 {
     const struct kobj *there = store_get_pending(a->what->table, a->r.namespace, a->r.name);
@@ -126,12 +111,12 @@ static enum turn created(struct action *a)
 
 /* Body in, object at the end of the pipeline; shared by POST and by a PUT that creates. */
 const action_step_fn write_create_steps[] = {
-    authz_check, decode_object, complete_new,    admit_mutate, redefault,   validate_new,
-    admit_check, created,       refuse_existing, write_commit, write_reply, NULL,
+    authz_check, decode_object,   complete_new, admit_mutate, rules_new, admit_check,
+    created,     refuse_existing, write_commit, write_reply,  NULL,
 };
 static const action_step_fn create_decoded_steps[] = {
-    complete_new, admit_mutate,    redefault,    validate_new, admit_check,
-    created,      refuse_existing, write_commit, write_reply,  NULL,
+    complete_new,    admit_mutate, rules_new,   admit_check, created,
+    refuse_existing, write_commit, write_reply, NULL,
 };
 
 /* ---- update ---- */
@@ -162,7 +147,7 @@ enum turn write_check_preconditions(struct action *a)
 {
     struct jnode *meta = meta_of(a);
     struct str uid = jnode_text_of_str(jnode_get(meta, STR("uid")));
-    if (uid.n > 0 && !str_eq(uid, a->old->uid))
+    if (a->r.verb == VERB_UPDATE && uid.n > 0 && !str_eq(uid, a->old->uid))
         return refuse_conflict(
             a, a->r.name,
             "StorageError: invalid object, Code: 4, Key: /registry/%.*s, "
@@ -173,9 +158,10 @@ enum turn write_check_preconditions(struct action *a)
     uint64_t revision;
     if (text.n == 0 || str_is(text, "0"))
         return TURN_GO;
-    if (!str_to_u64(text, &revision) || revision != a->old->revision)
-        return refuse_modified(a, a->r.name);
-    return TURN_GO;
+    if (!str_to_u64(text, &revision))
+        return refuse_internal(a, "strconv.ParseUint: parsing \"%.*s\": invalid syntax",
+                               STR_ARG(text));
+    return revision == a->old->revision ? TURN_GO : refuse_modified(a, a->r.name);
 }
 
 static enum turn need_revision(struct action *a)
@@ -201,15 +187,19 @@ static void carry(struct action *a, struct jnode *to, struct json from, const ch
         jnode_del(to, str_from(name));
 }
 
+/* What is given stays, so that validation can refuse a change of it; what is missing comes from the
+ * old object. */
 static void carry_meta(struct action *a)
 {
-    static const char *const owned[] = { "uid",          "creationTimestamp",
-                                         "generation",   "deletionTimestamp",
-                                         "generateName", "deletionGracePeriodSeconds" };
+    static const char *const owned[] = { "uid", "creationTimestamp", "deletionTimestamp",
+                                         "deletionGracePeriodSeconds" };
     struct jnode *meta = meta_of(a);
     struct json old = json_get(kobj_root(a->old), STR("metadata"));
-    for (size_t i = 0; i < COUNT_OF(owned); i++)
-        carry(a, meta, old, owned[i]);
+    for (size_t i = 0; i < COUNT_OF(owned); i++) {
+        if (!jnode_get(meta, str_from(owned[i])))
+            carry(a, meta, old, owned[i]);
+    }
+    carry(a, meta, old, "generation");
     jnode_del(meta, STR("selfLink"));
 }
 
@@ -236,6 +226,30 @@ static void keep_only_status(struct action *a)
         else
             jnode_del(meta_of(a), str_from(open[i]));
     }
+}
+
+/* Of ephemeralcontainers and resize: the one field that the subresource may change. */
+static void keep_only_field(struct action *a, const char *name)
+{
+    struct jnode *given = jnode_get(jnode_get(a->obj, STR("spec")), str_from(name));
+    struct jnode *meta = jnode_get(a->obj, STR("metadata"));
+    struct str revision = jnode_text_of_str(jnode_get(meta, STR("resourceVersion")));
+    a->obj = jnode_thaw(a->arena, kobj_root(a->old));
+    jnode_set_str(meta_of(a), STR("resourceVersion"), revision);
+    if (given)
+        jnode_set(jnode_need_obj(a->obj, STR("spec")), str_from(name), jnode_copy(a->arena, given));
+}
+
+static void keep_only_part(struct action *a)
+{
+    if (str_is(a->r.subresource, "status"))
+        keep_only_status(a);
+    else if (str_is(a->r.subresource, "ephemeralcontainers"))
+        keep_only_field(a, "ephemeralContainers");
+    else if (str_is(a->r.subresource, "resize"))
+        keep_only_field(a, "containers");
+    else if (a->what->rules->flags & STRATEGY_STATUS)
+        carry(a, a->obj, kobj_root(a->old), "status");
 }
 
 void write_count_generation(struct action *a)
@@ -286,10 +300,7 @@ static enum turn complete_old(struct action *a)
     if (t != TURN_GO)
         return t;
     bool status = str_is(a->r.subresource, "status");
-    if (status)
-        keep_only_status(a);
-    else if (a->what->rules->flags & STRATEGY_STATUS)
-        carry(a, a->obj, kobj_root(a->old), "status");
+    keep_only_part(a);
     carry_meta(a);
     default_object(a->arena, a->what->res, a->obj);
     t = prepare_update(a);
@@ -298,31 +309,18 @@ static enum turn complete_old(struct action *a)
     return t;
 }
 
-static enum turn validate_changed(struct action *a)
-{
-    struct causes c = { .a = a->arena };
-    struct jnode *old = jnode_thaw(a->arena, kobj_root(a->old));
-    if (str_is(a->r.subresource, "status"))
-        validate_update_status(a->what->res, a->obj, old, &c);
-    else
-        validate_update(a->what->res, a->obj, old, &c);
-    enum turn t = c.list.n > 0 ? refuse_invalid(a, a->r.name, &c) : TURN_GO;
-    cause_vec_fini(&c.list);
-    return t;
-}
-
 const action_step_fn write_update_steps[] = {
-    authz_check,      decode_object, load_or_create, complete_old, admit_mutate,
-    validate_changed, admit_check,   write_commit,   write_reply,  NULL,
+    authz_check,   decode_object, load_or_create, complete_old, admit_mutate,
+    rules_changed, admit_check,   write_commit,   write_reply,  NULL,
 };
 
 /* A patch makes a document of the old object; from there on it is an update. */
 static const action_step_fn patched_steps[] = {
-    decode_object, complete_old, admit_mutate, validate_changed,
+    decode_object, complete_old, admit_mutate, rules_changed,
     admit_check,   write_commit, write_reply,  NULL,
 };
 static const action_step_fn apply_created_steps[] = {
-    decode_object, complete_new,    admit_mutate, redefault,   validate_new, admit_check,
+    decode_object, complete_new,    admit_mutate, rules_new,   admit_check,
     created,       refuse_existing, write_commit, write_reply, NULL,
 };
 
@@ -393,6 +391,21 @@ static int queue_extra(struct action *a, struct store_op *op, struct kobj **out,
     return 0;
 }
 
+/* When taking away the last finalizer removes the object, watchers see it as it was before, at the
+ * new revision. */
+static int last_state(struct action *a, struct kobj **stored, struct err *err)
+{
+    struct jnode *root = jnode_thaw(a->arena, kobj_root(a->old));
+    set_revision(a, root, (*stored)->revision);
+    convert_in(a->arena, a->what, root);
+    struct kobj *last = NULL;
+    if (kobj_freeze(&last, root, err) != 0)
+        return -1;
+    kobj_unref(*stored);
+    *stored = last;
+    return 0;
+}
+
 static enum turn queue(struct action *a)
 {
     struct store_op ops[2];
@@ -408,6 +421,8 @@ static enum turn queue(struct action *a)
         return refuse_err(a, &err);
     kobj_unref(a->result);
     a->result = convert_out(a->what, stored);
+    if (a->removes && a->r.verb != VERB_DELETE && last_state(a, &stored, &err) != 0)
+        return refuse_err(a, &err);
     ops[n++] = (struct store_op){ .table = a->what->table,
                                   .namespace = stored->namespace,
                                   .name = stored->name,

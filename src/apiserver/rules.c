@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * rules — see rules.h. */
+#include "apiserver/rules.h"
+
+#include "apiserver/crd_rules.h"
+#include "apiserver/refuse.h"
+#include "kube/structural.h"
+#include "kube/validate.h"
+
+static bool is_definition(const struct resource *r)
+{
+    return str_is(r->plural, "customresourcedefinitions") &&
+           str_is(r->group, "apiextensions.k8s.io");
+}
+
+static enum turn outcome(struct action *a, struct causes *c)
+{
+    enum turn t = c->list.n > 0 ? refuse_invalid(a, a->r.name, c) : TURN_GO;
+    cause_vec_fini(&c->list);
+    return t;
+}
+
+enum turn rules_new(struct action *a)
+{
+    const struct resource *r = a->what->res;
+    struct causes c = { .a = a->arena };
+    if (!r->custom) {
+        validate_create(r, a->obj, &c);
+        if (is_definition(r))
+            crd_rules_create(a->obj, &c);
+        return outcome(a, &c);
+    }
+    validate_meta_create(r, a->obj, &c);
+    if (r->schema)
+        structural_validate(&c, r->schema, a->obj);
+    return outcome(a, &c);
+}
+
+enum turn rules_changed(struct action *a)
+{
+    const struct resource *r = a->what->res;
+    struct causes c = { .a = a->arena };
+    struct jnode *old = jnode_thaw(a->arena, kobj_root(a->old));
+    bool status = str_is(a->r.subresource, "status");
+    if (r->custom) {
+        validate_meta_update(r, a->obj, old, &c);
+        if (r->schema)
+            structural_validate(&c, r->schema, a->obj);
+    } else if (status) {
+        validate_update_status(r, a->obj, old, &c);
+    } else if (a->r.subresource.n > 0) { /* of pods: what it may change was taken over alone */
+        validate_create(r, a->obj, &c);
+    } else {
+        validate_update(r, a->obj, old, &c);
+        if (is_definition(r))
+            crd_rules_update(a->obj, old, &c);
+    }
+    return outcome(a, &c);
+}
