@@ -31,7 +31,7 @@ static void cell_labels(struct arena *a, struct jnode *node, const struct machin
 }
 
 /* The annotation that scheduler/topology.h reads before any label. */
-static void topology(struct arena *a, struct jnode *node, const struct machine *m)
+static void topology(struct jnode *node, const struct machine *m)
 {
     struct buf b;
     if (!m->n_cells)
@@ -68,7 +68,7 @@ static void labels(struct arena *a, struct jnode *node, const struct machine *m,
     if (m->gpus && m->gpu_mem_mib)
         label(a, node, STR("nvidia.com/gpu.memory"), m->gpu_mem_mib);
     cell_labels(a, node, m);
-    topology(a, node, m);
+    topology(node, m);
 }
 
 static struct jnode *amounts(struct arena *a, const struct machine *m, const struct node_options *o)

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * agent_pod — one pod between the API and the executor: looks up what its containers refer to,
+ * prepares it, writes its status when that changed, deletes it when its processes have ended. At
+ * most one write of a pod is under way. */
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "client/calls.h"
+#include "node/agent_internal.h"
+
+#define RETRY_MIN_NS NS_PER_S
+#define RETRY_MAX_NS (30 * NS_PER_S)
+
+static void look_up(struct tracked *t);
+static void write_status(struct tracked *t);
+static void on_timer(void *arg);
+
+struct tracked *tracked_new(struct node_agent *n, const struct kobj *pod)
+{
+    struct tracked *t = MEM_NEW(struct tracked);
+    t->n = n;
+    t->first = kobj_ref(pod);
+    t->latest = kobj_ref(pod);
+    t->uid = t->first->uid;
+    t->timer = timer_new(n->t->loop, on_timer, t);
+    t->retry_ns = RETRY_MIN_NS;
+    map_put(&n->tracked, t->uid, t);
+    return t;
+}
+
+static void drop_refs(struct tracked *t)
+{
+    for (size_t i = 0; i < t->n_refs; i++)
+        kobj_unref(t->refs[i].object);
+    t->n_refs = t->n_waiting = 0;
+    kobj_unref(t->asked);
+    t->asked = NULL;
+}
+
+void tracked_free(struct tracked *t)
+{
+    if (!t)
+        return;
+    struct node_agent *n = t->n;
+    for (size_t i = 0; t->fresh && i < n->fresh.n; i++)
+        if (n->fresh.items[i] == t)
+            n->fresh.items[i] = NULL;
+    map_del(&n->tracked, t->uid);
+    drop_refs(t);
+    timer_free(t->timer);
+    json_doc_unref(t->written);
+    json_doc_unref(t->in_flight);
+    kobj_unref(t->latest);
+    kobj_unref(t->first);
+    free(t);
+}
+
+/* The pod a call was about; NULL when it is gone. Frees the call's record. */
+static struct tracked *answered(struct sent *x, size_t *index)
+{
+    struct node_agent *n = x->n;
+    struct tracked *t = map_get(&n->tracked, str_from(x->uid));
+    if (index)
+        *index = x->index;
+    agent_sent_free(x);
+    return t;
+}
+
+static void retry_later(struct tracked *t)
+{
+    timer_start(t->timer, t->retry_ns);
+    t->retry_ns = t->retry_ns * 2 < RETRY_MAX_NS ? t->retry_ns * 2 : RETRY_MAX_NS;
+}
+
+/* ---- deletion ---- */
+
+static void on_deleted(void *arg, const struct reply *reply, const struct err *err)
+{
+    struct tracked *t = answered(arg, NULL);
+    (void)err;
+    if (!t)
+        return;
+    t->writing = false;
+    if (agent_refused(reply) && !(reply && (reply->code == 404 || reply->code == 409)))
+        retry_later(t); /* else the watch tells the end */
+}
+
+static void delete_pod(struct tracked *t)
+{
+    struct call_delete d = { .resource = PODS,
+                             .namespace = t->latest->namespace,
+                             .name = t->latest->name,
+                             .uid = t->uid,
+                             .grace_s = 0 };
+    struct sent *x = agent_sent(t->n, t->uid);
+    t->writing = true;
+    x->call = call_delete(t->n->t, &d, on_deleted, x);
+}
+
+/* ---- references ---- */
+
+static void need_ref(struct tracked *t, bool secret, struct str name)
+{
+    for (size_t i = 0; i < t->n_refs; i++)
+        if (t->refs[i].secret == secret && str_eq(t->refs[i].name, name))
+            return;
+    if (name.n && t->n_refs < AGENT_REFS_MAX)
+        t->refs[t->n_refs++] = (struct pod_ref){ .secret = secret, .name = name };
+}
+
+static void need_both(struct tracked *t, struct json o, const char *map, const char *secret)
+{
+    struct json m = json_get(o, str_from(map)), s = json_get(o, str_from(secret));
+    struct str secret_name = json_str(json_get(s, STR("secretName")));
+    need_ref(t, false, json_str(json_get(m, STR("name"))));
+    need_ref(t, true, secret_name.n ? secret_name : json_str(json_get(s, STR("name"))));
+}
+
+static void refs_of_containers(struct tracked *t, struct json list)
+{
+    struct json_iter it = json_iter(list), inner;
+    while (json_next(&it)) {
+        for (inner = json_iter(json_get(it.value, STR("env"))); json_next(&inner);)
+            need_both(t, json_get(inner.value, STR("valueFrom")), "configMapKeyRef",
+                      "secretKeyRef");
+        for (inner = json_iter(json_get(it.value, STR("envFrom"))); json_next(&inner);)
+            need_both(t, inner.value, "configMapRef", "secretRef");
+    }
+}
+
+static void refs_of_volumes(struct tracked *t, struct json list)
+{
+    struct json_iter it = json_iter(list), inner;
+    while (json_next(&it)) {
+        need_both(t, it.value, "configMap", "secret");
+        for (inner = json_iter(json_path(it.value, "projected.sources")); json_next(&inner);)
+            need_both(t, inner.value, "configMap", "secret");
+    }
+}
+
+static struct json find_ref(void *arg, bool secret, struct str name)
+{
+    struct tracked *t = arg;
+    for (size_t i = 0; i < t->n_refs; i++)
+        if (t->refs[i].secret == secret && str_eq(t->refs[i].name, name))
+            return kobj_root(t->refs[i].object);
+    return (struct json){ 0 };
+}
+
+static void trouble(struct tracked *t, const struct podspec_trouble *why)
+{
+    bool mount = why->container == SIZE_MAX;
+    agent_event(t->n, t->latest, "Warning", mount ? "FailedMount" : "Failed", why->message);
+    local_pod_hold(t->p, why);
+    if (why->final)
+        return;
+    t->prepare_again = true;
+    retry_later(t);
+}
+
+static void prepare(struct tracked *t)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct podspec_trouble why = { 0 };
+    if (local_pod_prepare(t->p, a, find_ref, t, &why) < 0)
+        trouble(t, &why);
+    else
+        t->retry_ns = RETRY_MIN_NS;
+    drop_refs(t);
+}
+
+static void on_ref(void *arg, const struct reply *reply, const struct err *err)
+{
+    size_t i;
+    struct tracked *t = answered(arg, &i);
+    (void)err; /* what could not be read counts as missing; it is asked again later */
+    if (!t || i >= t->n_refs || !t->n_waiting)
+        return;
+    if (!agent_refused(reply))
+        t->refs[i].object = kobj_ref(reply->object);
+    if (--t->n_waiting == 0 && t->p)
+        prepare(t);
+}
+
+static void look_up(struct tracked *t)
+{
+    static const char *const lists[] = { "spec.initContainers", "spec.containers" };
+    drop_refs(t);
+    t->asked = kobj_ref(t->latest);
+    for (size_t i = 0; i < COUNT_OF(lists); i++)
+        refs_of_containers(t, kobj_path(t->asked, lists[i]));
+    refs_of_volumes(t, kobj_path(t->asked, "spec.volumes"));
+    t->n_waiting = t->n_refs;
+    if (!t->n_refs) {
+        prepare(t);
+        return;
+    }
+    for (size_t i = 0; i < t->n_refs; i++) {
+        struct sent *x = agent_sent(t->n, t->uid);
+        x->index = i;
+        struct gvr r = t->refs[i].secret ? GVR("", "v1", "secrets") : GVR("", "v1", "configmaps");
+        x->call = call_get(t->n->t, r, t->asked->namespace, t->refs[i].name, on_ref, x);
+    }
+}
+
+/* ---- status ---- */
+
+static bool same(const struct json_doc *a, const struct json_doc *b)
+{
+    return a && b && str_eq(json_doc_text(a), json_doc_text(b));
+}
+
+static void newer(struct tracked *t, const struct kobj *pod)
+{
+    if (pod->revision < t->latest->revision || !str_eq(pod->uid, t->uid))
+        return;
+    const struct kobj *before = t->latest;
+    t->latest = kobj_ref(pod);
+    kobj_unref(before);
+}
+
+static void on_written(void *arg, const struct reply *reply, const struct err *err)
+{
+    struct tracked *t = answered(arg, NULL);
+    if (!t)
+        return;
+    t->writing = false;
+    if (agent_refused(reply)) {
+        struct err none = { 0 };
+        json_doc_unref(TAKE(t->in_flight));
+        if (reply && (reply->code == 404 || reply->code == 409))
+            return; /* gone, or another pod of this name: the watch tells */
+        LOG_WARN("node.status", kv_str("pod", t->latest->name),
+                 kv_i64("code", reply ? reply->code : 0), kv_err(err ? err : &none),
+                 kv_cstr("next", "retrying"));
+        retry_later(t);
+        return;
+    }
+    t->retry_ns = RETRY_MIN_NS;
+    json_doc_unref(t->written);
+    t->written = TAKE(t->in_flight);
+    if (reply->object && reply->object->revision)
+        newer(t, reply->object);
+    if (t->p)
+        local_pod_update(t->p, t->latest); /* its turn sees what else changed meanwhile */
+}
+
+static void send_status(struct tracked *t, struct arena *a, struct jnode *status)
+{
+    struct jnode *patch = jnode_obj(a);
+    jnode_set_str(jnode_need_obj(patch, STR("metadata")), STR("uid"), t->uid);
+    jnode_set(patch, STR("status"), status);
+    struct json_doc *doc = agent_freeze(patch);
+    struct call_patch c = {
+        .resource = PODS,
+        .namespace = t->latest->namespace,
+        .name = t->latest->name,
+        .subresource = STR("status"),
+        .patch = json_root(doc),
+    };
+    struct sent *x = agent_sent(t->n, t->uid);
+    t->writing = true;
+    x->call = call_merge_patch(t->n->t, &c, on_written, x);
+    json_doc_unref(doc);
+}
+
+/* A phase that is final is never left again. */
+static bool may_write(const struct tracked *t)
+{
+    return !pod_finished(pod_of(t->latest)) || t->written;
+}
+
+static void write_status(struct tracked *t)
+{
+    if (!t->p || t->writing || !local_pod_settled(t->p))
+        return;
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct jnode *status = local_pod_status(a, t->p);
+    struct json_doc *doc = agent_freeze(jnode_copy(a, status));
+    if (may_write(t) && !same(doc, t->written)) {
+        json_doc_unref(t->in_flight);
+        t->in_flight = doc;
+        send_status(t, a, status);
+        return;
+    }
+    json_doc_unref(doc);
+    if (pod_of(t->latest)->deleting && local_pod_plan(t->p)->over)
+        delete_pod(t);
+}
+
+void tracked_turned(struct tracked *t)
+{
+    write_status(t);
+}
+
+/* ---- life ---- */
+
+static void on_timer(void *arg)
+{
+    struct tracked *t = arg;
+    if (t->prepare_again && t->p && !local_pod_prepared(t->p) && !pod_of(t->latest)->deleting) {
+        t->prepare_again = false;
+        look_up(t);
+    } else if (t->p) {
+        write_status(t);
+    } else if (pod_of(t->latest)->deleting && !t->writing) {
+        delete_pod(t);
+    }
+}
+
+void tracked_begin(struct tracked *t)
+{
+    const struct pod *pod = pod_of(t->latest);
+    bool known = executor_remembers(t->n->executor, t->uid);
+    if (!known && (pod_finished(pod) || pod->deleting)) {
+        if (pod->deleting)
+            delete_pod(t);
+        return;
+    }
+    t->p = executor_add(t->n->executor, t->latest, t);
+    if (t->p && !local_pod_prepared(t->p))
+        look_up(t);
+}
+
+void tracked_update(struct tracked *t, const struct kobj *pod)
+{
+    newer(t, pod);
+    if (t->p)
+        local_pod_update(t->p, t->latest);
+    else if (pod_of(t->latest)->deleting && !t->writing)
+        delete_pod(t);
+}

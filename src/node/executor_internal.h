@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * executor_internal — what the files of the executor share. */
+#pragma once
+
+#include "base/map.h"
+#include "base/vec.h"
+#include "node/addresses.h"
+#include "node/executor.h"
+#include "node/podprobe.h"
+#include "node/shim_client.h"
+
+struct local_pod {
+    struct executor *x;
+    const struct kobj *pod; /* a reference */
+    void *owner;
+    char *dir;
+    struct str uid;   /* inside dir */
+    uint32_t address; /* 0: host network */
+    char ip[16];
+    struct wall start_time, stop_at;
+    struct shim_client *client; /* NULL: no shim lives */
+    struct timer *timer;        /* the next turn */
+    struct run runs[PODSTATE_RUNS_MAX];
+    struct probes probes[PODSTATE_RUNS_MAX];
+    size_t n_runs;
+    uint64_t held;  /* runs that the shim holds before exec */
+    uint64_t waits; /* runs whose back-off was told */
+    struct pod_hold hold;
+    char hold_text[512], hold_reason[64];
+    struct pod_plan plan;
+    struct gang_start *gang;
+    bool prepared, settled, quitting, removing;
+};
+VEC_TYPE(local_pod_vec, struct local_pod *);
+
+struct executor {
+    struct loop *loop;
+    struct executor_options o;
+    struct executor_hooks hooks;
+    void *arg;
+    int program;
+    struct map pods; /* by uid */
+    struct addresses addresses;
+};
+
+/* ---- local_pod.c ---- */
+void local_pod_turn_soon(struct local_pod *p);
+void local_pod_join(struct local_pod *p); /* connects to its shim, or recovers from disk */
+void local_pod_free(struct local_pod *p);
+bool local_pod_all_held(const struct local_pod *p);
+
+/* ---- gang_start.c ---- */
+void gang_start_leave(struct local_pod *p); /* harmless outside a gang */
+void gang_start_check(struct gang_start *g);
+
+/* ---- pod_disk.c: the folder ---- */
+int pod_disk_write_meta(const struct local_pod *p, struct err *err);
+bool pod_disk_read_meta(struct local_pod *p);
+/* The latest run of each container, when no shim can tell. */
+void pod_disk_recover(struct local_pod *p);
+/* The end of one run of container i; false: not known. */
+bool pod_disk_end(const struct local_pod *p, size_t i, int64_t attempt, struct run_end *out);
