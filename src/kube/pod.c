@@ -339,13 +339,32 @@ static const struct field pod_fields[] = {
     FIELD_STR(struct pod, ip, "status.podIP"),
 };
 
+static bool all_name(const struct containers *list, struct str resource)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        if (!amounts_has(&list->items[i].requests, resource))
+            return false;
+    }
+    return true;
+}
+
+/* Does no container leave cpu or memory to the scheduler's defaults? */
+static bool names_all(const struct pod *p)
+{
+    return all_name(&p->containers, STR("cpu")) && all_name(&p->containers, STR("memory")) &&
+           all_name(&p->init_containers, STR("cpu")) &&
+           all_name(&p->init_containers, STR("memory"));
+}
+
 static void sum_requests(struct pod *p, struct json root, struct arena *a)
 {
     AUTO(arena_freep) struct arena *scratch = arena_new();
-    struct amounts nonzero = pod_requests(scratch, root, POD_REQUESTS_NONZERO);
+    struct amounts sums = pod_requests(scratch, root, 0);
+    struct amounts nonzero = sums;
+    if (!names_all(p))
+        nonzero = pod_requests(scratch, root, POD_REQUESTS_NONZERO);
     p->nonzero_cpu_milli = amounts_get(&nonzero, STR("cpu"));
     p->nonzero_mem_bytes = amounts_get(&nonzero, STR("memory"));
-    struct amounts sums = pod_requests(scratch, root, 0);
     if (sums.n == 0)
         return;
     p->requests.items = ARENA_ARRAY(a, struct amount, sums.n);
