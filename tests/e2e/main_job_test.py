@@ -36,7 +36,7 @@ class MainJob(unittest.TestCase):
 
     def pods_of(self, job):
         return [p for p in self.get(PODS)
-                if p["metadata"]["labels"].get("batch.kubernetes.io/job-name") == job]
+                if p["metadata"].get("labels", {}).get("batch.kubernetes.io/job-name") == job]
 
     def bound(self, job):
         return [p for p in self.pods_of(job) if p["spec"].get("nodeName")]
