@@ -530,6 +530,14 @@ static void accept(struct action *a)
 
 void crd_prepare_delete(struct action *a)
 {
+    struct jnode *meta = jnode_need_obj(a->obj, STR("metadata"));
+    struct jnode *list = jnode_need_arr(meta, STR("finalizers"));
+    bool had = false;
+    for (size_t i = 0; i < jnode_len(list); i++)
+        had |= str_is(jnode_text_of_str(jnode_at(list, i)), CRD_FINALIZER);
+    if (had || kobj_deleting(a->old))
+        return;
+    jnode_append(list, jnode_str(a->arena, STR(CRD_FINALIZER)));
     struct jnode *status = jnode_need_obj(a->obj, STR("status"));
     struct condition_spec ending = {
         .type = "Terminating",
@@ -545,8 +553,6 @@ enum turn crd_prepare_create(struct action *a)
 {
     jnode_del(a->obj, STR("status"));
     accept(a);
-    struct jnode *list = jnode_need_arr(jnode_need_obj(a->obj, STR("metadata")), STR("finalizers"));
-    jnode_append(list, jnode_str(a->arena, STR(CRD_FINALIZER)));
     return TURN_GO;
 }
 

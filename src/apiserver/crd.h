@@ -35,4 +35,5 @@ crd_openapi(struct apiserver *s, struct arena *a, struct str group, struct str v
 /* Hooks of prepare.c: names, conditions and stored versions of the definition. */
 enum turn crd_prepare_create(struct action *a);
 enum turn crd_prepare_update(struct action *a);
-void crd_prepare_delete(struct action *a); /* it starts to end */
+/* A definition starts to end: it stays until its objects are gone. Of deletion.c. */
+void crd_prepare_delete(struct action *a);

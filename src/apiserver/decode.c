@@ -77,8 +77,12 @@ static enum turn refuse_decoding(struct action *a, const struct expected *want, 
 {
     if (a->r.verb == VERB_PATCH && a->r.write.patch != PATCH_APPLY)
         return refuse_patched(a, why);
+    struct str version = want->api_version;
+    ptrdiff_t slash = str_find_char(version, '/');
+    if (slash >= 0)
+        version = str_skip(version, (size_t)slash + 1);
     return refuse_bad_request(a, "%.*s in version \"%.*s\" cannot be handled as a %.*s: %.*s",
-                              STR_ARG(want->kind), STR_ARG(want->api_version), STR_ARG(want->kind),
+                              STR_ARG(want->kind), STR_ARG(version), STR_ARG(want->kind),
                               STR_ARG(why));
 }
 

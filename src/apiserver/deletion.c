@@ -210,6 +210,8 @@ bool deletion_prepare(struct action *a)
 {
     a->obj = jnode_thaw(a->arena, kobj_root(a->old));
     choose_propagation(a);
+    if (str_is(a->what->res->plural, "customresourcedefinitions"))
+        crd_prepare_delete(a);
     if (is_namespace(a))
         return prepare_namespace(a);
     bool dying = kobj_deleting(a->old);
@@ -226,8 +228,6 @@ bool deletion_prepare(struct action *a)
         set_dying(a, grace);
         if (!dying)
             raise_generation(a);
-        if (!dying && str_is(a->what->res->plural, "customresourcedefinitions"))
-            crd_prepare_delete(a);
     }
     return true;
 }

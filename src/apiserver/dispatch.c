@@ -85,7 +85,7 @@ static enum turn check_scope(struct action *a)
         return refuse_unknown(a);
     if (namespaced && a->r.namespace.n == 0) {
         if (a->r.verb == VERB_CREATE || a->r.verb == VERB_DELETE_COLLECTION)
-            return refuse_method(a);
+            return a->what->res->custom ? refuse_unknown(a) : refuse_method(a);
         if (a->r.name.n > 0)
             return refuse_unknown(a);
     }

@@ -101,7 +101,7 @@ put_table_body(struct buf *out, struct front *f, const struct kobj *const *rows,
         buf_str(out, STR("null"));
     else
         put_columns(out, f->a->what->res);
-    if (n == 0) {
+    if (n == 0 && !f->a->what->res->custom) { /* a nil slice there, an empty one for custom ones */
         buf_str(out, STR(",\"rows\":null}"));
         return;
     }

@@ -13,6 +13,16 @@ static bool is_definition(const struct resource *r)
            str_is(r->group, "apiextensions.k8s.io");
 }
 
+/* What a binding grants cannot change; who gets it can. */
+static void
+keep_role(const struct resource *r, struct jnode *obj, struct jnode *old, struct causes *c)
+{
+    struct jnode *ref = jnode_get(obj, STR("roleRef"));
+    if (str_is(r->group, "rbac.authorization.k8s.io") &&
+        !jnode_eq(ref, jnode_get(old, STR("roleRef"))))
+        cause_add(c, CAUSE_INVALID, STR("roleRef"), ref, "cannot change roleRef");
+}
+
 static enum turn outcome(struct action *a, struct causes *c)
 {
     enum turn t = c->list.n > 0 ? refuse_invalid(a, a->r.name, c) : TURN_GO;
@@ -52,6 +62,7 @@ enum turn rules_changed(struct action *a)
         validate_create(r, a->obj, &c);
     } else {
         validate_update(r, a->obj, old, &c);
+        keep_role(r, a->obj, old, &c);
         if (is_definition(r))
             crd_rules_update(a->obj, old, &c);
     }

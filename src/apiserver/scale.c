@@ -6,11 +6,12 @@
 #include "apiserver/authz.h"
 #include "apiserver/crd.h"
 #include "apiserver/decode.h"
+#include "apiserver/patching.h"
 #include "apiserver/refuse.h"
 #include "apiserver/write.h"
 #include "codec/patch.h"
 #include "codec/selector.h"
-#include "kube/validate.h"
+#include "kube/meta.h"
 
 struct scale_paths {
     struct str spec, status, selector; /* without the leading dot; selector absent: none */
@@ -88,7 +89,7 @@ static enum turn get(struct action *a)
 
 const action_step_fn scale_get_steps[] = { authz_check, get, NULL };
 
-static void set_path(struct action *a, struct jnode *root, struct str path, int64_t value)
+static void set_path(struct jnode *root, struct str path, int64_t value)
 {
     while (path.p) {
         struct str key = str_split(&path, '.');
@@ -97,12 +98,24 @@ static void set_path(struct action *a, struct jnode *root, struct str path, int6
         else
             jnode_set_i64(root, key, value);
     }
-    (void)a;
 }
 
-static enum turn refuse_scale(struct action *a, const struct causes *c)
+static enum turn refuse_replicas(struct action *a, int64_t replicas)
 {
-    return action_reply(a, 422, status_invalid(STR("Scale"), STR("autoscaling"), a->r.name, c));
+    struct causes c = { .a = a->arena };
+    enum turn t;
+    struct jnode *value = jnode_i64(a->arena, replicas);
+    if (a->what->res->custom) {
+        cause_add(&c, CAUSE_INVALID, STR(".spec.replicas"), value,
+                  "should be a non-negative integer");
+        t = refuse_invalid(a, a->r.name, &c);
+    } else {
+        cause_add(&c, CAUSE_INVALID, STR("spec.replicas"), value,
+                  "must be greater than or equal to 0");
+        t = action_reply(a, 422, status_invalid(STR("Scale"), STR("autoscaling"), a->r.name, &c));
+    }
+    cause_vec_fini(&c.list);
+    return t;
 }
 
 static enum turn change(struct action *a)
@@ -111,26 +124,49 @@ static enum turn change(struct action *a)
     enum turn t = decode_other(a, STR("autoscaling/v1"), STR("Scale"), &scale);
     if (t != TURN_GO)
         return t;
-    struct causes c = { .a = a->arena };
-    validate_scale(scale, &c);
-    t = c.list.n > 0 ? refuse_scale(a, &c) : TURN_GO;
-    cause_vec_fini(&c.list);
-    if (t != TURN_GO)
-        return t;
+    int64_t replicas = 0;
+    jnode_to_i64(jnode_path(scale, "spec.replicas"), &replicas);
+    if (replicas < 0)
+        return refuse_replicas(a, replicas);
     a->obj = scale;
     t = write_check_preconditions(a);
     if (t != TURN_GO)
         return t;
-    int64_t replicas = 0;
-    jnode_to_i64(jnode_path(scale, "spec.replicas"), &replicas);
     a->obj = jnode_thaw(a->arena, kobj_root(a->old));
-    set_path(a, a->obj, paths_of(a->what).spec, replicas);
+    set_path(a->obj, paths_of(a->what).spec, replicas);
+    write_count_generation(a);
+    return TURN_GO;
+}
+
+/* Server-side apply of a Scale is an apply of the one field to the object itself. */
+static enum turn apply_scale(struct action *a)
+{
+    struct jnode *given = jnode_thaw(a->arena, a->r.body);
+    int64_t replicas = 0;
+    jnode_to_i64(jnode_path(given, "spec.replicas"), &replicas);
+    char version[256];
+    struct jnode *root = meta_object(a->arena, "", "", a->r.namespace, a->r.name);
+    jnode_set_str(root, STR("apiVersion"),
+                  resource_api_version(version, sizeof version, a->what->res));
+    jnode_set_str(root, STR("kind"), a->what->res->kind);
+    set_path(root, paths_of(a->what).spec, replicas);
+    struct json_doc *doc = NULL;
+    struct err err = { 0 };
+    if (jnode_freeze(&doc, root, &err) != 0)
+        return refuse_err(a, &err);
+    decode_set_body(a, doc);
+    enum turn t = patching_apply(a);
+    if (t != TURN_GO)
+        return t;
+    a->obj = jnode_thaw(a->arena, a->r.body);
     write_count_generation(a);
     return TURN_GO;
 }
 
 static enum turn apply_patch(struct action *a)
 {
+    if (a->r.write.patch == PATCH_APPLY)
+        return apply_scale(a);
     struct jnode *scale = scale_of(a, a->old);
     struct err err = { 0 };
     if (a->r.write.patch == PATCH_JSON) {
@@ -142,9 +178,8 @@ static enum turn apply_patch(struct action *a)
     struct json_doc *doc = NULL;
     if (jnode_freeze(&doc, scale, &err) != 0)
         return refuse_err(a, &err);
-    /* the patch itself is borrowed by the tree until here */
-    decode_set_body(a, doc);
-    return TURN_GO;
+    decode_set_body(a, doc); /* the tree borrowed from the patch until here */
+    return change(a);
 }
 
 static enum turn reply_changed(struct action *a)
@@ -157,5 +192,5 @@ const action_step_fn scale_put_steps[] = {
     authz_check, write_load_old, change, write_commit, reply_changed, NULL,
 };
 const action_step_fn scale_patch_steps[] = {
-    authz_check, write_load_old, apply_patch, change, write_commit, reply_changed, NULL,
+    authz_check, write_load_old, apply_patch, write_commit, reply_changed, NULL,
 };

@@ -95,6 +95,14 @@ static enum turn complete_new(struct action *a)
     return prepare_create(a);
 }
 
+/* Defaults that depend on what the server filled in (a Job's labels), as a reader would see them.
+ */
+static enum turn settle(struct action *a)
+{
+    default_object(a->arena, a->what->res, a->obj);
+    return TURN_GO;
+}
+
 static enum turn refuse_existing(struct action *a)
 {
     const struct kobj *there = store_get_pending(a->what->table, a->r.namespace, a->r.name);
@@ -111,12 +119,12 @@ static enum turn created(struct action *a)
 
 /* Body in, object at the end of the pipeline; shared by POST and by a PUT that creates. */
 const action_step_fn write_create_steps[] = {
-    authz_check, decode_object,   complete_new, admit_mutate, rules_new, admit_check,
-    created,     refuse_existing, write_commit, write_reply,  NULL,
+    authz_check, decode_object, complete_new,    admit_mutate, rules_new,   admit_check,
+    created,     settle,        refuse_existing, write_commit, write_reply, NULL,
 };
 static const action_step_fn create_decoded_steps[] = {
-    complete_new,    admit_mutate, rules_new,   admit_check, created,
-    refuse_existing, write_commit, write_reply, NULL,
+    complete_new, admit_mutate,    rules_new,    admit_check, created,
+    settle,       refuse_existing, write_commit, write_reply, NULL,
 };
 
 /* ---- update ---- */
@@ -191,14 +199,14 @@ static void carry(struct action *a, struct jnode *to, struct json from, const ch
  * old object. */
 static void carry_meta(struct action *a)
 {
-    static const char *const owned[] = { "uid", "creationTimestamp", "deletionTimestamp",
-                                         "deletionGracePeriodSeconds" };
+    static const char *const owned[] = { "uid", "deletionTimestamp", "deletionGracePeriodSeconds" };
     struct jnode *meta = meta_of(a);
     struct json old = json_get(kobj_root(a->old), STR("metadata"));
     for (size_t i = 0; i < COUNT_OF(owned); i++) {
         if (!jnode_get(meta, str_from(owned[i])))
             carry(a, meta, old, owned[i]);
     }
+    carry(a, meta, old, "creationTimestamp");
     carry(a, meta, old, "generation");
     jnode_del(meta, STR("selfLink"));
 }
@@ -320,8 +328,8 @@ static const action_step_fn patched_steps[] = {
     admit_check,   write_commit, write_reply,  NULL,
 };
 static const action_step_fn apply_created_steps[] = {
-    decode_object, complete_new,    admit_mutate, rules_new,   admit_check,
-    created,       refuse_existing, write_commit, write_reply, NULL,
+    decode_object, complete_new,    admit_mutate, rules_new,   admit_check, created,
+    settle,        refuse_existing, write_commit, write_reply, NULL,
 };
 
 static enum turn patch(struct action *a)
