@@ -43,8 +43,9 @@ void agent_on_beat(void *arg)
     struct call_patch patch = {
         .resource = LEASES, .namespace = LEASE_NAMESPACE, .name = n->name, .patch = json_root(doc)
     };
+    struct call_create create = { LEASES, LEASE_NAMESPACE, json_root(doc) };
     x->call = n->leased ? call_merge_patch(n->t, &patch, on_lease, x)
-                        : call_create(n->t, LEASES, LEASE_NAMESPACE, json_root(doc), on_lease, x);
+                        : call_create(n->t, &create, on_lease, x);
     json_doc_unref(doc);
 }
 
@@ -126,7 +127,8 @@ void agent_register(struct node_agent *n)
     struct json_doc *doc =
         agent_freeze(machine_node(a, &n->machine, &n->o, n->name, loop_wall(n->t->loop)));
     struct sent *x = agent_sent(n, (struct str){ 0 });
-    x->call = call_create(n->t, NODES, (struct str){ 0 }, json_root(doc), on_created, x);
+    struct call_create create = { .resource = NODES, .object = json_root(doc) };
+    x->call = call_create(n->t, &create, on_created, x);
     json_doc_unref(doc);
     agent_on_beat(n);
 }

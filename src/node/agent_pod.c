@@ -199,7 +199,8 @@ static void look_up(struct tracked *t)
         struct sent *x = agent_sent(t->n, t->uid);
         x->index = i;
         struct gvr r = t->refs[i].secret ? GVR("", "v1", "secrets") : GVR("", "v1", "configmaps");
-        x->call = call_get(t->n->t, r, t->asked->namespace, t->refs[i].name, on_ref, x);
+        struct call_get get = { r, t->asked->namespace, t->refs[i].name };
+        x->call = call_get(t->n->t, &get, on_ref, x);
     }
 }
 
