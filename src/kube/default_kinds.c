@@ -150,7 +150,7 @@ void default_hpa_v2(struct arena *a, struct jnode *root)
         jnode_set_i64(target, STR("averageUtilization"), 80);
     }
     struct jnode *behavior = jnode_get(spec, STR("behavior"));
-    if (!behavior)
+    if (jnode_type(behavior) != JSON_OBJ)
         return;
     struct jnode *up = jnode_need_obj(behavior, STR("scaleUp"));
     default_i64(a, up, "stabilizationWindowSeconds", 0);

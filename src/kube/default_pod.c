@@ -31,7 +31,7 @@ static void default_container(struct arena *a, struct jnode *c)
 static void default_volume(struct arena *a, struct jnode *volume)
 {
     struct jnode *image = jnode_get(volume, STR("image"));
-    if (image && !jnode_get(image, STR("pullPolicy"))) {
+    if (jnode_type(image) == JSON_OBJ && !jnode_get(image, STR("pullPolicy"))) {
         struct str ref = jnode_text_of_str(jnode_get(image, STR("reference")));
         jnode_set(image, STR("pullPolicy"), jnode_str(a, default_pull_policy(ref)));
     }

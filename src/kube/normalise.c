@@ -205,6 +205,17 @@ static bool is_clean(const struct schema *s, struct json v)
 
 /* ---- doing it ---- */
 
+/* Each level on the way to something unclean is looked through again; below this depth everything
+ * is expanded instead, so that a deep hostile body costs linear time. */
+#define SCAN_DEPTH 12
+
+struct pass {
+    struct arena *a;
+    unsigned depth;
+};
+
+static void visit(struct pass *p, const struct schema *s, struct jnode *n);
+
 struct jnode *normalise_default(struct arena *a, const struct schema *s)
 {
     struct str text = s->default_json;
@@ -217,55 +228,55 @@ struct jnode *normalise_default(struct arena *a, const struct schema *s)
     return jnode_num(a, text);
 }
 
-static struct jnode *missing_field(struct arena *a, const struct schema_field *f)
+static struct jnode *missing_field(struct pass *p, const struct schema_field *f)
 {
     if (f->flags & SCHEMA_FIELD_ALWAYS)
-        return jnode_obj(a);
+        return jnode_obj(p->a);
     if (f->flags & SCHEMA_FIELD_DEFAULT)
-        return normalise_default(a, f->schema);
-    return null_stays(f) ? jnode_null(a) : jnode_str(a, STR(""));
+        return normalise_default(p->a, f->schema);
+    return null_stays(f) ? jnode_null(p->a) : jnode_str(p->a, STR(""));
 }
 
-static void fill_object(struct arena *a, const struct schema *s, struct jnode *n)
+static void fill_object(struct pass *p, const struct schema *s, struct jnode *n)
 {
     for (size_t i = 0; i < s->n_fields; i++) {
         const struct schema_field *f = &s->fields[i];
         if (!(f->flags & WANTED) || jnode_get(n, schema_field_name(f)))
             continue;
-        struct jnode *made = missing_field(a, f);
+        struct jnode *made = missing_field(p, f);
         jnode_set(n, schema_field_name(f), made);
-        normalise(a, f->schema, made);
+        visit(p, f->schema, made);
     }
 }
 
 /* The normalised member, or NULL when it goes. */
-static struct jnode *member(struct arena *a, const struct schema_field *f, struct jnode *child)
+static struct jnode *member(struct pass *p, const struct schema_field *f, struct jnode *child)
 {
     if (f && jnode_type(child) == JSON_NULL && null_stays(f))
         return child;
     if (!f || jnode_type(child) == JSON_NULL)
         return NULL;
-    normalise(a, f->schema, child);
+    visit(p, f->schema, child);
     if ((f->flags & SCHEMA_FIELD_DROP_ZERO) && is_zero(f->schema, child))
         return NULL;
-    return canonical(a, f->schema, child);
+    return canonical(p->a, f->schema, child);
 }
 
 /* Members to delete are only noted during the walk, so that many of them cost no quadratic time. */
-static void normalise_members(struct arena *a, const struct schema *s, struct jnode *n)
+static void normalise_members(struct pass *p, const struct schema *s, struct jnode *n)
 {
     size_t len = jnode_len(n), n_gone = 0;
-    struct str *gone = ARENA_ARRAY(a, struct str, len); /* len is bounded by the body's limits */
+    struct str *gone = ARENA_ARRAY(p->a, struct str, len); /* len is bounded by the body's limits */
     for (size_t i = 0; i < len; i++) {
         struct str key = jnode_key_at(n, i);
         struct jnode *child = jnode_value_at(n, i), *want;
         if (s->type == SCHEMA_OBJECT) {
-            want = member(a, schema_field(s, key), child);
+            want = member(p, schema_field(s, key), child);
         } else {
-            want = jnode_type(child) == JSON_NULL ? zero_item(a, s->elem) : child;
+            want = jnode_type(child) == JSON_NULL ? zero_item(p->a, s->elem) : child;
             if (want) {
-                normalise(a, s->elem, want);
-                want = canonical(a, s->elem, want);
+                visit(p, s->elem, want);
+                want = canonical(p->a, s->elem, want);
             }
         }
         if (!want)
@@ -277,39 +288,52 @@ static void normalise_members(struct arena *a, const struct schema *s, struct jn
         jnode_del(n, gone[i]);
 }
 
-static void normalise_items(struct arena *a, const struct schema *s, struct jnode *n)
+static void normalise_items(struct pass *p, const struct schema *s, struct jnode *n)
 {
     for (size_t i = 0; i < jnode_len(n); i++) {
         struct jnode *child = jnode_at(n, i), *want = child;
         if (jnode_type(child) == JSON_NULL)
-            want = zero_item(a, s->elem);
+            want = zero_item(p->a, s->elem);
         if (!want)
             continue;
-        normalise(a, s->elem, want);
-        want = canonical(a, s->elem, want);
+        visit(p, s->elem, want);
+        want = canonical(p->a, s->elem, want);
         if (want != child)
             jnode_replace_at(n, i, want);
     }
 }
 
-void normalise(struct arena *a, const struct schema *s, struct jnode *root)
+static void visit_inside(struct pass *p, const struct schema *s, struct jnode *root)
 {
-    struct json v = jnode_source(root);
-    if (json_exists(v) && is_clean(s, v))
-        return;
     if (s->type == SCHEMA_ANY) {
         if (s->elem && jnode_type(root) == JSON_OBJ)
-            normalise(a, s->elem, root);
+            visit(p, s->elem, root);
         for (size_t i = 0; s->elem && jnode_type(root) == JSON_ARR && i < jnode_len(root); i++)
             if (jnode_type(jnode_at(root, i)) == JSON_OBJ)
-                normalise(a, s->elem, jnode_at(root, i));
+                visit(p, s->elem, jnode_at(root, i));
         return;
     }
     if (s->type == SCHEMA_LIST && jnode_type(root) == JSON_ARR)
-        normalise_items(a, s, root);
+        normalise_items(p, s, root);
     if ((s->type != SCHEMA_OBJECT && s->type != SCHEMA_MAP) || jnode_type(root) != JSON_OBJ)
         return;
-    normalise_members(a, s, root);
+    normalise_members(p, s, root);
     if (s->type == SCHEMA_OBJECT)
-        fill_object(a, s, root);
+        fill_object(p, s, root);
+}
+
+static void visit(struct pass *p, const struct schema *s, struct jnode *n)
+{
+    struct json v = jnode_source(n);
+    if (json_exists(v) && p->depth < SCAN_DEPTH && is_clean(s, v))
+        return;
+    p->depth++;
+    visit_inside(p, s, n);
+    p->depth--;
+}
+
+void normalise(struct arena *a, const struct schema *s, struct jnode *root)
+{
+    struct pass p = { .a = a };
+    visit(&p, s, root);
 }

@@ -9,6 +9,10 @@
 static const struct str order_prefix = STR_INIT("$setElementOrder/");
 static const struct str delete_prefix = STR_INIT("$deleteFromPrimitiveList/");
 
+/* A value is looked through on this many levels before it is simply rebuilt, so that deep patches
+ * cost linear time. */
+#define TAKE_DEPTH 12
+
 static bool is_directive(struct str key)
 {
     return str_is(key, "$patch") || str_is(key, "$retainKeys") || str_starts(key, order_prefix) ||
@@ -27,21 +31,22 @@ static bool is_plain(struct json v)
     return true;
 }
 
-int strategic_take(struct strategic *m,
-                   struct jnode **out,
-                   const struct schema *s,
-                   struct json v,
-                   struct err *err)
+/* The same with every value made anew: for containers with something to leave out. */
+static int take_apart(struct strategic *m,
+                      struct jnode **out,
+                      const struct schema *s,
+                      struct json v,
+                      struct err *err)
 {
-    if (is_plain(v)) {
-        *out = jnode_thaw(m->a, v);
-        return 0;
-    }
     if (json_type(v) == JSON_OBJ) {
         struct jnode *made = jnode_obj(m->a);
         if (strategic_object(m, s, &made, v, err) < 0)
             return -1;
         *out = made;
+        return 0;
+    }
+    if (json_type(v) != JSON_ARR) {
+        *out = jnode_thaw(m->a, v);
         return 0;
     }
     struct jnode *list = jnode_arr(m->a);
@@ -60,6 +65,22 @@ int strategic_take(struct strategic *m,
     }
     *out = list;
     return 0;
+}
+
+int strategic_take(struct strategic *m,
+                   struct jnode **out,
+                   const struct schema *s,
+                   struct json v,
+                   struct err *err)
+{
+    if (m->depth < TAKE_DEPTH && is_plain(v)) {
+        *out = jnode_thaw(m->a, v);
+        return 0;
+    }
+    m->depth++;
+    int rc = take_apart(m, out, s, v, err);
+    m->depth--;
+    return rc;
 }
 
 /* $retainKeys: members of the object that it does not name go. */

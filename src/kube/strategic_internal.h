@@ -7,6 +7,7 @@
 
 struct strategic { /* one merge */
     struct arena *a;
+    unsigned depth; /* of values being taken over from the patch */
 };
 
 struct strategic_lists { /* what a patch says about one list; absent: nothing */
