@@ -457,6 +457,24 @@ static void put_openapi_v2(struct buf *b)
                    "\"" KUBERNETES_VERSION "\"},\"paths\":{},\"definitions\":{}}"));
 }
 
+/* The same as a protobuf of gnostic's openapi.v2.Document: swagger = 1, info = 2 {title = 1,
+ * version = 2}, paths = 8. */
+static void put_openapi_v2_proto(struct buf *b)
+{
+    static const char title[] = "Kubernetes", version[] = KUBERNETES_VERSION;
+    char info_n = (char)(4 + sizeof title - 1 + sizeof version - 1);
+    buf_str(b, STR("\x0a\x03"
+                   "2.0\x12"));
+    buf_char(b, info_n);
+    buf_char(b, 0x0a);
+    buf_char(b, (char)(sizeof title - 1));
+    buf_str(b, str_from(title));
+    buf_char(b, 0x12);
+    buf_char(b, (char)(sizeof version - 1));
+    buf_str(b, str_from(version));
+    buf_put(b, "\x42\x00", 2);
+}
+
 void discovery_answer(struct front *f)
 {
     struct buf b;
@@ -470,6 +488,10 @@ void discovery_answer(struct front *f)
         front_respond_json(f, 200, buf_view(&b));
     } else if (f->route.kind == ROUTE_OPENAPI_V3) {
         answer_openapi(f, &b);
+    } else if (f->route.kind == ROUTE_OPENAPI_V2 && f->accept.openapi_proto) {
+        put_openapi_v2_proto(&b);
+        front_respond_text(f, 200, "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+                           buf_view(&b));
     } else if (f->route.kind == ROUTE_OPENAPI_V2) {
         put_openapi_v2(&b);
         front_respond_json(f, 200, buf_view(&b));

@@ -77,6 +77,9 @@ static bool use_media(struct front_accept *out, const struct media *m)
 bool front_accept_parse(struct front_accept *out, const struct http_request *req)
 {
     *out = (struct front_accept){ 0 };
+    out->openapi_proto =
+        str_find(http_header(req, STR("accept")), STR("proto-openapi.spec.v2")) >= 0;
+    bool proto = out->openapi_proto;
     struct str encodings = http_header(req, STR("accept-encoding"));
     while (encodings.p && encodings.n > 0) {
         struct str one = str_split(&encodings, ',');
@@ -94,5 +97,6 @@ bool front_accept_parse(struct front_accept *out, const struct http_request *req
             best = m.quality;
     }
     out->gzip = gzip;
+    out->openapi_proto = proto;
     return best > 0;
 }

@@ -18,6 +18,7 @@ struct front_accept {
     bool yaml, gzip;
     bool partial_list; /* PartialObjectMetadataList, not ...Metadata */
     bool discovery;    /* the aggregated form is wanted */
+    bool openapi_proto; /* OpenAPI v2 is wanted as protobuf */
 };
 
 struct front { /* one exchange; freed when both the exchange and the action are over */

@@ -19,14 +19,14 @@ static enum turn use_result(struct action *a, struct jnode *root)
     return TURN_GO;
 }
 
-static enum turn refuse_patch(struct action *a, const struct err *err)
+/* Kubernetes does not say which operation failed. */
+static enum turn refuse_patch(struct action *a)
 {
-    struct status_spec s = { .code = 422,
-                             .reason = "Invalid",
-                             .message = arena_printf(a->arena,
-                                                     "the server rejected our request due to an "
-                                                     "error in our request: %s",
-                                                     err->msg) };
+    struct status_spec s = {
+        .code = 422,
+        .reason = "Invalid",
+        .message = STR("the server rejected our request due to an error in our request"),
+    };
     return action_refuse(a, &s);
 }
 
@@ -38,7 +38,7 @@ static enum turn json_patch(struct action *a)
     struct jnode *root = jnode_thaw(a->arena, kobj_root(a->old));
     struct err err = { 0 };
     if (patch_json(a->arena, &root, a->r.body, &err) != 0)
-        return refuse_patch(a, &err);
+        return refuse_patch(a);
     return use_result(a, root);
 }
 

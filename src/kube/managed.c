@@ -159,10 +159,12 @@ static struct jnode *write_entry(struct arena *a, const struct manager *who)
 void managed_write(struct managers *m, struct jnode *object, size_t max_updaters)
 {
     drop_empty(m);
-    qsort(m->items, m->n, m->n ? sizeof *m->items : 1, manager_cmp);
+    if (m->n > 1)
+        qsort(m->items, m->n, sizeof *m->items, manager_cmp);
     while (count_updaters(m) > max_updaters && unite_oldest(m)) {
     }
-    qsort(m->items, m->n, m->n ? sizeof *m->items : 1, manager_cmp);
+    if (m->n > 1)
+        qsort(m->items, m->n, sizeof *m->items, manager_cmp);
     struct jnode *meta = jnode_need_obj(object, STR("metadata"));
     if (m->n == 0) {
         jnode_del(meta, STR("managedFields"));
