@@ -101,6 +101,40 @@ bool pods_available(const struct kobj *pod, int64_t min_ready_s, struct wall now
     return min_ready_s == 0 || pods_ready_since(pod).ns + min_ready_s * NS_PER_S <= now.ns;
 }
 
+static bool disrupted(const struct kobj *pod, const char *reason)
+{
+    struct json c = condition_find(kobj_root(pod), STR(PODS_DISRUPTED));
+    return str_is(json_str(json_get(c, STR("status"))), "True") &&
+           str_is(json_str(json_get(c, STR("reason"))), reason);
+}
+
+bool pods_gang_restarted(const struct kobj *pod)
+{
+    return disrupted(pod, PODS_GANG_RESTART);
+}
+
+bool pods_disrupt(struct reconcile *r,
+                  const struct kobj *pod,
+                  const char *reason,
+                  const char *message)
+{
+    if (disrupted(pod, reason))
+        return false;
+    struct json stored = kobj_path(pod, "status.conditions");
+    struct jnode *list = json_has(stored) ? jnode_thaw(r->a, stored) : jnode_arr(r->a);
+    struct condition_spec spec = {
+        .type = PODS_DISRUPTED,
+        .status = "True",
+        .reason = str_from(reason),
+        .message = str_from(message),
+    };
+    meta_set_condition(r->a, list, &spec, r->now);
+    struct jnode *status = jnode_obj(r->a);
+    jnode_set(status, STR("conditions"), list);
+    reconcile_patch_status(r, PODS, pod, status);
+    return true;
+}
+
 void pods_put_status(struct reconcile *r,
                      struct gvr res,
                      const struct kobj *of,

@@ -38,6 +38,17 @@ struct wall pods_ready_since(const struct kobj *pod);
 /* Ready for at least min_ready_s at now. */
 bool pods_available(const struct kobj *pod, int64_t min_ready_s, struct wall now);
 
+/* The condition that says that a healthy pod is deleted because its gang starts anew
+ * (gang/gang.c): DisruptionTarget with this reason. A Job does not count it as a failure. */
+#define PODS_DISRUPTED "DisruptionTarget"
+#define PODS_GANG_RESTART "GangRestart"
+bool pods_gang_restarted(const struct kobj *pod);
+/* Sets the condition DisruptionTarget; false when the pod has it already with this reason. */
+bool pods_disrupt(struct reconcile *r,
+                  const struct kobj *pod,
+                  const char *reason,
+                  const char *message);
+
 /* Writes status when it differs from what of has. */
 void pods_put_status(struct reconcile *r,
                      struct gvr res,
