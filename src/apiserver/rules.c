@@ -59,7 +59,7 @@ enum turn rules_changed(struct action *a)
     } else if (status) {
         validate_update_status(r, a->obj, old, &c);
     } else if (a->r.subresource.n > 0) { /* of pods: what it may change was taken over alone */
-        validate_create(r, a->obj, &c);
+        validate_update_pod_part(a->r.subresource, a->obj, old, &c);
     } else {
         validate_update(r, a->obj, old, &c);
         keep_role(r, a->obj, old, &c);

@@ -24,6 +24,12 @@ void validate_update_status(const struct resource *r,
                             struct jnode *old,
                             struct causes *c);
 
+/* A change of one part of a pod through its subresource: "ephemeralcontainers" or "resize". */
+void validate_update_pod_part(struct str part,
+                              struct jnode *obj,
+                              struct jnode *old,
+                              struct causes *c);
+
 /* Metadata alone, for custom resources. */
 void validate_meta_create(const struct resource *r, struct jnode *obj, struct causes *c);
 void validate_meta_update(const struct resource *r,

@@ -383,6 +383,36 @@ static void bindings_and_scales(void **state)
     cause_vec_fini(&c.list);
 }
 
+static void check_part(const char *part, const char *old_text, const char *text, const char *want)
+{
+    struct trial t;
+    begin(&t);
+    struct jnode *old = object(&t, 0, old_text), *obj = object(&t, 1, text);
+    validate_update_pod_part(str_from(part), obj, old, &t.causes);
+    check_causes(&t, text, want);
+    end(&t);
+}
+
+#define EPHEMERAL(list) POD("", MAIN("") ",'ephemeralContainers':[" list "]")
+
+static void pod_parts(void **state)
+{
+    (void)state;
+    const char *one = EPHEMERAL("{'name':'e','image':'i'}");
+    check_part("ephemeralcontainers", POD("", MAIN("")), one, "");
+    check_part("ephemeralcontainers", one, POD("", MAIN("")), "spec.ephemeralContainers=Forbidden");
+    check_part("ephemeralcontainers", one,
+               EPHEMERAL("{'name':'e','image':'j'},{'name':'main','image':'',"
+                         "'targetContainerName':'x','livenessProbe':{'exec':{'command':['a']}}}"),
+               "spec.ephemeralContainers=Forbidden spec.ephemeralContainers[1].image=Required "
+               "spec.ephemeralContainers[1].livenessProbe=Forbidden "
+               "spec.ephemeralContainers[1].name=Duplicate "
+               "spec.ephemeralContainers[1].targetContainerName=NotFound");
+    check_part("resize", POD("", MAIN("")),
+               POD("", MAIN(",'resources':{'requests':{'cpu':'2'},'limits':{'cpu':'1'}}")),
+               "spec.containers[0].resources.requests=Invalid");
+}
+
 /* Long lists with equal names must not take quadratic time, nor fill memory with causes. */
 static void hostile_lists_stay_cheap(void **state)
 {
@@ -419,6 +449,7 @@ int main(void)
         cmocka_unit_test(core_kinds),
         cmocka_unit_test(bindings_and_scales),
         cmocka_unit_test(hostile_lists_stay_cheap),
+        cmocka_unit_test(pod_parts),
     };
     return CHECK_MAIN(tests);
 }
