@@ -139,7 +139,7 @@ static void on_answer(void *arg, const struct fetch_answer *a, const struct err 
     } else {
         struct str warnings[16];
         size_t n = 0;
-        for (struct str rest = a->warnings; rest.p && n < COUNT_OF(warnings);)
+        for (struct str rest = a->warnings; rest.n && n < COUNT_OF(warnings);)
             warnings[n++] = warning_text(str_trim(str_split(&rest, '\n')));
         struct reply reply = {
             .code = a->status, .object = o, .remaining = -1, .warnings = warnings, .n_warnings = n

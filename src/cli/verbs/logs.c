@@ -56,7 +56,7 @@ static int verb_logs(struct cli *cli, struct args *args, struct err *err)
         return err_set(err, ERR_INVALID, "which pod? usage: ganglion logs POD [-f]");
     AUTO(conn_closep) struct conn *c = conn_open(args, err);
     AUTO(arena_freep) struct arena *a = arena_new();
-    struct str pod;
+    struct str pod = { 0 };
     if (!c || pod_name(&pod, a, c, args_operand(args, 0), err) != 0)
         return -1;
     struct buf path;
