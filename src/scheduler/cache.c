@@ -348,17 +348,12 @@ size_t score_cache_feasible(const struct score_cache *k, uint32_t *out)
     return n;
 }
 
-void score_cache_sum(struct cluster *cl,
-                     struct shape *shape,
-                     const uint32_t *nodes,
-                     size_t n,
-                     struct arena *a,
-                     int64_t *totals)
+void score_cache_sum(struct sched_cycle *cycle, const uint32_t *nodes, size_t n, int64_t *totals)
 {
-    struct score_cache *k = shape->cache;
-    struct sched_cycle c = cycle_of(cl, k, shape);
-    int64_t *scores = ARENA_ARRAY(a, int64_t, n);
-    c.a = a;
+    struct score_cache *k = cycle->shape->cache;
+    struct sched_cycle c = *cycle;
+    c.pod = NULL; /* runs of the cache look at the shape only */
+    int64_t *scores = ARENA_ARRAY(c.a, int64_t, n);
     for (size_t i = 0; i < n; i++)
         totals[i] = k->local[nodes[i]];
     for (size_t r = 0; r < k->n_runs; r++) {
@@ -367,7 +362,7 @@ void score_cache_sum(struct cluster *cl,
             continue;
         if (is_class_run(run)) {
             for (size_t i = 0; i < n; i++)
-                scores[i] = k->class_raw[r * k->n_classes + cl->snap.class_of[nodes[i]]];
+                scores[i] = k->class_raw[r * k->n_classes + c.snap->class_of[nodes[i]]];
             if (run->plugin->normalize != NORMALIZE_NONE)
                 sched_normalize(scores, n, run->plugin->normalize == NORMALIZE_MAX_REVERSE);
         } else if (!runs_score(&c, run, nodes, n, scores)) {

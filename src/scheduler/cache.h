@@ -25,11 +25,6 @@ bool score_cache_complete(const struct score_cache *k);
 
 /* For cycles that ask more plugins: the weighted sum of the kept scores over feasible nodes, class
  * scores normalised over exactly these. */
-void score_cache_sum(struct cluster *c,
-                     struct shape *shape,
-                     const uint32_t *nodes,
-                     size_t n,
-                     struct arena *a,
-                     int64_t *totals);
+void score_cache_sum(struct sched_cycle *c, const uint32_t *nodes, size_t n, int64_t *totals);
 /* Feasible nodes, in node order, into out (room for all nodes); returns how many. */
 size_t score_cache_feasible(const struct score_cache *k, uint32_t *out);

@@ -9,10 +9,17 @@
 
 #define EXAMPLES_MAX 3
 
-static void add_change(struct explanation *out, struct str text)
+static void add_change(struct explanation *out, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void add_change(struct explanation *out, const char *fmt, ...)
 {
-    if (out->n_changes < EXPLAIN_CHANGES_MAX)
-        out->changes[out->n_changes++] = text;
+    va_list ap;
+    if (out->n_changes == EXPLAIN_CHANGES_MAX)
+        return;
+    va_start(ap, fmt);
+    out->changes[out->n_changes++] = arena_vprintf(out->a, fmt, ap);
+    va_end(ap);
 }
 
 /* ---- reasons ---- */
@@ -94,8 +101,8 @@ static void try_without_rules(struct cluster *c,
         struct evaluation e;
         evaluate_as(c, pod, &without, a, &e);
         if (e.n_feasible)
-            add_change(out, arena_printf(a, "%s (%zu node%s would fit then)", rules[i].change,
-                                         e.n_feasible, e.n_feasible == 1 ? "" : "s"));
+            add_change(out, "%s (%zu node%s would fit then)", rules[i].change, e.n_feasible,
+                       e.n_feasible == 1 ? "" : "s");
     }
 }
 
@@ -155,9 +162,9 @@ static void try_room(struct cluster *c,
             best = s;
     }
     if (best.kinds)
-        add_change(out, arena_printf(a, "free %.*s on %.*s%s", STR_ARG(best.text),
-                                     STR_ARG(c->snap.nodes.items[best.node]->name),
-                                     out->fits_now ? "" : " (for one member)"));
+        add_change(out, "free %.*s on %.*s%s", STR_ARG(best.text),
+                   STR_ARG(c->snap.nodes.items[best.node]->name),
+                   out->fits_now ? "" : " (for one member)");
 }
 
 /* How many members of this shape an empty node like n would hold. */
@@ -183,39 +190,34 @@ static bool only_lacks_room(const struct profile *p, const struct node_answer *a
 }
 
 static void try_more_nodes(struct cluster *c,
-                           const struct plan *plan,
-                           size_t missing,
+                           const struct spod *pod,
+                           int64_t missing,
                            const struct evaluation *e,
-                           struct arena *a,
                            struct explanation *out)
 {
-    const struct spod *pod = plan->failed;
     int64_t fewest = 0;
     uint32_t like = 0;
     for (uint32_t i = 0; i < e->n_nodes; i++) {
         if (!c->snap.nodes.items[i]->alive || !only_lacks_room(pod->shape->profile, &e->nodes[i]))
             continue;
         int64_t holds = empty_holds(c, pod, i);
-        int64_t nodes = holds > 0 ? num_div_up_i64((int64_t)missing, holds) : 0;
+        int64_t nodes = holds > 0 ? num_div_up_i64(missing, holds) : 0;
         if (nodes && (!fewest || nodes < fewest)) {
             fewest = nodes;
             like = i;
         }
     }
     if (fewest)
-        add_change(out,
-                   arena_printf(a, "add %lld node%s like %.*s", (long long)fewest,
-                                fewest == 1 ? "" : "s", STR_ARG(c->snap.nodes.items[like]->name)));
+        add_change(out, "add %lld node%s like %.*s", (long long)fewest, fewest == 1 ? "" : "s",
+                   STR_ARG(c->snap.nodes.items[like]->name));
 }
 
 /* A gang would start with fewer members, if min-available said so. */
-static void
-try_fewer(const struct gang *g, const struct plan *plan, struct arena *a, struct explanation *out)
+static void try_fewer(const struct gang *g, const struct plan *plan, struct explanation *out)
 {
     size_t fit = plan->fits + g->n_placed;
     if (g->dialect && fit > 0 && fit < gang_needs(g))
-        add_change(out,
-                   arena_printf(a, "lower the gang's minimum from %zu to %zu", gang_needs(g), fit));
+        add_change(out, "lower the gang's minimum from %zu to %zu", gang_needs(g), fit);
 }
 
 /* Everything below happens beside the members that do fit. */
@@ -235,23 +237,23 @@ static void explain_blocked(struct cluster *c,
     size_t missing = gang_needs(g) > have ? gang_needs(g) - have : 1;
     if (missing == 1)
         try_room(c, plan->failed, &e, a, out);
-    try_more_nodes(c, plan, missing, &e, a, out);
+    try_more_nodes(c, plan->failed, (int64_t)missing, &e, out);
     try_without_rules(c, plan->failed, out, a, out);
     snapshot_rollback(&c->snap, mark);
-    try_fewer(g, plan, a, out);
+    try_fewer(g, plan, out);
 }
 
 void explain_gang(struct cluster *c, struct gang *g, struct arena *a, struct explanation *out)
 {
     struct plan plan;
-    *out = (struct explanation){ .gang = g->key, .message = g->message };
+    *out = (struct explanation){ .a = a, .gang = g->key, .message = g->message };
     if (!gang_is_complete(g)) {
         out->message = gang_waiting_text(a, g);
         if (g->min > 0 && g->n_members < gang_needs(g))
-            add_change(out, arena_printf(a,
-                                         "create %zu more members, or lower the gang's minimum "
-                                         "to %zu",
-                                         gang_needs(g) - g->n_members, g->n_members));
+            add_change(out,
+                       "create %zu more members, or lower the gang's minimum "
+                       "to %zu",
+                       gang_needs(g) - g->n_members, g->n_members);
         return;
     }
     if (gang_pending(g) == 0)

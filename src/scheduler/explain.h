@@ -16,6 +16,7 @@ struct explain_reason {
 };
 
 struct explanation {
+    struct arena *a;    /* where its texts are */
     struct str gang;    /* key */
     struct str message; /* as in the pod's condition */
     bool fits_now;      /* it only waits for its turn */

@@ -85,7 +85,7 @@ static bool select_related(struct cluster *cl,
     if (n == 0)
         return false;
     int64_t *totals = ARENA_ARRAY(c->a, int64_t, n), *scores = ARENA_ARRAY(c->a, int64_t, n);
-    score_cache_sum(cl, c->pod->shape, nodes, n, c->a, totals);
+    score_cache_sum(c, nodes, n, totals);
     for (size_t r = 0; r < n_runs; r++) {
         if (!runs_score(c, &runs[r], nodes, n, scores))
             continue;

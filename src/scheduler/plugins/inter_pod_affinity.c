@@ -152,18 +152,20 @@ static void count_own_required(struct sched_cycle *c,
     }
 }
 
-static void score_terms(struct sched_cycle *c,
-                        struct tally *t,
-                        const struct term *terms,
-                        size_t n,
-                        const struct spod *target,
-                        const struct labelset *ns,
-                        uint32_t node,
-                        int64_t sign)
+struct terms { /* whose terms are asked about whom, and what a match on this node adds */
+    const struct term *items;
+    size_t n;
+    const struct spod *target;
+    const struct labelset *ns; /* labels of the target's namespace, as far as they count */
+    uint32_t node;
+    int64_t sign;
+};
+
+static void score_terms(struct sched_cycle *c, struct tally *t, struct terms q)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (term_matches(&terms[i], target, ns))
-            tally_add(c, t, terms[i].topology_key, node, sign * terms[i].weight);
+    for (size_t i = 0; i < q.n; i++) {
+        if (term_matches(&q.items[i], q.target, q.ns))
+            tally_add(c, t, q.items[i].topology_key, q.node, q.sign * q.items[i].weight);
     }
 }
 
@@ -175,8 +177,10 @@ static void score_existing(struct sched_cycle *c,
 {
     static const struct labelset none = { 0 };
     const struct relations *own = st->own, *theirs = p->relations;
-    score_terms(c, &st->score, own->preferred, own->n_preferred, p, &none, node, 1);
-    score_terms(c, &st->score, own->anti_preferred, own->n_anti_preferred, p, &none, node, -1);
+    score_terms(c, &st->score,
+                (struct terms){ own->preferred, own->n_preferred, p, &none, node, 1 });
+    score_terms(c, &st->score,
+                (struct terms){ own->anti_preferred, own->n_anti_preferred, p, &none, node, -1 });
     if (!theirs || !theirs->terms)
         return;
     const struct labelset *ns = cluster_namespace(c->cluster, spod_namespace(c->pod));
@@ -184,9 +188,11 @@ static void score_existing(struct sched_cycle *c,
         if (term_matches(&theirs->required[i], c->pod, ns))
             tally_add(c, &st->score, theirs->required[i].topology_key, node, args->hard_weight);
     }
-    score_terms(c, &st->score, theirs->preferred, theirs->n_preferred, c->pod, ns, node, 1);
-    score_terms(c, &st->score, theirs->anti_preferred, theirs->n_anti_preferred, c->pod, ns, node,
-                -1);
+    score_terms(c, &st->score,
+                (struct terms){ theirs->preferred, theirs->n_preferred, c->pod, ns, node, 1 });
+    score_terms(
+        c, &st->score,
+        (struct terms){ theirs->anti_preferred, theirs->n_anti_preferred, c->pod, ns, node, -1 });
 }
 
 static void count_existing_anti(struct sched_cycle *c,

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Decisions of the whole core: events in, plans and reasons out. */
 #include "scheduler/core.h"
-
-#include "fixture.h"
+#include "scheduler/test/fixture.h"
 
 struct world {
     struct sched_core *s;
@@ -60,13 +59,12 @@ static void test_words_of_a_pod_that_does_not_fit(void **state)
     world_fini(&w);
 }
 
-static void members(struct world *w, const char *gang, const char *min, int n, int gpus, int64_t s)
+static void members(struct world *w, const char *min, int n, int gpus)
 {
     for (int i = 0; i < n; i++) {
         char name[32];
-        snprintf(name, sizeof name, "%s-%d", gang, i);
-        fixture_member(w->s, (struct fixture_pod){ .name = name, .gpus = gpus }, gang, min,
-                       at_s(s));
+        snprintf(name, sizeof name, "g-%d", i);
+        fixture_member(w->s, (struct fixture_pod){ .name = name, .gpus = gpus }, "g", min, at_s(1));
     }
 }
 
@@ -77,7 +75,7 @@ static void test_gang_starts_together(void **state)
     world_init(&w);
     fixture_node(w.s, "n0", "", "");
     fixture_node(w.s, "n1", "", "");
-    members(&w, "g", "8", 7, 2, 1);
+    members(&w, "8", 7, 2);
     CHECK_I64(step(&w, 1), DECISION_NONE); /* members may still come */
     CHECK_I64(step(&w, 3), DECISION_WAIT);
     CHECK_STR(w.d.message, "gang default/g waits for members: 7 of 8 exist");
@@ -93,9 +91,7 @@ static void test_gang_all_or_none_then_started_by_a_node(void **state)
     struct world w;
     world_init(&w);
     fixture_node(w.s, "n0", "", "");
-    uint64_t before = snapshot_hash(&core_cluster(w.s)->snap);
-    members(&w, "g", "4", 4, 4, 1);
-    (void)before;
+    members(&w, "4", 4, 4);
     uint64_t queued = snapshot_hash(&core_cluster(w.s)->snap);
     CHECK_I64(step(&w, 1), DECISION_WAIT);
     CHECK_STR(w.d.message, "gang default/g: 2 of 4 members fit: 0/1 nodes are available: 1 "
@@ -150,10 +146,6 @@ static void test_devices_are_exclusive_and_recovered(void **state)
     world_fini(&w);
 }
 
-static const char numa_meta[] =
-    ",'annotations':{'numa.scheduling.kubenexus.io/policy':'%s',"
-    "'numa.scheduling.kubenexus.io/resources':'cpu,memory,nvidia.com/gpu'}";
-
 static enum decision_kind
 numa_pod(struct world *w, const char *name, const char *policy, const char *cpu, int gpus)
 {
@@ -168,7 +160,6 @@ numa_pod(struct world *w, const char *name, const char *policy, const char *cpu,
 static void test_numa_policies(void **state)
 {
     (void)state;
-    (void)numa_meta;
     struct world w;
     world_init(&w);
     fixture_node(w.s, "n0", "", "");
@@ -297,7 +288,7 @@ static void test_why_names_changes_that_help(void **state)
     world_init(&w);
     fixture_node(w.s, "n0", "", "");
     fixture_node(w.s, "n1", "", "'taints':[{'key':'k','effect':'NoSchedule'}]");
-    members(&w, "g", "4", 4, 4, 1);
+    members(&w, "4", 4, 4);
     CHECK_I64(step(&w, 1), DECISION_WAIT);
     struct explanation e;
     core_why(w.s, core_pod(w.s, STR("default"), STR("g-0")), w.a, &e);

@@ -5,8 +5,7 @@
 #include "scheduler/cache.h"
 #include "scheduler/core.h"
 #include "scheduler/select.h"
-
-#include "fixture.h"
+#include "scheduler/test/fixture.h"
 
 #define NODES 12
 #define ROUNDS 3000
