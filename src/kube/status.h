@@ -13,16 +13,16 @@
 
 /* metav1.CauseType, in the order of k8s.io/apimachinery's field errors. */
 enum cause_type {
-    CAUSE_REQUIRED,      /* FieldValueRequired "Required value" */
-    CAUSE_DUPLICATE,     /* FieldValueDuplicate "Duplicate value" */
-    CAUSE_INVALID,       /* FieldValueInvalid "Invalid value" */
-    CAUSE_NOT_SUPPORTED, /* FieldValueNotSupported "Unsupported value" */
-    CAUSE_FORBIDDEN,     /* FieldValueForbidden "Forbidden" */
-    CAUSE_TOO_LONG,      /* FieldValueTooLong "Too long" */
-    CAUSE_TOO_MANY,      /* FieldValueTooMany "Too many" */
-    CAUSE_NOT_FOUND,     /* FieldValueNotFound "Not found" */
-    CAUSE_TYPE_INVALID,  /* FieldValueTypeInvalid */
-    CAUSE_INTERNAL,      /* InternalError */
+    CAUSE_REQUIRED,         /* FieldValueRequired "Required value" */
+    CAUSE_DUPLICATE,        /* FieldValueDuplicate "Duplicate value" */
+    CAUSE_INVALID,          /* FieldValueInvalid "Invalid value" */
+    CAUSE_NOT_SUPPORTED,    /* FieldValueNotSupported "Unsupported value" */
+    CAUSE_FORBIDDEN,        /* FieldValueForbidden "Forbidden" */
+    CAUSE_TOO_LONG,         /* FieldValueTooLong "Too long" */
+    CAUSE_TOO_MANY,         /* FieldValueTooMany "Too many" */
+    CAUSE_NOT_FOUND,        /* FieldValueNotFound "Not found" */
+    CAUSE_TYPE_INVALID,     /* FieldValueTypeInvalid */
+    CAUSE_INTERNAL,         /* InternalError */
     CAUSE_MANAGER_CONFLICT, /* FieldManagerConflict, of server-side apply */
 };
 
@@ -62,10 +62,8 @@ struct status_spec {
 struct kobj *status_new(const struct status_spec *s);
 
 /* 422 Invalid for an object: 'Pod "x" is invalid: spec: …' with one cause each. New reference. */
-struct kobj *status_invalid(struct str kind,
-                            struct str group,
-                            struct str name,
-                            const struct causes *causes);
+struct kobj *
+status_invalid(struct str kind, struct str group, struct str name, const struct causes *causes);
 
 /* The reply to an error of ours: code and reason by err->kind. */
 struct kobj *status_from_err(const struct err *err);
