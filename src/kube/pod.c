@@ -361,7 +361,9 @@ static void sum_requests(struct pod *p, struct json root, struct arena *a)
     AUTO(arena_freep) struct arena *scratch = arena_new();
     struct amounts sums = pod_requests(scratch, root, 0);
     struct amounts nonzero = sums;
-    if (!names_all(p))
+    /* A resize that cannot be makes the statuses count instead, and they may name less. */
+    bool resizing = json_exists(condition_find(root, STR("PodResizePending")));
+    if (resizing || !names_all(p))
         nonzero = pod_requests(scratch, root, POD_REQUESTS_NONZERO);
     p->nonzero_cpu_milli = amounts_get(&nonzero, STR("cpu"));
     p->nonzero_mem_bytes = amounts_get(&nonzero, STR("memory"));
