@@ -32,7 +32,8 @@ void typed_compare(struct arena *a,
 struct jnode *
 typed_merge(struct arena *a, const struct schema *s, struct jnode *base, struct jnode *over);
 
-/* Takes the paths of the set out of the tree; containers that become empty by that go too. */
+/* Takes the paths of the set out of the tree. A member that becomes empty by that is left as null,
+ * which decoding drops (Kubernetes compares before it does). */
 void typed_remove(struct arena *a,
                   const struct schema *s,
                   struct jnode *v,

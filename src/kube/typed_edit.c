@@ -36,12 +36,10 @@ typed_merge(struct arena *a, const struct schema *s, struct jnode *base, struct 
 
 static void take_out(struct arena *a, struct spot spot, struct jnode *v, const struct fieldset *x);
 
-/* Removes the child or what x names below it. True: the child must go. */
+/* Removes what x names below the child. True: nothing is left of it. */
 static bool
-take_child(struct arena *a, struct spot spot, struct jnode *child, const struct fieldset_entry *e)
+take_below(struct arena *a, struct spot spot, struct jnode *child, const struct fieldset_entry *e)
 {
-    if (e->member)
-        return true;
     if (!e->sub || typed_is_leaf(spot, child) || jnode_len(child) == 0)
         return false;
     take_out(a, spot, child, e->sub);
@@ -52,14 +50,18 @@ static void
 take_members(struct arena *a, struct spot spot, struct jnode *v, const struct fieldset *x)
 {
     for (size_t i = 0; i < x->n; i++) {
-        struct str elem = x->entries[i].elem;
-        if (!str_starts(elem, STR("f:")))
+        const struct fieldset_entry *e = &x->entries[i];
+        if (!str_starts(e->elem, STR("f:")))
             continue;
-        struct str key = str_skip(elem, 2);
+        struct str key = str_skip(e->elem, 2);
         struct jnode *child = jnode_get(v, key);
         struct spot member = typed_member(spot, key);
-        if (child && member.s && take_child(a, member, child, &x->entries[i]))
+        if (!child || !member.s)
+            continue;
+        if (e->member)
             jnode_del(v, key);
+        else if (take_below(a, member, child, e))
+            jnode_set(v, key, jnode_null(a));
     }
 }
 
@@ -71,8 +73,10 @@ take_items(struct arena *a, const struct schema *s, struct jnode *v, const struc
     size_t n_gone = 0;
     for (size_t i = 0; i < items.n; i++) {
         const struct fieldset_entry *e = fieldset_find(x, items.items[i].elem);
-        if (e && take_child(a, (struct spot){ s->elem, NULL }, items.items[i].value, e))
+        if (e && e->member)
             gone[n_gone++] = items.items[i].value;
+        else if (e)
+            take_below(a, (struct spot){ s->elem, NULL }, items.items[i].value, e);
     }
     if (n_gone == 0)
         return;
