@@ -16,8 +16,8 @@ enum front_shape { FRONT_OBJECT, FRONT_TABLE, FRONT_PARTIAL };
 struct front_accept {
     enum front_shape shape;
     bool yaml, gzip;
-    bool partial_list; /* PartialObjectMetadataList, not ...Metadata */
-    bool discovery;    /* the aggregated form is wanted */
+    bool partial_list;  /* PartialObjectMetadataList, not ...Metadata */
+    bool discovery;     /* the aggregated form is wanted */
     bool openapi_proto; /* OpenAPI v2 is wanted as protobuf */
 };
 

@@ -95,7 +95,13 @@ void route_parse(struct route *out,
                  struct str query)
 {
     *out = (struct route){ .kind = ROUTE_UNKNOWN, .method_known = true };
-    out->r.write.grace_s = -1;
+    out->r = (struct request){ .group = STR(""),
+                               .version = STR(""),
+                               .plural = STR(""),
+                               .subresource = STR(""),
+                               .namespace = STR(""),
+                               .name = STR(""),
+                               .write.grace_s = -1 };
     struct url_path p;
     if (url_path_split(&p, a, path, NULL) != 0 || p.n == 0)
         return;
