@@ -122,7 +122,7 @@ static struct gang_start *
 gang_of(struct node_agent *n, struct gang_batch *gangs, size_t *n_gangs, const struct tracked *t)
 {
     struct str name = pod_of(t->latest)->gang_name;
-    if (!name.n || !t->p || local_pod_prepared(t->p))
+    if (!name.n || !t->p || t->recovered)
         return NULL;
     for (size_t i = 0; i < *n_gangs; i++)
         if (str_eq(gangs[i].name, name) && str_eq(gangs[i].namespace, t->latest->namespace))

@@ -33,7 +33,9 @@ struct tracked { /* one pod of ours in the API */
     size_t n_refs, n_waiting; /* answers */
     struct timer *timer;
     int64_t retry_ns;
-    bool prepare_again, writing, fresh;
+    bool prepare_again, writing;
+    bool fresh;                           /* waits in node_agent.fresh for the end of the batch */
+    bool recovered;                       /* its folder was here before us */
     struct json_doc *written, *in_flight; /* the status that the API has, and the one under way */
 };
 VEC_TYPE(tracked_vec, struct tracked *);

@@ -312,8 +312,8 @@ static void on_timer(void *arg)
 void tracked_begin(struct tracked *t)
 {
     const struct pod *pod = pod_of(t->latest);
-    bool known = executor_remembers(t->n->executor, t->uid);
-    if (!known && (pod_finished(pod) || pod->deleting)) {
+    t->recovered = executor_remembers(t->n->executor, t->uid);
+    if (!t->recovered && (pod_finished(pod) || pod->deleting)) {
         if (pod->deleting)
             delete_pod(t);
         return;
