@@ -157,7 +157,10 @@ static void lint_node(struct lint *l, struct json node, struct str path, const c
         forbid(l, path, "additionalProperties",
                "additionalProperties and properties are mutual exclusive");
     size_t before = l->causes->list.n;
-    lint_children(l, node, path, str_is(str_from(empty), "must not be empty at the root"));
+    bool root = str_is(str_from(empty), "must not be empty at the root");
+    lint_children(l, node, path, root);
+    if (l->causes->list.n == before)
+        structural_check_rules(l->causes, path, node, root);
     if (l->causes->list.n == before)
         lint_default(l, node, path);
 }

@@ -37,3 +37,6 @@ struct structural {
 
 /* The same as structural_new for a node that is no whole API object. */
 int structural_new_part(struct structural **out, struct json node, struct err *err);
+
+/* Refuses validation rules of a node that cannot compile. */
+void structural_check_rules(struct causes *causes, struct str path, struct json node, bool root);

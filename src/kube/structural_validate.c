@@ -224,20 +224,21 @@ static bool format_fits(struct str format, struct str text)
     return inet_pton(v4 ? AF_INET : AF_INET6, copy, address) == 1;
 }
 
+/* The length, then the pattern, then the format: only the first breach is told. */
 static void
 check_string(struct check *c, const struct schema_rules *r, struct jnode *v, const struct at *at)
 {
     struct str text = jnode_text_of_str(v);
     int64_t n = count_chars(text);
-    if (r->min_length >= 0 && n < r->min_length)
-        invalid(c, at, v, "should be at least ",
-                arena_printf(c->a, "%lld chars long", (long long)r->min_length));
-    if (r->max_length >= 0 && n > r->max_length)
+    if (r->max_length >= 0 && n > r->max_length) {
         cause_add(c->causes, CAUSE_TOO_LONG, path_of(c, at), v, "may not be more than %lld bytes",
                   (long long)r->max_length);
-    if (r->regex && !regex_matches(r->regex, text))
+    } else if (r->min_length >= 0 && n < r->min_length) {
+        invalid(c, at, v, "should be at least ",
+                arena_printf(c->a, "%lld chars long", (long long)r->min_length));
+    } else if (r->regex && !regex_matches(r->regex, text)) {
         invalid(c, at, v, "should match ", arena_printf(c->a, "'%.*s'", STR_ARG(r->pattern)));
-    if (r->format.n > 0 && !format_fits(r->format, text)) {
+    } else if (r->format.n > 0 && !format_fits(r->format, text)) {
         char want[32];
         snprintf(want, sizeof want, "%.*s", STR_ARG(r->format));
         refuse_type(c, at, v, want);

@@ -134,6 +134,8 @@ static void says_what_is_wrong(void **state)
           "spec.replicas: Invalid value: 11: spec.replicas in body should be less than or equal to "
           "10\n"
           "spec.mode: Unsupported value: \"hasty\": supported values: \"eager\", \"lazy\"\n" },
+        { MODEL("\"image\":\"\""),
+          "spec.image: Invalid value: \"\": spec.image in body should be at least 1 chars long\n" },
         { MODEL("\"image\":\"a\",\"ratio\":0"),
           "spec.ratio: Invalid value: 0: spec.ratio in body should be greater than 0\n" },
         { MODEL("\"image\":\"a\",\"replicas\":\"3\""),
@@ -259,6 +261,65 @@ static void refuses_unstructural_schemas(void **state)
     arena_free(a);
 }
 
+/* Rules that Kubernetes compiles must pass; the two plain kinds of nonsense must not. */
+static const char *const good_rules[] = {
+    "self.a > 1",
+    "self.a >= self.b.c && !(self.b.c == 2)",
+    "has(self.b) ? self.b.c : 1",
+    "self.list.all(x, x.startsWith('self.nothing'))",
+    "self.list.exists(x, x in ['a', \"b\"]) || size(self.list) == 0",
+    "self.metadata.name.matches(r'^[a-z]+$')",
+    "{'k': self.a}['k'] == -1 && [1, 2,][0] == 1u",
+    "self.free.anything.goes == 1.5e3 // comment",
+    "oldSelf.nothing == self.a",
+    "self.?b.?c.orValue(1) == 1",
+    "duration('1h') < duration(self.list[0])",
+};
+static const char *const bad_rules[] = {
+    "self.nothing > 1",
+    "1 +",
+    "self.b.nothing == 1",
+    "(self.a",
+    "self.a)",
+    "a b",
+    "self.a ==",
+    "self.a & 1",
+    "'open",
+    "[1,2",
+    "self..a",
+    " ",
+};
+
+static void looks_at_rules(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(good_rules) + COUNT_OF(bad_rules); i++) {
+        bool good = i < COUNT_OF(good_rules);
+        const char *rule = good ? good_rules[i] : bad_rules[i - COUNT_OF(good_rules)];
+        struct buf b;
+        struct json_doc *doc;
+        struct err err = { 0 };
+        struct arena *a = arena_new();
+        buf_init(&b, 65536);
+        buf_str(&b, STR("{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"},\"b\":{"
+                        "\"type\":\"object\",\"properties\":{\"c\":{\"type\":\"integer\"}}},"
+                        "\"list\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},\"free\":{"
+                        "\"type\":\"object\",\"x-kubernetes-preserve-unknown-fields\":true}},"
+                        "\"x-kubernetes-validations\":[{\"rule\":"));
+        json_write_str(&b, str_from(rule));
+        buf_str(&b, STR("}]}"));
+        CHECK_OK(json_parse(&doc, buf_view(&b), &json_limits_body, &err), err);
+        struct causes causes = { .a = a };
+        structural_check(&causes, STR(R), json_root(doc));
+        if ((causes.list.n == 0) != good)
+            CHECK_CSTR(rule, good ? "was refused" : "was accepted");
+        cause_vec_fini(&causes.list);
+        json_doc_unref(doc);
+        buf_fini(&b);
+        arena_free(a);
+    }
+}
+
 static void bounds_patterns(void **state)
 {
     (void)state;
@@ -293,6 +354,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(says_what_is_wrong, make_model, drop_model),
         cmocka_unit_test_setup_teardown(names_unknown_fields_sorted, make_model, drop_model),
         cmocka_unit_test(refuses_unstructural_schemas),
+        cmocka_unit_test(looks_at_rules),
         cmocka_unit_test(bounds_patterns),
     };
     return CHECK_MAIN(tests);
