@@ -267,6 +267,13 @@ static void catch_up(struct cluster *cl, struct score_cache *k, struct shape *sh
         refresh_totals(k, s);
 }
 
+bool score_cache_is_stale(const struct score_cache *k, const struct snapshot *s)
+{
+    uint64_t behind = s->journal_end - k->seq;
+    return k->version != s->static_version || behind >= SCHED_JOURNAL ||
+           behind > 2 * s->nodes.n + 64;
+}
+
 struct score_cache *score_cache_of(struct cluster *cl, struct shape *shape)
 {
     struct score_cache *k = shape->cache;
@@ -274,9 +281,7 @@ struct score_cache *score_cache_of(struct cluster *cl, struct shape *shape)
         k = shape->cache = MEM_NEW(struct score_cache);
         k->a = arena_new();
     }
-    const struct snapshot *s = &cl->snap;
-    uint64_t behind = s->journal_end - k->seq;
-    if (k->version != s->static_version || behind >= SCHED_JOURNAL || behind > 2 * s->nodes.n + 64)
+    if (score_cache_is_stale(k, &cl->snap))
         rebuild(cl, k, shape);
     else if (!k->rejected)
         catch_up(cl, k, shape);

@@ -9,6 +9,8 @@
 struct score_cache;
 
 void score_cache_free(struct score_cache *k); /* NULL is fine */
+/* So far behind the snapshot that it will be made anew when next asked. */
+bool score_cache_is_stale(const struct score_cache *k, const struct snapshot *s);
 size_t score_cache_bytes(const struct score_cache *k);
 
 /* Brings the shape's cache up to date, making it on first use. */

@@ -6,6 +6,9 @@
 
 #include "scheduler/cache.h"
 
+#define CACHE_BYTES_MAX (64u << 20) /* of kept scores; 8 bytes a node and shape */
+#define TRIM_EVERY 256              /* cycles */
+
 struct sched_core *core_new(struct profile **profiles, size_t n)
 {
     struct sched_core *s = MEM_NEW(struct sched_core);
@@ -72,26 +75,66 @@ const struct profile *core_profile(const struct sched_core *s, struct str name)
 
 /* ---- waking ---- */
 
-/* A node event is sure to help when the blocked shape now fits that node and only such rules had
- * said no; events about other pods and objects are guesses. */
-static bool is_sure(struct sched_core *s, struct gang *g, uint32_t node)
+struct wake { /* one event while it goes round */
+    struct sched_core *s;
+    uint32_t event;
+    int64_t node; /* -1: none in particular */
+    struct mono now;
+    const struct shape *asked; /* the last answer: many gangs wait with one shape */
+    bool fits;
+};
+
+/* Does a member fit this node now? The cache is asked where there is one, it stays current; shapes
+ * that wait for long have none, and one node is cheap to ask. */
+static bool fits_now(struct wake *w, struct spod *p)
 {
-    struct shape *shape = (struct shape *)(uintptr_t)g->blocked; /* its cache is ours to fill */
-    return shape && score_cache_fits(score_cache_of(&s->cluster, shape), node);
+    struct cluster *c = &w->s->cluster;
+    if (w->asked == p->shape)
+        return w->fits;
+    w->asked = p->shape;
+    if (p->shape->cache) {
+        w->fits = score_cache_fits(score_cache_of(c, p->shape), (uint32_t)w->node);
+        return w->fits;
+    }
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct node_answer answer;
+    evaluate_node(c, p, (uint32_t)w->node, a, &answer);
+    w->fits = answer.verdict == SCHED_OK;
+    return w->fits;
+}
+
+/* A node event helps only if some waiting member fits that node: where one kind of member cannot
+ * go, another may, and make room elsewhere. */
+static bool is_sure(struct wake *w, struct gang *g)
+{
+    const struct shape *last = NULL;
+    LIST_EACH (&g->members, at) {
+        struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+        if (p->node >= 0 || p->view->n_gates || p->shape == last)
+            continue;
+        last = p->shape;
+        if (fits_now(w, p))
+            return true;
+    }
+    return false;
+}
+
+static void wake_one(struct wake *w, struct gang *g)
+{
+    if (!(g->wakes & w->event))
+        return;
+    bool related = g->wakes & WAKE_POD_PLACED; /* other pods decide too: a guess */
+    if (w->node < 0 || !g->blocked || related)
+        queue_wake(&w->s->queue, g, false, w->now);
+    else if (is_sure(w, g))
+        queue_wake(&w->s->queue, g, true, w->now);
 }
 
 void core_wake(struct sched_core *s, uint32_t event, int64_t node, struct mono now)
 {
-    LIST_EACH (&s->queue.parked, at) {
-        struct gang *g = LIST_ITEM(at, struct gang, parked);
-        if (!(g->wakes & event))
-            continue;
-        bool related = g->wakes & WAKE_POD_PLACED; /* other pods decide too */
-        if (node < 0 || !g->blocked || related)
-            queue_wake(&s->queue, g, false, now);
-        else if (is_sure(s, g, (uint32_t)node))
-            queue_wake(&s->queue, g, true, now);
-    }
+    struct wake w = { .s = s, .event = event, .node = node, .now = now };
+    LIST_EACH (&s->queue.parked, at)
+        wake_one(&w, LIST_ITEM(at, struct gang, parked));
 }
 
 /* ---- nodes ---- */
@@ -253,7 +296,8 @@ void core_step(struct sched_core *s, struct mono now, struct arena *a, struct de
         wait_incomplete(s, g, a, now, out);
         return;
     }
-    s->cycles++;
+    if (s->cycles++ % TRIM_EVERY == 0)
+        shapes_trim(&s->shapes, &s->cluster.snap, CACHE_BYTES_MAX);
     struct plan plan = { 0 };
     if (is_known_failure(s, g)) {
         plan.failed = LIST_ITEM(g->members.next, struct spod, in_gang);

@@ -143,28 +143,37 @@ static bool shortage_of(struct cluster *c,
     return out->kinds > 0;
 }
 
-/* The node that lacks the least, among those that only lack room. */
+static bool holds_member(const struct plan *plan, uint32_t node)
+{
+    for (size_t i = 0; i < plan->n; i++) {
+        if (plan->items[i].where.node == (int64_t)node)
+            return true;
+    }
+    return false;
+}
+
+/* The node that lacks the least, among those that only lack room, and not for this very gang. */
 static void try_room(struct cluster *c,
-                     const struct spod *pod,
+                     const struct plan *plan,
                      const struct evaluation *e,
                      struct arena *a,
                      struct explanation *out)
 {
+    const struct spod *pod = plan->failed;
     const struct profile *p = pod->shape->profile;
     struct shortage best = { 0 };
     for (uint32_t i = 0; i < e->n_nodes; i++) {
         struct shortage s;
         int plugin = e->nodes[i].plugin;
         if (plugin < 0 || strcmp(p->plugins[plugin].plugin->name, "NodeResourcesFit") != 0 ||
-            !shortage_of(c, pod, i, a, &s))
+            holds_member(plan, i) || !shortage_of(c, pod, i, a, &s))
             continue;
         if (!best.kinds || s.worst < best.worst || (s.worst == best.worst && s.kinds < best.kinds))
             best = s;
     }
     if (best.kinds)
-        add_change(out, "free %.*s on %.*s%s", STR_ARG(best.text),
-                   STR_ARG(c->snap.nodes.items[best.node]->name),
-                   out->fits_now ? "" : " (for one member)");
+        add_change(out, "free %.*s on %.*s", STR_ARG(best.text),
+                   STR_ARG(c->snap.nodes.items[best.node]->name));
 }
 
 /* How many members of this shape an empty node like n would hold. */
@@ -236,7 +245,7 @@ static void explain_blocked(struct cluster *c,
     size_t have = plan->fits + g->n_placed;
     size_t missing = gang_needs(g) > have ? gang_needs(g) - have : 1;
     if (missing == 1)
-        try_room(c, plan->failed, &e, a, out);
+        try_room(c, plan, &e, a, out);
     try_more_nodes(c, plan->failed, (int64_t)missing, &e, out);
     try_without_rules(c, plan->failed, out, a, out);
     snapshot_rollback(&c->snap, mark);

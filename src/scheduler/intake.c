@@ -23,6 +23,27 @@ void shapes_fini(struct shapes *s)
     map_fini(&s->by_key);
 }
 
+static size_t drop_caches(struct shapes *s, const struct snapshot *snap, bool all)
+{
+    size_t bytes = 0;
+    const struct map_slot *slot;
+    for (size_t i = 0; (slot = map_next(&s->by_key, &i));) {
+        struct shape *shape = slot->value;
+        if (shape->cache && (all || score_cache_is_stale(shape->cache, snap))) {
+            score_cache_free(shape->cache);
+            shape->cache = NULL;
+        }
+        bytes += score_cache_bytes(shape->cache);
+    }
+    return bytes;
+}
+
+void shapes_trim(struct shapes *s, const struct snapshot *snap, size_t max_bytes)
+{
+    if (drop_caches(s, snap, false) > max_bytes)
+        drop_caches(s, snap, true);
+}
+
 /* ---- demands ---- */
 
 /* The amounts that the scheduler counts, zeroes left out. Array of a->n at most. */

@@ -9,11 +9,14 @@
 
 struct shapes {
     struct map by_key;
-    size_t cache_bytes; /* of their score caches, when last counted */
 };
 
 void shapes_init(struct shapes *s);
 void shapes_fini(struct shapes *s); /* no pod may hold one */
+
+/* Drops score caches that are too far behind to be worth keeping, and all of them when they hold
+ * more than max_bytes. */
+void shapes_trim(struct shapes *s, const struct snapshot *snap, size_t max_bytes);
 
 /* A pod, not placed and not in the snapshot yet. profile decides its plugins; pods of foreign
  * schedulers get any profile, they are only counted. */

@@ -154,6 +154,9 @@ static void test_invariants(void **state)
             check_cache(s);
         }
     }
+    struct core_counts n = core_count(s);
+    CHECK(n.bound_pods > 500 && n.cycles > n.bound_pods / 4); /* both outcomes happened, often */
+    CHECK(n.parked > 0);
     core_free(s);
 }
 
