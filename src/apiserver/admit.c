@@ -9,8 +9,9 @@
 #include "apiserver/apiserver_internal.h"
 
 static const struct admission *const plugins[] = {
-    &admit_namespace_lifecycle, &admit_service_account, &admit_taint_nodes, &admit_priority,
-    &admit_default_tolerations,
+    &admit_namespace_lifecycle, &admit_limit_ranger, &admit_service_account,
+    &admit_taint_nodes,         &admit_priority,     &admit_default_tolerations,
+    &admit_resource_quota,
 };
 static_assert(COUNT_OF(plugins) <= 64, "one bit each");
 

@@ -97,9 +97,7 @@ static char *token_text(struct str user, struct wall expires)
 
 int auth_token_make(struct apiserver *s,
                     struct arena *a,
-                    struct str user,
-                    struct str uid,
-                    struct wall expires,
+                    const struct auth_claim *claim,
                     struct str *out,
                     struct err *err)
 {
@@ -107,10 +105,10 @@ int auth_token_make(struct apiserver *s,
     if (s->tokens->n >= AUTH_TOKENS_MAX)
         return err_set(err, ERR_BUSY, "there are %d tokens already", AUTH_TOKENS_MAX);
     struct token *t = MEM_NEW(struct token);
-    *t = (struct token){ .expires = expires,
-                         .text = token_text(user, expires),
-                         .user = str_dup(user),
-                         .uid = str_dup(uid) };
+    *t = (struct token){ .expires = claim->expires,
+                         .text = token_text(claim->user, claim->expires),
+                         .user = str_dup(claim->user),
+                         .uid = str_dup(claim->uid) };
     list_push_back(&s->tokens->all, &t->node);
     s->tokens->n++;
     *out = arena_str(a, str_from(t->text));
@@ -188,6 +186,23 @@ static void from_certificate(struct arena *a, const struct http_request *req, st
     set_groups(out, groups, n + 1);
 }
 
+/* What the caller lacks is named after the call that he made. */
+static enum turn refuse_impersonation(struct action *a, const struct http_request *req)
+{
+    struct authz_question q = {
+        .verb =
+            arena_printf(a->arena, "impersonate-on:user-info:%.*s", STR_ARG(verb_name(a->r.verb))),
+        .group = a->r.group,
+        .resource = a->r.plural,
+        .subresource = a->r.subresource,
+        .namespace = a->r.namespace,
+        .name = a->r.name,
+    };
+    if (a->r.plural.n == 0)
+        q.path = arena_str(a->arena, req->path);
+    return authz_refuse(a, &q);
+}
+
 static enum turn impersonate(struct action *a, const struct http_request *req)
 {
     struct str name = http_header(req, STR("impersonate-user"));
@@ -207,11 +222,8 @@ static enum turn impersonate(struct action *a, const struct http_request *req)
         q.resource = STR("serviceaccounts");
         q.name = rest;
     }
-    a->r.plural = q.resource;
-    a->r.name = arena_str(a->arena, q.name);
     if (!authz_allows(a->s, &a->user, &q))
-        return authz_refuse(a, &q);
-    a->r.plural = a->r.name = STR("");
+        return refuse_impersonation(a, req);
     struct str *groups = ARENA_ARRAY(a->arena, struct str, GROUPS_MAX + 4);
     size_t n = 0;
     for (size_t i = 0; i < req->n_headers && n < GROUPS_MAX; i++) {

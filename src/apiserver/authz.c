@@ -141,12 +141,12 @@ static void each_binding(struct apiserver *s, struct str namespace, struct walk 
     struct str group = STR("rbac.authorization.k8s.io");
     struct store_snapshot *now =
         store_snapshot(store_table(s->store, group, STR("clusterrolebindings")));
-    store_snapshot_walk(now, STR(""), STR(""), STR(""), try_binding, w);
+    store_snapshot_walk(now, NULL, try_binding, w);
     store_snapshot_unref(now);
     if (w->stopped || namespace.n == 0)
         return;
     now = store_snapshot(store_table(s->store, group, STR("rolebindings")));
-    store_snapshot_walk(now, namespace, STR(""), STR(""), try_binding, w);
+    store_snapshot_walk(now, &(struct store_range){ .namespace = namespace }, try_binding, w);
     store_snapshot_unref(now);
 }
 
@@ -240,10 +240,10 @@ static void add_rule(struct arena *a, struct jnode *list, const char *text)
 void authz_rules(struct apiserver *s,
                  const struct user *u,
                  struct str namespace,
-                 struct arena *a,
-                 struct jnode *resources,
-                 struct jnode *paths)
+                 const struct authz_rule_lists *out)
 {
+    struct arena *a = out->a;
+    struct jnode *resources = out->resources, *paths = out->paths;
     struct collector c = { s, a, resources, paths };
     struct walk w = { .u = u, .fn = collect_rules, .arg = &c };
     if (in_group(u, "system:masters")) {

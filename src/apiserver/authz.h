@@ -18,13 +18,15 @@ bool authz_explain(struct apiserver *s,
                    const struct authz_question *q,
                    struct arena *a,
                    struct str *why);
+struct authz_rule_lists {
+    struct arena *a;
+    struct jnode *resources, *paths; /* arrays */
+};
 /* Appends the rules that apply to the user in a namespace. */
 void authz_rules(struct apiserver *s,
                  const struct user *u,
                  struct str namespace,
-                 struct arena *a,
-                 struct jnode *resources,
-                 struct jnode *paths);
+                 const struct authz_rule_lists *out);
 
 /* 403 in Kubernetes' words. */
 enum turn authz_refuse(struct action *a, const struct authz_question *q);

@@ -217,7 +217,7 @@ static void delete_objects(struct apiserver *s, const struct kobj *definition)
                                         json_str(kobj_path(definition, "spec.names.plural")));
     struct kobj_vec all = { 0 };
     struct store_snapshot *now = store_snapshot_pending(t);
-    store_snapshot_walk(now, STR(""), STR(""), STR(""), add_object, &all);
+    store_snapshot_walk(now, NULL, add_object, &all);
     store_snapshot_unref(now);
     for (size_t i = 0; i < all.n; i++) {
         const struct kobj *o = all.items[i];
@@ -307,7 +307,7 @@ int crd_start(struct apiserver *s, struct err *err)
         store_table(s->store, STR("apiextensions.k8s.io"), STR("customresourcedefinitions"));
     struct store_snapshot *now = store_snapshot(t);
     uint64_t revision = store_snapshot_revision(now);
-    store_snapshot_walk(now, STR(""), STR(""), STR(""), load_one, s);
+    store_snapshot_walk(now, NULL, load_one, s);
     store_snapshot_unref(now);
     return store_watch_new(&s->crd_watch, t, revision, on_changed, s, err);
 }
@@ -471,7 +471,7 @@ static struct conflict find_conflict(struct action *a)
         .singular = jnode_text_of_str(jnode_get(names, STR("singular"))),
     };
     struct store_snapshot *now = store_snapshot_pending(a->what->table);
-    store_snapshot_walk(now, STR(""), STR(""), STR(""), check_other, &c);
+    store_snapshot_walk(now, NULL, check_other, &c);
     store_snapshot_unref(now);
     return c;
 }

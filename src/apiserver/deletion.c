@@ -328,7 +328,7 @@ static enum turn choose_all(struct action *a, struct collection *c)
     if (t != TURN_GO)
         return t;
     struct store_snapshot *snapshot = store_snapshot(a->what->table);
-    store_snapshot_walk(snapshot, a->r.namespace, STR(""), STR(""), collect, c);
+    store_snapshot_walk(snapshot, &(struct store_range){ .namespace = a->r.namespace }, collect, c);
     a->reply.revision = store_snapshot_revision(snapshot);
     store_snapshot_unref(snapshot);
     size_t kept = 0;

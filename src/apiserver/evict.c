@@ -86,7 +86,7 @@ static enum turn check_budgets(struct action *a)
     struct store_table *t = store_table(a->s->store, STR("policy"), STR("poddisruptionbudgets"));
     struct budgets b = { .pod = a->old };
     AUTO(store_snapshot_unrefp) struct store_snapshot *now = store_snapshot_pending(t);
-    store_snapshot_walk(now, a->r.namespace, STR(""), STR(""), find_budget, &b);
+    store_snapshot_walk(now, &(struct store_range){ .namespace = a->r.namespace }, find_budget, &b);
     if (b.n == 0)
         return TURN_GO;
     if (b.n > 1)

@@ -71,7 +71,7 @@ void expire_events(struct apiserver *s, struct mono now)
     struct store_table *t = store_table(s->store, STR(""), STR("events"));
     struct sweep w = { 0 };
     struct store_snapshot *pending = store_snapshot_pending(t);
-    store_snapshot_walk(pending, STR(""), STR(""), STR(""), note, &w);
+    store_snapshot_walk(pending, NULL, note, &w);
     store_snapshot_unref(pending);
     if (w.all.n > 0)
         qsort(w.all.items, w.all.n, sizeof w.all.items[0], by_age);

@@ -341,9 +341,10 @@ static bool is_plain_404(struct front *f)
 static void handle_resource(struct front *f, const struct http_request *req)
 {
     struct action *a = f->a;
-    a->r = f->route.r;
     struct served *what = registry_find(&a->s->registry, a->r.group, a->r.version, a->r.plural);
-    bool wrong_scope = what && what->res->custom && !what->res->namespaced && a->r.namespace.n > 0;
+    bool wrong_scope = what && what->res->custom &&
+                       (what->res->namespaced ? a->r.verb == VERB_CREATE && a->r.namespace.n == 0
+                                              : a->r.namespace.n > 0);
     if (wrong_scope || (!what && is_plain_404(f))) {
         front_respond_text(f, 404, "text/plain", STR("404 page not found\n"));
         return;
@@ -446,6 +447,7 @@ void front_handle(void *arg, struct http_exchange *x, const struct http_request 
     f->a->user_agent = arena_str(m, http_header(req, STR("user-agent")));
     f->query = arena_str(m, req->query);
     route_parse(&f->route, m, req->method, arena_str(m, req->path), f->query);
+    f->a->r = f->route.r;
     if (auth_identify(f->a, req) != TURN_GO)
         respond_refusal(f);
     else if (f->route.kind == ROUTE_RESOURCE)

@@ -33,7 +33,7 @@ static bool is_taken(struct action *a, struct str address, int64_t port)
 {
     struct taken t = { .text = address, .port = port };
     struct store_snapshot *now = store_snapshot_pending(a->what->table);
-    store_snapshot_walk(now, STR(""), STR(""), STR(""), check_taken, &t);
+    store_snapshot_walk(now, NULL, check_taken, &t);
     store_snapshot_unref(now);
     return t.found;
 }

@@ -350,7 +350,9 @@ static enum turn list(struct action *a)
     if (str_is(a->r.list.resource_version, "0") && a->r.list.cont.n == 0)
         l.limit = 0;
     l.counts = selection_is_all(l.selection);
-    store_snapshot_walk(snapshot, a->r.namespace, after.namespace, after.name, list_one, &l);
+    store_snapshot_walk(snapshot,
+                        &(struct store_range){ a->r.namespace, after.namespace, after.name },
+                        list_one, &l);
     a->reply.code = 200;
     a->reply.revision = store_snapshot_revision(snapshot);
     a->reply.remaining = l.full && l.counts ? l.left : -1;

@@ -127,7 +127,8 @@ static enum turn rules(struct action *a)
     struct jnode *status = jnode_set(a->obj, STR("status"), jnode_obj(a->arena));
     struct jnode *resources = jnode_set(status, STR("resourceRules"), jnode_arr(a->arena));
     struct jnode *paths = jnode_set(status, STR("nonResourceRules"), jnode_arr(a->arena));
-    authz_rules(a->s, &a->user, namespace, a->arena, resources, paths);
+    struct authz_rule_lists lists = { a->arena, resources, paths };
+    authz_rules(a->s, &a->user, namespace, &lists);
     jnode_set_bool(status, STR("incomplete"), false);
     return reply_created(a, a->obj);
 }
@@ -224,7 +225,8 @@ static enum turn make_token(struct action *a)
     struct wall now = api_now(a->s), expires = { now.ns + seconds * NS_PER_S };
     struct str token;
     struct err err = { 0 };
-    if (auth_token_make(a->s, a->arena, u.name, account->uid, expires, &token, &err) != 0)
+    struct auth_claim claim = { u.name, account->uid, expires };
+    if (auth_token_make(a->s, a->arena, &claim, &token, &err) != 0)
         return refuse_err(a, &err);
     return reply_created(a, token_answer(a, account, body, &(struct made){ token, now, expires }));
 }

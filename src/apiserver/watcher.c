@@ -98,7 +98,8 @@ open_cursor(struct watcher *w, struct action *a, const struct watch_start *start
     if (start->initial) {
         struct store_snapshot *now = store_snapshot(a->what->table);
         from = store_snapshot_revision(now);
-        store_snapshot_walk(now, a->r.namespace, STR(""), STR(""), add_initial, w);
+        store_snapshot_walk(now, &(struct store_range){ .namespace = a->r.namespace }, add_initial,
+                            w);
         store_snapshot_unref(now);
     }
     return store_watch_new(&w->cursor, a->what->table, from, on_wake, w, err);

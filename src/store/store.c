@@ -242,14 +242,11 @@ uint64_t store_snapshot_revision(const struct store_snapshot *p)
 }
 
 void store_snapshot_walk(const struct store_snapshot *p,
-                         struct str namespace,
-                         struct str after_namespace,
-                         struct str after_name,
+                         const struct store_range *range,
                          store_visit_fn fn,
                          void *arg)
 {
-    struct tree_range r = { namespace, after_namespace, after_name };
-    tree_walk(p->root, &r, fn, arg);
+    tree_walk(p->root, range ? range : &(struct store_range){ 0 }, fn, arg);
 }
 
 /* ---- writing ---- */

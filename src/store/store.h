@@ -61,13 +61,14 @@ struct store_snapshot *store_snapshot_ref(struct store_snapshot *p);
 void store_snapshot_unref(struct store_snapshot *p); /* NULL is fine */
 DEFINE_FREEP(struct store_snapshot *, store_snapshot_unrefp, store_snapshot_unref)
 uint64_t store_snapshot_revision(const struct store_snapshot *p);
-/* Walks in key order (namespace, name) from after (namespace, name) — absent: from the start —
- * within one namespace (absent: all), until fn returns false. */
+struct store_range {
+    struct str namespace;                   /* n == 0: all */
+    struct str after_namespace, after_name; /* both n == 0: from the start */
+};
+/* Walks in key order (namespace, name) until fn returns false. range NULL: everything. */
 typedef bool (*store_visit_fn)(void *arg, const struct kobj *o);
 void store_snapshot_walk(const struct store_snapshot *p,
-                         struct str namespace,
-                         struct str after_namespace,
-                         struct str after_name,
+                         const struct store_range *range,
                          store_visit_fn fn,
                          void *arg);
 

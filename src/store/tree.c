@@ -149,14 +149,14 @@ const struct tree_item *tree_find(const struct tree *t, struct str namespace, st
 }
 
 /* True when the key of o lies behind the start of the range. */
-static bool is_behind_start(const struct tree_range *r, const struct kobj *o)
+static bool is_behind_start(const struct store_range *r, const struct kobj *o)
 {
     if (r->after_namespace.n == 0 && r->after_name.n == 0)
         return r->namespace.n == 0 || str_cmp(o->namespace, r->namespace) >= 0;
     return key_cmp(o, r->after_namespace, r->after_name) > 0;
 }
 
-bool tree_walk(const struct tree *t, const struct tree_range *r, tree_visit_fn fn, void *arg)
+bool tree_walk(const struct tree *t, const struct store_range *r, tree_visit_fn fn, void *arg)
 {
     if (!t)
         return true;

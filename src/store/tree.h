@@ -13,6 +13,7 @@
 
 #include "base/str.h"
 #include "kube/kobj.h"
+#include "store/store.h"
 
 struct tree; /* a node; NULL is the empty tree */
 
@@ -32,10 +33,6 @@ struct tree *tree_del(struct tree *t, struct str namespace, struct str name);
 /* Borrowed from the tree; NULL: absent. */
 const struct tree_item *tree_find(const struct tree *t, struct str namespace, struct str name);
 
-struct tree_range {
-    struct str namespace;                   /* n == 0: all */
-    struct str after_namespace, after_name; /* both n == 0: from the start */
-};
 typedef bool (*tree_visit_fn)(void *arg, const struct kobj *o);
 /* In key order until fn returns false; true when it never did. */
-bool tree_walk(const struct tree *t, const struct tree_range *r, tree_visit_fn fn, void *arg);
+bool tree_walk(const struct tree *t, const struct store_range *r, tree_visit_fn fn, void *arg);

@@ -6,6 +6,8 @@
 #include "apiserver/admit.h"
 
 extern const struct admission admit_namespace_lifecycle;
+extern const struct admission admit_limit_ranger;
+extern const struct admission admit_resource_quota;
 extern const struct admission admit_service_account;
 extern const struct admission admit_taint_nodes;
 extern const struct admission admit_priority;

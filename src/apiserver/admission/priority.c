@@ -28,7 +28,7 @@ static const struct kobj *class_of(struct action *a, struct str name)
         return store_get_pending(t, STR(""), name);
     struct best b = { 0 };
     struct store_snapshot *now = store_snapshot_pending(t);
-    store_snapshot_walk(now, STR(""), STR(""), STR(""), find_default, &b);
+    store_snapshot_walk(now, NULL, find_default, &b);
     store_snapshot_unref(now);
     return b.class;
 }

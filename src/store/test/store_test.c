@@ -178,11 +178,11 @@ static void test_snapshot_is_fixed(void **state)
     fixture_del(&fx, "a");
     fixture_wait(&fx, 4);
     int n = 0;
-    store_snapshot_walk(p, STR(""), STR(""), STR(""), count_one, &n);
+    store_snapshot_walk(p, NULL, count_one, &n);
     CHECK_I64(n, 2);
     CHECK(store_revision(fx.store) > revision);
     n = 0;
-    store_snapshot_walk(p, STR("ns"), STR("ns"), STR("a"), count_one, &n);
+    store_snapshot_walk(p, &(struct store_range){ STR("ns"), STR("ns"), STR("a") }, count_one, &n);
     CHECK_I64(n, 1);
     store_snapshot_unref(p);
 }

@@ -27,7 +27,7 @@ static bool count_one(void *arg, const struct kobj *o)
 static void read_snapshot(void *arg)
 {
     struct reader *r = arg;
-    store_snapshot_walk(r->snapshot, STR(""), STR(""), STR(""), count_one, r);
+    store_snapshot_walk(r->snapshot, NULL, count_one, r);
     store_snapshot_unref(r->snapshot);
 }
 

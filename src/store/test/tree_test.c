@@ -55,7 +55,7 @@ static bool compare_one(void *arg, const struct kobj *o)
 static void compare(const struct tree *t, const struct model *m)
 {
     struct comparison c = { m, 0, 3 * NAMES };
-    CHECK(tree_walk(t, &(struct tree_range){ 0 }, compare_one, &c));
+    CHECK(tree_walk(t, &(struct store_range){ 0 }, compare_one, &c));
     while (c.next < c.end && m->revision[c.next / NAMES][c.next % NAMES] == 0)
         c.next++;
     CHECK_I64(c.next, c.end);
@@ -64,12 +64,12 @@ static void compare(const struct tree *t, const struct model *m)
 static void compare_namespace(const struct tree *t, const struct model *m)
 {
     struct comparison c = { m, NAMES, 2 * NAMES };
-    tree_walk(t, &(struct tree_range){ .namespace = STR("ns1") }, compare_one, &c);
+    tree_walk(t, &(struct store_range){ .namespace = STR("ns1") }, compare_one, &c);
     c = (struct comparison){ m, NAMES + 31, 2 * NAMES };
     tree_walk(t,
-              &(struct tree_range){ .namespace = STR("ns1"),
-                                    .after_namespace = STR("ns1"),
-                                    .after_name = STR("p30") },
+              &(struct store_range){ .namespace = STR("ns1"),
+                                     .after_namespace = STR("ns1"),
+                                     .after_name = STR("p30") },
               compare_one, &c);
 }
 
@@ -125,7 +125,7 @@ static void test_walk_stops(void **state)
         t = tree_put(t, &(struct tree_item){ o, 1, check_random() });
     }
     int seen = 0;
-    CHECK(!tree_walk(t, &(struct tree_range){ 0 }, stop_at_third, &seen));
+    CHECK(!tree_walk(t, &(struct store_range){ 0 }, stop_at_third, &seen));
     CHECK_I64(seen, 3);
     tree_unref(t);
 }
