@@ -23,6 +23,7 @@
 #define LIST_PAGE 1000
 #define BACKOFF_MIN_NS (50 * NS_PER_MS)
 #define BACKOFF_MAX_NS (30 * NS_PER_S)
+#define NOT_SERVED_NS (10 * NS_PER_S) /* then we ask again for a resource that is not served */
 
 struct handler {
     informer_event_fn fn;
@@ -36,7 +37,7 @@ enum phase { PHASE_NEW, PHASE_LISTING, PHASE_WATCHING, PHASE_WAITING };
 struct informer {
     struct transport *t;
     struct gvr resource;
-    struct str field_selector; /* owned */
+    struct str field_selector; /* owned, as the texts of resource */
     struct cache cache;
     struct handler_vec handlers;
     enum phase phase;
@@ -149,6 +150,20 @@ static void list_complete(struct informer *i, uint64_t revision)
     watch_start(i);
 }
 
+/* The API does not serve the resource (yet): it has no objects, which is all there is to know. */
+static void not_served(struct informer *i)
+{
+    if (!i->synced || i->cache.entries.n)
+        LOG_INFO("informer.not_served", kv_str("resource", i->resource.plural),
+                 kv_str("group", i->resource.group), kv_cstr("next", "asking again every 10 s"));
+    sweep(i);
+    i->revision = 0; /* the next one is a list again */
+    i->synced = true;
+    tell_batch(i);
+    i->phase = PHASE_WAITING;
+    timer_start(i->retry, NOT_SERVED_NS);
+}
+
 static void on_list(void *arg, const struct reply *reply, const struct err *err)
 {
     struct informer *i = arg;
@@ -162,6 +177,8 @@ static void on_list(void *arg, const struct reply *reply, const struct err *err)
         status_to_err(reply->object, reply->code, &refusal);
         if (refusal.kind == ERR_GONE && i->cont)
             relist(i); /* the pages' snapshot expired: start again with the first one */
+        else if (refusal.kind == ERR_NOT_FOUND)
+            not_served(i);
         else
             retry_later(i, "list", &refusal);
         return;
@@ -227,7 +244,7 @@ static void on_watch_end(void *arg, const struct err *err)
     i->call = NULL;
     if (!err || err->kind == ERR_NONE)
         watch_start(i);
-    else if (err->kind == ERR_GONE)
+    else if (err->kind == ERR_GONE || err->kind == ERR_NOT_FOUND)
         relist(i);
     else
         retry_later(i, "watch", err);
@@ -255,6 +272,9 @@ static void informer_free(struct informer *i)
     handler_vec_fini(&i->handlers);
     free(i->cont);
     free((void *)(uintptr_t)i->field_selector.p);
+    free((void *)(uintptr_t)i->resource.group.p);
+    free((void *)(uintptr_t)i->resource.version.p);
+    free((void *)(uintptr_t)i->resource.plural.p);
     free(i);
 }
 
@@ -280,6 +300,11 @@ static bool gvr_eq(struct gvr a, struct gvr b)
     return str_eq(a.group, b.group) && str_eq(a.version, b.version) && str_eq(a.plural, b.plural);
 }
 
+static struct str copy(struct str s)
+{
+    return str_make(str_dup(s), s.n);
+}
+
 struct informer *informers_get(struct informers *set, struct gvr r, struct str field_selector)
 {
     for (size_t n = 0; n < set->all.n; n++) {
@@ -289,9 +314,9 @@ struct informer *informers_get(struct informers *set, struct gvr r, struct str f
     }
     struct informer *i = MEM_NEW(struct informer);
     i->t = set->t;
-    i->resource = r; /* GVR literals have static storage */
+    i->resource = (struct gvr){ copy(r.group), copy(r.version), copy(r.plural) };
     if (field_selector.n)
-        i->field_selector = str_make(str_dup(field_selector), field_selector.n);
+        i->field_selector = copy(field_selector);
     map_init(&i->cache.entries);
     i->retry = timer_new(set->t->loop, on_retry, i);
     informer_vec_push(&set->all, i);

@@ -2,7 +2,8 @@
  * informer — a cache of one resource that keeps itself current by list and watch, and tells its
  * handlers what changed. After an interrupted watch it resumes from its revision; after 410 it
  * lists again and reports exactly the differences: no gap, no duplicate. Failed lists are retried
- * with exponential back-off and jitter. All on the transport's loop.
+ * with exponential back-off and jitter; a resource that the API does not serve (404) is an empty
+ * one that is asked for again every 10 s. All on the transport's loop.
  *
  * One struct informers per service shares informers between its parts: the same resource and
  * selectors give the same cache. */

@@ -6,7 +6,7 @@
 #include "base/vec.h"
 #include "client/informer.h"
 
-#define INFORMER_INDEXES_MAX 4
+#define INFORMER_INDEXES_MAX 6
 
 struct entry { /* one cached object */
     struct kobj *object;

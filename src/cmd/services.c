@@ -5,24 +5,35 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "controllers/garbage/garbage.h"
 #include "controllers/runner.h"
 #include "node/agent.h"
 #include "scheduler/service.h"
 
 /* ---- controllers ---- */
 
+struct controllers {
+    struct runner *runner;
+    struct garbage *garbage;
+};
+
 static void *controllers_start(struct transport *t, const void *options, struct err *err)
 {
     (void)options;
     (void)err;
-    struct runner *r = runner_new(t, NULL, 0);
-    runner_start(r);
-    return r;
+    struct controllers *c = MEM_NEW(struct controllers);
+    c->runner = runner_new(t, NULL, 0);
+    runner_start(c->runner);
+    c->garbage = garbage_new(t, runner_informers(c->runner));
+    return c;
 }
 
 static void controllers_stop(void *self, loop_fn done, void *arg)
 {
-    runner_free(self);
+    struct controllers *c = self;
+    garbage_free(c->garbage);
+    runner_free(c->runner);
+    free(c);
     done(arg);
 }
 
@@ -39,7 +50,7 @@ static void *sim_start(struct transport *t, const void *options, struct err *err
 {
     const struct up_options *o = options;
     (void)err;
-    struct sim_options sim = { .groups = o->sim, .n_groups = o->n_sim };
+    struct sim_options sim = { .groups = o->sim.items, .n_groups = o->sim.n };
     return sim_nodes_new(t, &sim);
 }
 
@@ -60,8 +71,8 @@ static const struct service_kind sim_kind = {
 
 static void *scheduler_begin(struct transport *t, const void *options, struct err *err)
 {
-    (void)options;
-    struct scheduler_options o = { 0 };
+    const struct up_options *up = options;
+    struct scheduler_options o = { .config = up->scheduler_config };
     struct scheduler *s = scheduler_new(t, &o, err);
     if (s)
         scheduler_start(s);
@@ -129,9 +140,8 @@ static void on_podlog(void *arg, struct podlog *p, const struct podlog_query *q)
 
 static void *node_begin(struct transport *t, const void *options, struct err *err)
 {
-    const struct node_service_options *o = options;
-    struct node_options node = { .data_dir = o->data_dir, .gpus = o->gpus };
-    struct node_agent *agent = node_agent_new(t, &node, err);
+    const struct up_options *o = options;
+    struct node_agent *agent = node_agent_new(t, &o->node, err);
     if (!agent)
         return NULL;
     struct local_node *n = MEM_NEW(struct local_node);
@@ -185,6 +195,6 @@ size_t services_of(struct service_row rows[SERVICES_MAX], const struct up_option
     rows[n++] = (struct service_row){ &scheduler_kind, o };
     rows[n++] = (struct service_row){ &sim_kind, o }; /* also for nodes that users add later */
     if (o->local_node)
-        rows[n++] = (struct service_row){ &node_kind, &o->node };
+        rows[n++] = (struct service_row){ &node_kind, o };
     return n;
 }

@@ -46,6 +46,7 @@ struct reconcile {
     struct arena *a;            /* dies with this pass */
     struct str namespace, name; /* the key */
     struct wall now;
+    struct wall since; /* when this process began to watch: older silence proves nothing */
     const struct controller *self;
     struct informer *caches[CONTROLLER_WATCHES_MAX]; /* in the order of watches */
     size_t indexes[CONTROLLER_WATCHES_MAX];
@@ -69,8 +70,10 @@ void reconcile_delete(struct reconcile *r,
                       struct gvr res,
                       const struct kobj *of,
                       struct str propagation);
+/* Without grace: for pods whose node cannot end them. */
+void reconcile_kill(struct reconcile *r, struct gvr res, const struct kobj *of);
 /* An Event on `about`, recorded when this pass succeeds: of type Normal, or Warning. Equal ones are
- * counted, not repeated. reason has static storage. */
+ * counted, not repeated. reason lives as long as r->a. */
 void reconcile_event(struct reconcile *r,
                      const struct kobj *about,
                      const char *reason,

@@ -5,9 +5,7 @@
 #include "base/mem.h"
 
 const struct controller *const controllers[] = {
-    &deployment_controller,
-    &job_controller,
-    &nodelife_controller,
-    &replicaset_controller,
+    &deployment_controller, &gang_controller,       &job_controller,
+    &nodelife_controller,   &replicaset_controller,
 };
 const size_t controllers_count = COUNT_OF(controllers);

@@ -74,15 +74,28 @@ void pods_sort_for_deletion(struct pods_vec *pods)
         qsort(pods->items, pods->n, sizeof(pods->items[0]), deletion_order);
 }
 
-void pods_owner_key(struct buf *keys, const struct kobj *pod, const char *owner_kind)
+static void owner_key(struct buf *keys, const struct kobj *o, const char *owner_kind)
 {
-    struct json owner = kobj_controller(pod);
+    struct json owner = kobj_controller(o);
     if (!str_is(json_str(json_get(owner, STR("kind"))), owner_kind))
         return;
-    buf_str(keys, pod->namespace);
+    buf_str(keys, o->namespace);
     buf_char(keys, '/');
     buf_str(keys, json_str(json_get(owner, STR("name"))));
     buf_char(keys, '\n');
+}
+
+void pods_owner_keys(struct buf *keys,
+                     const struct kobj *before,
+                     const struct kobj *after,
+                     const char *owner_kind)
+{
+    struct str was = json_str(json_get(kobj_controller(before), STR("uid")));
+    struct str is = json_str(json_get(kobj_controller(after), STR("uid")));
+    if (before && !str_eq(was, is))
+        owner_key(keys, before, owner_kind); /* it lost this one */
+    if (after)
+        owner_key(keys, after, owner_kind);
 }
 
 struct wall pods_ready_since(const struct kobj *pod)

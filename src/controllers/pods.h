@@ -29,8 +29,12 @@ struct jnode *pods_from_template(struct reconcile *r,
  * (kubernetes/kubernetes pkg/controller ActivePods). Sorts in place. */
 void pods_sort_for_deletion(struct pods_vec *pods);
 
-/* The key of the controlling owner when it is of this kind, "namespace/name". */
-void pods_owner_key(struct buf *keys, const struct kobj *pod, const char *owner_kind);
+/* For controller_keys_fn: "namespace/name" of the controlling owner of this kind, and of the one it
+ * had before the event. */
+void pods_owner_keys(struct buf *keys,
+                     const struct kobj *before,
+                     const struct kobj *after,
+                     const char *owner_kind);
 
 /* Since when the condition Ready is true; 0 when it is not. */
 struct wall pods_ready_since(const struct kobj *pod);

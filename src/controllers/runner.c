@@ -56,6 +56,7 @@ struct runner {
     struct list passes;
     struct list sents;
     struct timer *timer; /* the next turn */
+    struct wall since;
     bool started, scheduled;
 };
 
@@ -155,6 +156,7 @@ static struct call *start_write(struct sent *s, struct transport *t)
     if (w->verb == VERB_DELETE) {
         req.write.uid = w->uid;
         req.write.propagation = w->propagation;
+        req.write.grace_s = w->now ? 0 : -1;
     }
     if (w->verb == VERB_PATCH)
         req.write.patch = PATCH_MERGE;
@@ -208,6 +210,17 @@ static void pass_end(struct pass *p)
     free(p);
 }
 
+static void record_events(struct pass *p)
+{
+    struct wall now = loop_wall(p->unit->runner->t->loop);
+    struct recorder *rec = p->unit->runner->recorder;
+    for (size_t i = 0; i < p->out.events.n; i++) {
+        const struct event_note *e = &p->out.events.items[i];
+        recorder_event(rec, &(struct recorder_note){ e->about, e->type, e->reason, e->message },
+                       now);
+    }
+}
+
 static void pass_finish(struct pass *p)
 {
     if (!p->failed && !p->status_sent) {
@@ -216,19 +229,11 @@ static void pass_finish(struct pass *p)
         if (p->left)
             return;
     }
+    if (!p->failed)
+        record_events(p);
     p->settling = true;
     p->settle_by = (struct mono){ loop_now(p->unit->runner->t->loop).ns + SETTLE_TIMEOUT_NS };
     kick(p->unit->runner);
-}
-
-static void record_events(struct pass *p, struct wall now)
-{
-    struct recorder *rec = p->unit->runner->recorder;
-    for (size_t i = 0; i < p->out.events.n; i++) {
-        const struct event_note *e = &p->out.events.items[i];
-        recorder_event(rec, &(struct recorder_note){ e->about, e->type, e->reason, e->message },
-                       now);
-    }
 }
 
 static void pass_start(struct unit *u, struct str key)
@@ -243,6 +248,7 @@ static void pass_start(struct unit *u, struct str key)
         .namespace = rest.p ? first : (struct str){ 0 },
         .name = rest.p ? rest : first,
         .now = loop_wall(u->runner->t->loop),
+        .since = u->runner->since,
         .self = u->c,
         .random = clock_random_u64(),
         .out = &p->out,
@@ -257,7 +263,6 @@ static void pass_start(struct unit *u, struct str key)
         reconcile_out_fini(&p->out);
         p->out = (struct reconcile_out){ 0 };
     }
-    record_events(p, r.now);
     send_writes(p, false);
     if (p->left == 0)
         pass_finish(p);
@@ -354,6 +359,7 @@ struct runner *runner_new(struct transport *t, const struct controller *const *l
 void runner_start(struct runner *r)
 {
     r->started = true;
+    r->since = loop_wall(r->t->loop);
     for (size_t i = 0; i < r->n_units; i++)
         for (size_t w = 0; w < r->units[i].n_watches; w++)
             informer_on_event(r->units[i].caches[w], on_event, on_batch, &r->units[i].args[w]);
@@ -382,6 +388,11 @@ void runner_free(struct runner *r)
         workqueue_free(r->units[i].queue);
     free(r->units);
     free(r);
+}
+
+struct informers *runner_informers(struct runner *r)
+{
+    return r->informers;
 }
 
 bool runner_idle(const struct runner *r)

@@ -19,4 +19,6 @@ struct runner *runner_new(struct transport *t, const struct controller *const *l
 void runner_start(struct runner *r);
 /* Cancels what is under way. */
 void runner_free(struct runner *r);
+/* The runner's caches, for what else runs on its loop; belongs to the runner. */
+struct informers *runner_informers(struct runner *r);
 bool runner_idle(const struct runner *r); /* caches complete, nothing queued as due or in work */

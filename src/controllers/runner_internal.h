@@ -10,6 +10,7 @@
 struct write {
     enum verb verb; /* CREATE, PATCH, DELETE */
     bool status;
+    bool now; /* of DELETE: without grace */
     struct gvr resource;
     struct str namespace, name, uid, propagation; /* in the pass's arena */
     struct json_doc *body;

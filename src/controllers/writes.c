@@ -82,6 +82,13 @@ void reconcile_delete(struct reconcile *r,
     w->propagation = arena_str(r->a, propagation);
 }
 
+void reconcile_kill(struct reconcile *r, struct gvr res, const struct kobj *of)
+{
+    struct write *w = push(r, VERB_DELETE, res);
+    address(r, w, of);
+    w->now = true;
+}
+
 static void push_event(struct reconcile *r, const struct event_note *note)
 {
     struct event_note *n = event_note_vec_push(&r->out->events, *note);

@@ -28,11 +28,12 @@ struct view { /* one Deployment in one pass */
     const struct kobj *new_set; /* NULL: not made yet */
     struct pods_vec old;        /* other ReplicaSets, oldest first */
     int64_t revision;           /* the newest of all sets */
+    bool wrote;                 /* the Deployment itself: its next event brings us back */
 };
 
 static void set_keys(struct buf *keys, const struct kobj *before, const struct kobj *after)
 {
-    pods_owner_key(keys, after ? after : before, "Deployment");
+    pods_owner_keys(keys, before, after, "Deployment");
 }
 
 /* ---- which set is the current template's ---- */
@@ -216,6 +217,7 @@ static void mark_revision(struct view *v)
     struct jnode *patch = jnode_obj(v->r->a);
     meta_set_annotation(patch, STR(REVISION_KEY), want);
     reconcile_patch(v->r, DEPLOYMENTS, v->o, patch, false);
+    v->wrote = true;
 }
 
 static void clean_history(struct view *v)
@@ -367,7 +369,8 @@ static int reconcile_deployment(struct reconcile *r, struct err *err)
     view_take(&v);
     if (!kobj_deleting(v.o))
         roll(&v);
-    put_status(&v);
+    if (!v.wrote) /* two writes of one object in one pass would be refused */
+        put_status(&v);
     pods_vec_fini(&v.old);
     return 0;
 }

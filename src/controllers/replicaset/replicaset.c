@@ -14,7 +14,7 @@ enum { WATCH_SETS, WATCH_PODS };
 
 static void pod_keys(struct buf *keys, const struct kobj *before, const struct kobj *after)
 {
-    pods_owner_key(keys, after ? after : before, "ReplicaSet");
+    pods_owner_keys(keys, before, after, "ReplicaSet");
 }
 
 struct census {

@@ -353,11 +353,11 @@ void world_merge(struct world *w, const char *plural, const char *key, const cha
     json_doc_unref(doc);
 }
 
-static void delete_thing(struct world *w, struct thing *t, struct str propagation)
+static void delete_thing(struct world *w, struct thing *t, struct str propagation, bool now)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
     bool held = json_len(kobj_path(t->o, "metadata.finalizers")) > 0 ||
-                str_is(propagation, "Foreground") || runs(t);
+                str_is(propagation, "Foreground") || (runs(t) && !now);
     if (!held) {
         remove_thing(w, t);
         return;
@@ -378,7 +378,7 @@ void world_delete(struct world *w, const char *plural, const char *key)
 {
     struct thing *t = find_key(w, plural, key);
     CHECK(t != NULL);
-    delete_thing(w, t, (struct str){ 0 });
+    delete_thing(w, t, (struct str){ 0 }, false);
 }
 
 void world_end_deletion(struct world *w, const char *key)
@@ -462,7 +462,7 @@ static bool carry_out(struct world *w, const struct write *write)
     else if (write->verb == VERB_PATCH)
         ok = patch_thing(w, t, write);
     else
-        delete_thing(w, t, write->propagation);
+        delete_thing(w, t, write->propagation, write->now);
     buf_printf(&w->log, "%s%s %s %.*s%s%.*s%s\n", ok ? "" : "refused: ", verbs[write->verb], plural,
                STR_ARG(write->namespace), write->namespace.n ? "/" : "", STR_ARG(write->name),
                write->status ? " status" : "");
@@ -516,6 +516,7 @@ static bool pass(struct world *w, struct str key, struct reconcile_out *out)
         .namespace = rest.p ? first : (struct str){ 0 },
         .name = rest.p ? rest : first,
         .now = w->now,
+        .since = { EPOCH_NS },
         .self = w->c,
         .random = check_random(),
         .out = out,
@@ -527,7 +528,8 @@ static bool pass(struct world *w, struct str key, struct reconcile_out *out)
     struct err err = { 0 };
     CHECK_OK(w->c->reconcile(&r, &err), err);
     bool ok = send_writes(w, out, false) && send_writes(w, out, true);
-    log_events(w, out);
+    if (ok)
+        log_events(w, out);
     if (out->again.ns)
         workqueue_add_at(w->queue, key, (struct mono){ out->again.ns - EPOCH_NS });
     return ok;

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * gang — no half gang stays: when a running gang loses a member (it failed, was evicted, its node
+ * vanished) and fewer than its minimum are left, the others are deleted and their Job makes them
+ * anew, so that all start together again.
+ *
+ *     member lost ─► others get the condition DisruptionTarget=GangRestart ─► they are deleted
+ *                ─► the lost one, if it still exists, is marked as dealt with
+ *
+ * The condition tells the Job controller not to count the healthy ones as failures. Each step can
+ * be seen in the objects, so a controller that dies half-way goes on where it stopped. The policy
+ * is chosen by an annotation on the pods or the Job; see README.md. */
+#include "base/num.h"
+#include "controllers/controllers.h"
+#include "controllers/pods.h"
+#include "kube/job.h"
+#include "kube/meta.h"
+
+#define POLICY_KEY "scheduling.ganglion.io/gang-restart"
+#define HANDLED_KEY "scheduling.ganglion.io/gang-restart-handled"
+#define LOST "!lost" /* behind a key: a member vanished, only its last event told us */
+
+enum { WATCH_PODS, WATCH_JOBS };
+
+static bool gang_key(const struct kobj *pod, struct buf *key)
+{
+    struct str gang = pod_of(pod)->gang_name;
+    if (!gang.n)
+        return false;
+    buf_printf(key, "%.*s/%.*s", STR_ARG(pod->namespace), STR_ARG(gang));
+    return true;
+}
+
+static bool handled(const struct kobj *pod)
+{
+    return kobj_annotation(pod, STR(HANDLED_KEY)).n > 0 || pods_gang_restarted(pod);
+}
+
+static void pod_keys(struct buf *keys, const struct kobj *before, const struct kobj *after)
+{
+    if (!gang_key(after ? after : before, keys))
+        return;
+    const struct pod *p = after ? NULL : pod_of(before);
+    if (p && p->node_name.n && p->phase != POD_SUCCEEDED && !handled(before))
+        buf_str(keys, STR(LOST));
+}
+
+static void no_keys(struct buf *keys, const struct kobj *before, const struct kobj *after)
+{
+    (void)keys; /* Jobs are only looked up */
+    (void)before;
+    (void)after;
+}
+
+/* ---- the gang as it is ---- */
+
+struct gang {
+    struct reconcile *r;
+    struct str name;
+    bool vanished; /* a member is gone without a trace */
+    int64_t min, succeeded;
+    struct pods_vec running; /* on nodes and to stay */
+    struct pods_vec marked;  /* to be deleted for the restart */
+    struct pods_vec lost;    /* failed or being deleted, and not dealt with */
+};
+
+static bool add_member(void *arg, const struct kobj *pod)
+{
+    struct gang *g = arg;
+    const struct pod *p = pod_of(pod);
+    int64_t min;
+    if (str_to_i64(p->gang_min, &min))
+        g->min = num_max_i64(g->min, min);
+    if (p->phase == POD_SUCCEEDED) {
+        g->succeeded++;
+    } else if (!p->node_name.n) {
+        return true;
+    } else if (p->phase == POD_FAILED || p->deleting) {
+        if (!handled(pod))
+            pods_vec_push(&g->lost, pod);
+    } else if (pods_gang_restarted(pod)) {
+        pods_vec_push(&g->marked, pod);
+    } else {
+        pods_vec_push(&g->running, pod);
+    }
+    return true;
+}
+
+static bool was_complete(const struct gang *g)
+{
+    int64_t had = (int64_t)(g->running.n + g->marked.n + g->lost.n) + g->succeeded;
+    return had + g->vanished >= g->min;
+}
+
+static bool is_half(const struct gang *g)
+{
+    int64_t have = (int64_t)g->running.n + g->succeeded;
+    return (g->lost.n || g->vanished) && g->running.n && have < g->min && was_complete(g);
+}
+
+/* ---- whose it is, and what the owner wants ---- */
+
+static const struct kobj *job_of_member(struct reconcile *r, const struct kobj *pod)
+{
+    struct json owner = kobj_controller(pod);
+    if (!str_is(json_str(json_get(owner, STR("kind"))), "Job"))
+        return NULL;
+    const struct kobj *job =
+        informer_find(r->caches[WATCH_JOBS], r->namespace, json_str(json_get(owner, STR("name"))));
+    return job && meta_controlled_by(pod, job) ? job : NULL;
+}
+
+/* Does the Job make new pods in the place of deleted ones, enough for the gang? */
+static bool replaces(const struct kobj *o, const struct gang *g)
+{
+    const struct job *j = job_of(o);
+    return !kobj_deleting(o) && !j->suspend && !job_finished(j) && j->parallelism >= g->min &&
+           condition_of(kobj_root(o), STR("FailureTarget")) != CONDITION_TRUE;
+}
+
+static bool restarts_together(const struct kobj *pod, const struct kobj *job)
+{
+    struct str policy = kobj_annotation(pod, STR(POLICY_KEY));
+    if (!policy.n)
+        policy = kobj_annotation(job, STR(POLICY_KEY));
+    return !policy.n || str_is(policy, "gang"); /* "member" and "none" leave the others alone */
+}
+
+/* ---- the restart ---- */
+
+static void tell(struct gang *g, const struct kobj *job)
+{
+    const struct kobj *lost = g->lost.n ? g->lost.items[0] : NULL;
+    struct str node = lost ? pod_of(lost)->node_name : (struct str){ 0 };
+    struct str who =
+        lost ? arena_printf(g->r->a, "member %.*s on node %.*s", STR_ARG(lost->name), STR_ARG(node))
+             : STR("a member");
+    reconcile_warn(g->r, job, "GangRestarted",
+                   "Gang %.*s lost %.*s and %zu of at least %lld members are left: restarting them "
+                   "together. Restarted members do not count towards backoffLimit. To replace lost "
+                   "members only, annotate the pod template with " POLICY_KEY "=member",
+                   STR_ARG(g->name), STR_ARG(who), g->running.n, (long long)g->min);
+}
+
+static size_t mark_running(struct gang *g)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < g->running.n; i++) {
+        const struct kobj *pod = g->running.items[i], *job = job_of_member(g->r, pod);
+        if (job && restarts_together(pod, job) && replaces(job, g))
+            n += pods_disrupt(g->r, pod, PODS_GANG_RESTART,
+                              "Gang: another member was lost, all start together again");
+    }
+    return n;
+}
+
+static void mark_handled(struct gang *g)
+{
+    for (size_t i = 0; i < g->lost.n; i++) {
+        struct jnode *patch = jnode_obj(g->r->a);
+        meta_set_annotation(patch, STR(HANDLED_KEY), STR("true"));
+        reconcile_patch(g->r, PODS, g->lost.items[i], patch, false);
+    }
+}
+
+static void finish(struct gang *g)
+{
+    for (size_t i = 0; i < g->marked.n; i++)
+        reconcile_delete(g->r, PODS, g->marked.items[i], (struct str){ 0 });
+    mark_handled(g);
+}
+
+static void look(struct gang *g)
+{
+    const struct kobj *job = g->running.n ? job_of_member(g->r, g->running.items[0]) : NULL;
+    bool together = job && restarts_together(g->running.items[0], job) && replaces(job, g);
+    if (is_half(g) && together && mark_running(g)) {
+        if (!g->marked.n) /* once a restart */
+            tell(g, job);
+        return; /* the marks come back as events */
+    }
+    if (g->marked.n)
+        finish(g);
+}
+
+static int reconcile_gang(struct reconcile *r, struct err *err)
+{
+    (void)err;
+    struct gang g = { .r = r, .name = r->name, .min = 1 };
+    if (str_ends(r->name, STR(LOST))) {
+        g.vanished = true;
+        g.name.n -= STR(LOST).n;
+    }
+    struct str key = arena_printf(r->a, "%.*s/%.*s", STR_ARG(r->namespace), STR_ARG(g.name));
+    informer_each_in(r->caches[WATCH_PODS], r->indexes[WATCH_PODS], key, add_member, &g);
+    look(&g);
+    pods_vec_fini(&g.running);
+    pods_vec_fini(&g.marked);
+    pods_vec_fini(&g.lost);
+    return 0;
+}
+
+const struct controller gang_controller = {
+    .name = "gang",
+    .help = "restarts a gang together when it lost members and is no longer complete",
+    .watches = { [WATCH_PODS] = { .resource = { STR_INIT(""), STR_INIT("v1"), STR_INIT("pods") },
+                                  .keys = pod_keys,
+                                  .index = gang_key },
+                 [WATCH_JOBS] = { .resource = { STR_INIT("batch"), STR_INIT("v1"),
+                                                STR_INIT("jobs") },
+                                  .keys = no_keys } },
+    .reconcile = reconcile_gang,
+};

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * gang_test — a gang that lost a member restarts as a whole, once, and only when that helps. */
+#include <stdio.h>
+
+#include "controllers/controllers.h"
+#include "controllers/test/world.h"
+#include "kube/pod.h"
+#include "testkit/check.h"
+
+static void add_member(struct world *w, int n, const char *annotations)
+{
+    world_create(
+        w, "pods",
+        "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"d\",\"name\":"
+        "\"p%d\",\"labels\":{\"pod-group.scheduling.kubenexus.io/name\":\"g\","
+        "\"pod-group.scheduling.kubenexus.io/min-available\":\"4\"},\"annotations\":{%s},"
+        "\"finalizers\":[\"batch.kubernetes.io/job-tracking\"],\"ownerReferences\":[{"
+        "\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"name\":\"j\",\"uid\":\"u1\","
+        "\"controller\":true}]},\"spec\":{\"nodeName\":\"n%d\"},\"status\":{\"phase\":"
+        "\"Running\"}}",
+        n, annotations, n);
+}
+
+/* A Job of four (u1) and its running members p0 … p<n-1>. */
+static struct world *gang_world(int n, const char *annotations)
+{
+    struct world *w = world_new(&gang_controller);
+    world_create(w, "jobs",
+                 "{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"metadata\":{\"namespace\":\"d\","
+                 "\"name\":\"j\"},\"spec\":{\"parallelism\":5,\"completions\":5}}");
+    for (int i = 0; i < n; i++)
+        add_member(w, i, annotations);
+    world_run(w);
+    CHECK_STR(world_log(w), "");
+    return w;
+}
+
+static size_t count_dying(struct world *w)
+{
+    size_t n = 0;
+    const struct kobj *o;
+    for (size_t i = 0; (o = world_at(w, "pods", i)); i++)
+        n += kobj_deleting(o);
+    return n;
+}
+
+static void fail_first(struct world *w)
+{
+    world_merge(w, "pods", "d/p0", "{\"status\":{\"phase\":\"Failed\"}}");
+}
+
+static void test_the_others_restart_with_the_reason(void **state)
+{
+    (void)state;
+    struct world *w = gang_world(4, "");
+    fail_first(w);
+    world_run(w);
+    CHECK_I64(count_dying(w), 3);
+    CHECK(!kobj_deleting(world_get(w, "pods", "d/p0")));
+    for (int i = 1; i < 4; i++) {
+        char key[8];
+        snprintf(key, sizeof key, "d/p%d", i);
+        struct json c =
+            condition_find(kobj_root(world_get(w, "pods", key)), STR("DisruptionTarget"));
+        CHECK_STR(json_str(json_get(c, STR("reason"))), "GangRestart");
+    }
+    CHECK(str_find(world_log(w), STR("event GangRestarted j")) >= 0);
+    world_free(w);
+}
+
+static void test_the_next_generation_is_left_alone(void **state)
+{
+    (void)state;
+    struct world *w = gang_world(4, "");
+    fail_first(w);
+    world_run(w);
+    for (int i = 1; i < 4; i++) {
+        char key[8];
+        snprintf(key, sizeof key, "d/p%d", i);
+        world_vanish(w, "pods", key);
+    }
+    for (int i = 4; i < 7; i++)
+        add_member(w, i, ""); /* three of four, the failed pod still lies there */
+    world_log_clear(w);
+    world_advance(w, 60);
+    CHECK_STR(world_log(w), "");
+    world_free(w);
+}
+
+static void test_a_member_that_vanished(void **state)
+{
+    (void)state;
+    struct world *w = gang_world(4, "");
+    world_vanish(w, "pods", "d/p2"); /* with its node: nothing is left of it */
+    world_run(w);
+    CHECK_I64(count_dying(w), 3);
+    world_free(w);
+}
+
+static void test_an_evicted_member(void **state)
+{
+    (void)state;
+    struct world *w = gang_world(4, "");
+    world_delete(w, "pods", "d/p2");
+    world_run(w);
+    CHECK_I64(count_dying(w), 4);
+    world_free(w);
+}
+
+static void test_dying_half_way(void **state)
+{
+    (void)state;
+    for (size_t writes = 0; writes < 8; writes++) {
+        struct world *w = gang_world(4, "");
+        fail_first(w);
+        world_break_after(w, writes);
+        world_run(w);
+        world_restart(w);
+        world_heal(w);
+        world_advance(w, 600);
+        CHECK_I64(count_dying(w), 3);
+        world_free(w);
+    }
+}
+
+static void check_untouched(struct world *w, size_t dying)
+{
+    world_advance(w, 60);
+    CHECK_I64(count_dying(w), dying);
+    CHECK(str_find(world_log(w), STR("GangRestarted")) < 0);
+    world_free(w);
+}
+
+static void test_when_nothing_is_done(void **state)
+{
+    (void)state;
+    struct world *w = gang_world(4, "\"scheduling.ganglion.io/gang-restart\":\"member\"");
+    fail_first(w);
+    check_untouched(w, 0);
+    w = gang_world(5, ""); /* four are left: still complete */
+    fail_first(w);
+    check_untouched(w, 0);
+    w = gang_world(3, ""); /* it never was complete */
+    fail_first(w);
+    check_untouched(w, 0);
+    w = gang_world(4, "");
+    world_merge(w, "jobs", "d/j", "{\"spec\":{\"suspend\":true}}");
+    world_delete(w, "pods", "d/p0");
+    check_untouched(w, 1);
+    w = gang_world(4, "");
+    world_merge(w, "jobs", "d/j",
+                "{\"status\":{\"conditions\":[{\"type\":\"FailureTarget\",\"status\":\"True\"}]}}");
+    fail_first(w); /* its Job ends the others itself */
+    check_untouched(w, 0);
+    w = gang_world(4, "");
+    world_merge(w, "pods", "d/p0", "{\"status\":{\"phase\":\"Succeeded\"}}");
+    check_untouched(w, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_others_restart_with_the_reason),
+        cmocka_unit_test(test_the_next_generation_is_left_alone),
+        cmocka_unit_test(test_a_member_that_vanished),
+        cmocka_unit_test(test_an_evicted_member),
+        cmocka_unit_test(test_dying_half_way),
+        cmocka_unit_test(test_when_nothing_is_done),
+    };
+    return CHECK_MAIN(tests);
+}
