@@ -9,6 +9,7 @@
 #include "cmd/cmd.h"
 #include "cmd/service.h"
 #include "cmd/services.h"
+#include "cmd/up_config.h"
 #include "cmd/up_options.h"
 #include "io/file.h"
 
@@ -137,72 +138,6 @@ static int verb_apiserver(struct cli *cli, struct args *args, struct err *err)
     return run(cli, args, false, err);
 }
 
-/* Rows that both verbs share; a macro, because arrays of structs cannot be joined. */
-#define SERVER_OPTIONS                                                                             \
-    { .name = "data-dir",                                                                          \
-      .type = OPTION_TEXT,                                                                         \
-      .value = "DIR",                                                                              \
-      .fallback = "",                                                                              \
-      .help = "where everything is kept; default under $XDG_STATE_HOME" },                         \
-        { .name = "listen",                                                                        \
-          .type = OPTION_TEXT,                                                                     \
-          .value = "ADDRESS:PORT",                                                                 \
-          .fallback = "127.0.0.1:6443",                                                            \
-          .help = "where the API listens; port 0: any" },                                          \
-        { .name = "allow-remote",                                                                  \
-          .type = OPTION_FLAG,                                                                     \
-          .fallback = "false",                                                                     \
-          .help = "allow --listen beyond loopback" },                                              \
-        { .name = "kubeconfig",                                                                    \
-          .type = OPTION_TEXT,                                                                     \
-          .value = "FILE",                                                                         \
-          .fallback = "",                                                                          \
-          .help = "written when ready, mode 0600; default DIR/kubeconfig" },                       \
-        { .name = "enable-admission-plugins",                                                      \
-          .type = OPTION_TEXT,                                                                     \
-          .value = "LIST",                                                                         \
-          .fallback = "",                                                                          \
-          .help = "comma-separated, beside the defaults" },                                        \
-        { .name = "disable-admission-plugins",                                                     \
-          .type = OPTION_TEXT,                                                                     \
-          .value = "LIST",                                                                         \
-          .fallback = "",                                                                          \
-          .help = "comma-separated" },                                                             \
-        { .name = "log-format",                                                                    \
-          .type = OPTION_TEXT,                                                                     \
-          .value = "text|json",                                                                    \
-          .fallback = "text",                                                                      \
-          .help = "of the log on standard error" },                                                \
-    {                                                                                              \
-        .name = "verbose", .letter = 'v', .type = OPTION_FLAG, .fallback = "false",                \
-        .help = "log what is done in detail"                                                       \
-    }
-
-static const struct option up_rows[] = {
-    SERVER_OPTIONS,
-    { .name = "sim-nodes",
-      .type = OPTION_TEXT,
-      .value = "N[:SHAPE]",
-      .fallback = "",
-      .help = "add simulated nodes (gpu8, gpu4, cpu, small)",
-      .repeats = true },
-    { .name = "no-local-node",
-      .type = OPTION_FLAG,
-      .fallback = "false",
-      .help = "run no pods on this machine" },
-    { .name = "gpus",
-      .type = OPTION_NUMBER,
-      .value = "N",
-      .fallback = "",
-      .help = "GPUs that the local node offers; default: those that the driver finds" },
-    { .name = "end-pods",
-      .type = OPTION_FLAG,
-      .fallback = "false",
-      .help = "end the local pods when stopping; they run on otherwise" },
-};
-
-static const struct option apiserver_rows[] = { SERVER_OPTIONS };
-
 const struct cli_verb up_verb = {
     .name = "up",
     .usage = "[options]",
@@ -214,8 +149,8 @@ const struct cli_verb up_verb = {
     .examples = "  ganglion up                          # this machine alone\n"
                 "  ganglion up --sim-nodes 16           # and 16 simulated 8-GPU nodes\n"
                 "  ganglion up --listen 127.0.0.1:0 --data-dir /tmp/try",
-    .options = up_rows,
-    .n_options = COUNT_OF(up_rows),
+    .options = up_options,
+    .n_options = UP_OPTIONS,
     .run = verb_up,
 };
 
@@ -226,7 +161,7 @@ const struct cli_verb apiserver_verb = {
     .details = "For tests of operators and clients: no controllers, no scheduler, no nodes.",
     .examples =
         "  ganglion apiserver --listen 127.0.0.1:0 --data-dir /tmp/api --kubeconfig /tmp/kc",
-    .options = apiserver_rows,
-    .n_options = COUNT_OF(apiserver_rows),
+    .options = apiserver_options,
+    .n_options = APISERVER_OPTIONS,
     .run = verb_apiserver,
 };

@@ -6,22 +6,20 @@
 
 #include "base/buf.h"
 #include "base/log.h"
-#include "base/mem.h"
+#include "cmd/up_config.h"
 #include "io/clock.h"
+#include "io/file.h"
+#include "scheduler/config.h"
 
-#define PATH_BYTES_MAX 4096
+#define FILE_BYTES_MAX ((size_t)4 << 20)
 
 /* $XDG_STATE_HOME/ganglion, or ~/.local/state/ganglion (XDG Base Directory Specification). */
-static char *default_data_dir(void)
+static const char *default_data_dir(struct arena *a)
 {
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    struct buf b;
-    buf_init(&b, PATH_BYTES_MAX);
     if (state && *state == '/')
-        buf_printf(&b, "%s/ganglion", state);
-    else
-        buf_printf(&b, "%s/.local/state/ganglion", home && *home ? home : "/var/lib");
-    return buf_take(&b, NULL);
+        return arena_printf(a, "%s/ganglion", state).p;
+    return arena_printf(a, "%s/.local/state/ganglion", home && *home ? home : "/var/lib").p;
 }
 
 static int read_listen(struct apiserver_options *api, struct str text, struct err *err)
@@ -42,30 +40,102 @@ static int read_listen(struct apiserver_options *api, struct str text, struct er
     return 0;
 }
 
-static int read_log(const struct args *args, struct err *err)
+static int read_log(const struct up_config *c, struct err *err)
 {
-    struct str format = args_text(args, "log-format");
-    if (!str_is(format, "text") && !str_is(format, "json"))
+    if (!str_is(c->log_format, "text") && !str_is(c->log_format, "json"))
         return err_set(err, ERR_INVALID, "--log-format is text or json, not \"%.*s\"",
-                       STR_ARG(format));
-    log_setup(args_flag(args, "verbose") ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
-              str_is(format, "json") ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT, clock_wall);
+                       STR_ARG(c->log_format));
+    log_setup(c->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
+              str_is(c->log_format, "json") ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT, clock_wall);
     return 0;
 }
 
-static int read_nodes(struct up_options *out, const struct args *args, struct err *err)
+static int read_text(struct str *out, struct arena *a, struct str path, struct err *err)
 {
-    size_t n = args_count(args, "sim-nodes");
-    out->local_node = !args_flag(args, "no-local-node");
-    out->node.gpus = args_given(args, "gpus") ? args_number(args, "gpus") : -1;
-    out->node.end_pods = args_flag(args, "end-pods");
-    if (n > UP_SIM_GROUPS_MAX)
-        return err_set(err, ERR_INVALID, "--sim-nodes may be given %d times", UP_SIM_GROUPS_MAX);
-    for (size_t i = 0; i < n; i++) {
-        struct sim_group *g = &out->sim[out->n_sim++];
-        if (sim_shape_parse(args_text_at(args, "sim-nodes", i), &g->n, &g->shape, err) != 0)
-            return -1;
+    struct buf b;
+    buf_init(&b, FILE_BYTES_MAX);
+    int rc = file_read(&b, arena_str(a, path).p, err);
+    if (rc == 0)
+        *out = arena_str(a, buf_view(&b));
+    buf_fini(&b);
+    return rc;
+}
+
+/* ---- simulated nodes ---- */
+
+static bool is_file(struct str word)
+{
+    return str_ends(word, STR(".yaml")) || str_ends(word, STR(".yml")) ||
+           str_ends(word, STR(".json"));
+}
+
+static int read_sim_word(struct sim_groups *out, struct arena *a, struct str word, struct err *err)
+{
+    struct str text;
+    if (is_file(word)) {
+        if (read_text(&text, a, word, err) == 0 && sim_file_parse(out, a, text, err) == 0)
+            return 0;
+        return err_wrap(err, "--sim-nodes %.*s", STR_ARG(word));
     }
+    struct sim_group *g = ARENA_NEW(a, struct sim_group);
+    if (sim_shape_parse(word, &g->n, &g->shape, err) != 0)
+        return -1;
+    *out = (struct sim_groups){ g, 1 };
+    return 0;
+}
+
+static int read_sim(struct up_options *out, const struct config_strs *words, struct err *err)
+{
+    for (size_t i = 0; i < words->n; i++) {
+        struct sim_groups more, *all = &out->sim;
+        if (read_sim_word(&more, out->a, words->items[i], err) != 0)
+            return -1;
+        if (all->n + more.n > SIM_GROUPS_MAX)
+            return err_set(err, ERR_INVALID, "--sim-nodes: more than %d groups", SIM_GROUPS_MAX);
+        struct sim_group *joined = ARENA_ARRAY(out->a, struct sim_group, all->n + more.n);
+        if (all->n)
+            memcpy(joined, all->items, all->n * sizeof *joined);
+        if (more.n)
+            memcpy(joined + all->n, more.items, more.n * sizeof *joined);
+        *all = (struct sim_groups){ joined, all->n + more.n };
+    }
+    return 0;
+}
+
+/* ---- the local node and the scheduler ---- */
+
+static void read_node(struct up_options *out, const struct up_config *c)
+{
+    struct node_image_command *images =
+        ARENA_ARRAY(out->a, struct node_image_command, c->images.n + 1);
+    for (size_t i = 0; i < c->images.n; i++) {
+        const struct config_list *l = &c->images.items[i];
+        images[i] = (struct node_image_command){ l->name, l->values.items, l->values.n };
+    }
+    out->local_node = !c->no_local_node;
+    out->end_pods = c->end_pods;
+    out->node = (struct node_options){
+        .name = c->node_name.n ? c->node_name : (struct str){ 0 },
+        .data_dir = arena_printf(out->a, "%s/node", out->data_dir).p,
+        .max_pods = c->max_pods,
+        .gpus = c->gpus,
+        .log_bytes = c->log_bytes,
+        .log_files = c->log_files,
+        .images = images,
+        .n_images = c->images.n,
+    };
+}
+
+/* Read here once to refuse a wrong file before anything starts; the scheduler reads it again. */
+static int read_scheduler(struct up_options *out, const struct up_config *c, struct err *err)
+{
+    struct sched_config config;
+    if (!c->scheduler_config.n)
+        return 0;
+    if (read_text(&out->scheduler_config, out->a, c->scheduler_config, err) != 0 ||
+        sched_config_parse(&config, out->scheduler_config, err) != 0)
+        return err_wrap(err, "--scheduler-config %.*s", STR_ARG(c->scheduler_config));
+    sched_config_fini(&config);
     return 0;
 }
 
@@ -74,34 +144,26 @@ int up_options_read(struct up_options *out,
                     bool with_nodes,
                     struct err *err)
 {
-    *out = (struct up_options){ 0 };
-    struct str dir = args_text(args, "data-dir"), kubeconfig = args_text(args, "kubeconfig");
-    if (read_log(args, err) != 0 || read_listen(&out->api, args_text(args, "listen"), err) != 0)
+    struct up_config c;
+    *out = (struct up_options){ .a = arena_new() };
+    const struct config_table *t = with_nodes ? &up_config_table : &apiserver_config_table;
+    if (up_config_read(&c, t, out->a, args, err) != 0 || read_log(&c, err) != 0 ||
+        read_listen(&out->api, c.listen, err) != 0)
         return -1;
-    if (with_nodes && read_nodes(out, args, err) != 0)
-        return -1;
-    out->data_dir = dir.n ? str_dup(dir) : default_data_dir();
-    struct buf path;
-    buf_init(&path, PATH_BYTES_MAX);
-    if (kubeconfig.n)
-        buf_str(&path, kubeconfig);
-    else
-        buf_printf(&path, "%s/kubeconfig", out->data_dir);
-    out->kubeconfig = buf_take(&path, NULL);
-    struct buf node_dir;
-    buf_init(&node_dir, PATH_BYTES_MAX);
-    buf_printf(&node_dir, "%s/node", out->data_dir);
-    out->node.data_dir = buf_take(&node_dir, NULL);
+    out->data_dir = c.data_dir.n ? c.data_dir.p : default_data_dir(out->a);
+    out->kubeconfig =
+        c.kubeconfig.n ? c.kubeconfig.p : arena_printf(out->a, "%s/kubeconfig", out->data_dir).p;
     out->api.data_dir = out->data_dir;
-    out->api.allow_remote = args_flag(args, "allow-remote");
-    out->api.enable_admission = args_text(args, "enable-admission-plugins");
-    out->api.disable_admission = args_text(args, "disable-admission-plugins");
-    return 0;
+    out->api.allow_remote = c.allow_remote;
+    out->api.enable_admission = c.enable_admission;
+    out->api.disable_admission = c.disable_admission;
+    if (!with_nodes)
+        return 0;
+    read_node(out, &c);
+    return read_sim(out, &c.sim_nodes, err) == 0 ? read_scheduler(out, &c, err) : -1;
 }
 
 void up_options_fini(struct up_options *o)
 {
-    free(o->data_dir);
-    free(o->node.data_dir);
-    free(o->kubeconfig);
+    arena_free(o->a);
 }

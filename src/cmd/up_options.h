@@ -1,32 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
- * up_options — what `ganglion up` and `ganglion apiserver` are told on the command line, decoded
- * and checked before anything starts. */
+ * up_options — what `ganglion up` and `ganglion apiserver` are told by the command line and
+ * the configuration file, decoded and checked before anything starts. */
 #pragma once
 
 #include "apiserver/apiserver.h"
 #include "cli/verb.h"
-#include "sim/sim_nodes.h"
+#include "node/agent.h"
+#include "sim/sim_file.h"
 
-#define UP_SIM_GROUPS_MAX 16
-
-struct node_service_options { /* of the local node */
-    struct apiserver *api;    /* set once it runs */
-    char *data_dir;           /* owned */
-    int64_t gpus;
-    bool end_pods;
-};
-
-struct up_options {
+struct up_options { /* texts and tables live in the arena */
+    struct arena *a;
     struct apiserver_options api;
-    char *data_dir;   /* owned */
-    char *kubeconfig; /* owned */
-    struct sim_group sim[UP_SIM_GROUPS_MAX];
-    size_t n_sim;
-    bool local_node;
-    struct node_service_options node;
+    const char *data_dir, *kubeconfig;
+    struct str scheduler_config; /* text of a KubeSchedulerConfiguration; absent: none */
+    struct sim_groups sim;
+    bool local_node, end_pods;
+    struct node_options node;
 };
 
-/* Fills *out from the command line. ERR_INVALID names the option. */
+/* Fills *out from the command line and the configuration file. ERR_INVALID names the key. Call
+ * up_options_fini in any case. */
 int up_options_read(struct up_options *out,
                     const struct args *args,
                     bool with_nodes,

@@ -21,6 +21,7 @@ static const char *const type_names[] = {
     [CONFIG_TYPE_DURATION] = "a duration such as \"30s\" or \"1h30m\"",
     [CONFIG_TYPE_BYTES] = "a size such as 4096 or \"64Ki\"",
     [CONFIG_TYPE_STRS] = "a list of texts",
+    [CONFIG_TYPE_LISTS] = "a mapping of names to lists of texts",
 };
 
 /* ---- finding keys ---- */
@@ -88,7 +89,11 @@ static bool parse_bytes(struct str s, int64_t *out)
     static const struct {
         const char *suffix;
         int64_t unit;
-    } units[] = { { "Ki", 1 << 10 }, { "Mi", 1 << 20 }, { "Gi", 1 << 30 }, { "", 1 } };
+    } units[] = { { "Ki", 1 << 10 },
+                  { "Mi", 1 << 20 },
+                  { "Gi", 1 << 30 },
+                  { "Ti", INT64_C(1) << 40 },
+                  { "", 1 } };
     for (size_t i = 0; i < COUNT_OF(units); i++) {
         struct str suffix = str_from(units[i].suffix);
         int64_t n;
@@ -148,6 +153,41 @@ static void set_strs(struct config_strs *out, struct arena *a, struct str list)
         out->items[i] = arena_str(a, str_trim(str_split(&list, ',')));
 }
 
+/* A new name is added, a known one gets the new list. */
+static void
+lists_put(struct config_lists *l, struct arena *a, struct str name, struct config_strs values)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        if (str_eq(l->items[i].name, name)) {
+            l->items[i].values = values;
+            return;
+        }
+    }
+    struct config_list *items = ARENA_ARRAY(a, struct config_list, l->n + 1);
+    if (l->n)
+        memcpy(items, l->items, l->n * sizeof *items);
+    items[l->n] = (struct config_list){ arena_str(a, name), values };
+    *l = (struct config_lists){ items, l->n + 1 };
+}
+
+static int set_lists_text(const struct config_field *f,
+                          struct config_lists *out,
+                          struct arena *a,
+                          struct str text,
+                          struct err *err)
+{
+    if (!text.n)
+        return 0;
+    struct str list = text, name = str_split(&list, '=');
+    struct config_strs values;
+    if (!list.p || !name.n)
+        return err_set(err, ERR_INVALID, "%s: \"%.*s\" is not NAME=TEXT,TEXT", f->key,
+                       STR_ARG(str_take(text, 60)));
+    set_strs(&values, a, list);
+    lists_put(out, a, name, values);
+    return 0;
+}
+
 static int
 set_text(const struct config_field *f, void *at, struct arena *a, struct str s, struct err *err)
 {
@@ -166,6 +206,8 @@ set_text(const struct config_field *f, void *at, struct arena *a, struct str s, 
     case CONFIG_TYPE_STRS:
         set_strs(at, a, s);
         return 0;
+    case CONFIG_TYPE_LISTS:
+        return set_lists_text(f, at, a, s, err);
     }
     return err_set(err, ERR_BUG, "%s has no type", f->key);
 }
@@ -187,6 +229,30 @@ static int set_list(const struct config_field *f,
     return 0;
 }
 
+static int set_lists(const struct config_field *f,
+                     struct config_lists *out,
+                     struct arena *a,
+                     struct json v,
+                     struct err *err)
+{
+    struct config_lists lists = { 0 };
+    for (struct json_iter it = json_iter(v); json_next(&it);) {
+        struct config_strs values = { 0 };
+        if (json_type(it.value) == JSON_STR) {
+            values = (struct config_strs){ ARENA_NEW(a, struct str), 1 };
+            *values.items = arena_str(a, json_str(it.value));
+        } else if (json_type(it.value) != JSON_ARR) {
+            return err_set(err, ERR_INVALID, "%s.%.*s: wants a text or a list of texts", f->key,
+                           STR_ARG(str_take(it.key, 80)));
+        } else if (set_list(f, &values, a, it.value, err) != 0) {
+            return -1;
+        }
+        lists_put(&lists, a, it.key, values);
+    }
+    *out = lists;
+    return 0;
+}
+
 static int
 set_json(const struct config_field *f, void *at, struct arena *a, struct json v, struct err *err)
 {
@@ -195,6 +261,8 @@ set_json(const struct config_field *f, void *at, struct arena *a, struct json v,
         return 0; /* "key:" with nothing keeps the default */
     if (f->type == CONFIG_TYPE_STRS && type == JSON_ARR)
         return set_list(f, at, a, v, err);
+    if (f->type == CONFIG_TYPE_LISTS)
+        return type == JSON_OBJ ? set_lists(f, at, a, v, err) : wrong(f, json_text(v), err);
     bool fits = type == JSON_STR ? f->type != CONFIG_TYPE_BOOL && f->type != CONFIG_TYPE_STRS &&
                                        f->type != CONFIG_TYPE_I64
                 : type == JSON_BOOL ? f->type == CONFIG_TYPE_BOOL
@@ -256,6 +324,18 @@ int config_read(void *out,
     return rc;
 }
 
+int config_read_json(void *out,
+                     const struct config_table *t,
+                     struct arena *a,
+                     struct json root,
+                     struct err *err)
+{
+    struct reader r = { out, t, a };
+    if (json_type(root) != JSON_OBJ)
+        return err_set(err, ERR_INVALID, "is not a mapping of keys to values");
+    return read_section(&r, root, STR(""), err);
+}
+
 void config_defaults(void *out, const struct config_table *t, struct arena *a)
 {
     for (size_t i = 0; i < t->n; i++) {
@@ -303,8 +383,9 @@ void config_reference(struct buf *out, const struct config_table *t)
     buf_str(out, STR("| key | type | default | meaning |\n| --- | --- | --- | --- |\n"));
     for (size_t i = 0; i < t->n; i++) {
         const struct config_field *f = &t->fields[i];
+        const char *mark = f->fallback && *f->fallback ? "`" : "";
         buf_printf(out, "| `%s` | %s | %s%s%s | %s |\n", f->key,
-                   f->choices ? f->choices : type_names[f->type], f->fallback ? "`" : "",
-                   f->fallback ? f->fallback : "", f->fallback ? "`" : "", f->help);
+                   f->choices ? f->choices : type_names[f->type], mark,
+                   f->fallback ? f->fallback : "", mark, f->help);
     }
 }

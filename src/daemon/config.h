@@ -18,18 +18,31 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "codec/json.h"
 
 enum config_type {
     CONFIG_TYPE_STR,      /* struct str */
     CONFIG_TYPE_BOOL,     /* bool */
     CONFIG_TYPE_I64,      /* int64_t */
     CONFIG_TYPE_DURATION, /* int64_t nanoseconds, written "300ms", "1h30m" */
-    CONFIG_TYPE_BYTES,    /* int64_t, written 4096, "64Ki", "3Mi", "1Gi" */
+    CONFIG_TYPE_BYTES,    /* int64_t, written 4096, "64Ki", "3Mi", "1Gi", "1Ti" */
     CONFIG_TYPE_STRS,     /* struct config_strs; as a flag: separated by commas */
+    CONFIG_TYPE_LISTS,    /* struct config_lists: a mapping of names to a text or a list of texts;
+                             as a flag, NAME=TEXT,TEXT sets one name */
 };
 
 struct config_strs { /* plain data */
     struct str *items;
+    size_t n;
+};
+
+struct config_list { /* plain data */
+    struct str name;
+    struct config_strs values;
+};
+
+struct config_lists { /* plain data */
+    struct config_list *items;
     size_t n;
 };
 
@@ -52,6 +65,7 @@ struct config_field { /* plain data: a row */
 #define CONFIG_CHOICE(T, m, k, f, h, c) CONFIG_ROW(T, m, CONFIG_TYPE_STR, k, f, h, .choices = c)
 #define CONFIG_BOOL(T, m, k, f, h) CONFIG_ROW(T, m, CONFIG_TYPE_BOOL, k, f, h)
 #define CONFIG_STRS(T, m, k, f, h) CONFIG_ROW(T, m, CONFIG_TYPE_STRS, k, f, h)
+#define CONFIG_LISTS(T, m, k, f, h) CONFIG_ROW(T, m, CONFIG_TYPE_LISTS, k, f, h)
 #define CONFIG_DURATION(T, m, k, f, h) CONFIG_ROW(T, m, CONFIG_TYPE_DURATION, k, f, h)
 #define CONFIG_BYTES(T, m, k, f, h) CONFIG_ROW(T, m, CONFIG_TYPE_BYTES, k, f, h)
 #define CONFIG_I64(T, m, k, f, h, lo, hi)                                                          \
@@ -72,6 +86,12 @@ int config_read(void *out,
                 struct arena *a,
                 struct str text,
                 struct err *err);
+/* The same from a value that was parsed already: an element of a list in a larger document. */
+int config_read_json(void *out,
+                     const struct config_table *t,
+                     struct arena *a,
+                     struct json root,
+                     struct err *err);
 /* Sets one key from "section.key=value" (leading dashes are skipped; a bare bool key means true).
  * ERR_NOT_FOUND for an unknown key, so that a caller can go on with flags of its own. */
 int config_override(void *out,

@@ -7,13 +7,15 @@
 #include "kube/meta.h"
 #include "kube/names.h"
 
+#define GIB (INT64_C(1) << 30)
+
 const struct sim_shape sim_shapes[] = {
-    { "gpu8", "2 NUMA cells, 128 CPUs, 1 TiB, 8 GPUs behind an NVSwitch", 2, 128, 1024, 8,
+    { "gpu8", "2 NUMA cells, 128 CPUs, 1 TiB, 8 GPUs behind an NVSwitch", 2, 128, 1024 * GIB, 8,
       "NVIDIA-H100-80GB-HBM3", 81559, "nvswitch", 250 },
-    { "gpu4", "2 NUMA cells, 64 CPUs, 512 GiB, 4 GPUs with NVLink", 2, 64, 512, 4,
+    { "gpu4", "2 NUMA cells, 64 CPUs, 512 GiB, 4 GPUs with NVLink", 2, 64, 512 * GIB, 4,
       "NVIDIA-A100-SXM4-80GB", 81920, "nvlink", 250 },
-    { "cpu", "2 NUMA cells, 64 CPUs, 256 GiB, no GPU", 2, 64, 256, 0, NULL, 0, NULL, 250 },
-    { "small", "1 NUMA cell, 4 CPUs, 16 GiB, no GPU", 1, 4, 16, 0, NULL, 0, NULL, 110 },
+    { "cpu", "2 NUMA cells, 64 CPUs, 256 GiB, no GPU", 2, 64, 256 * GIB, 0, NULL, 0, NULL, 250 },
+    { "small", "1 NUMA cell, 4 CPUs, 16 GiB, no GPU", 1, 4, 16 * GIB, 0, NULL, 0, NULL, 110 },
 };
 const size_t sim_shapes_count = COUNT_OF(sim_shapes);
 
@@ -25,8 +27,11 @@ const struct sim_shape *sim_shape_find(struct str name)
     return &sim_shapes[0];
 }
 
-static int unknown_shape(struct str name, struct err *err)
+const struct sim_shape *sim_shape_named(struct str name, struct err *err)
 {
+    const struct sim_shape *found = sim_shape_find(name);
+    if (str_is(name, found->name))
+        return found;
     struct buf list;
     buf_init(&list, 128);
     for (size_t i = 0; i < sim_shapes_count; i++)
@@ -34,7 +39,7 @@ static int unknown_shape(struct str name, struct err *err)
     err_set(err, ERR_INVALID, "no node shape \"%.*s\"; there are %.*s", STR_ARG(name),
             STR_ARG(buf_view(&list)));
     buf_fini(&list);
-    return -1;
+    return NULL;
 }
 
 int sim_shape_parse(struct str text, int64_t *n, const struct sim_shape **shape, struct err *err)
@@ -46,9 +51,9 @@ int sim_shape_parse(struct str text, int64_t *n, const struct sim_shape **shape,
                        "--sim-nodes wants a number from 0 to %d, perhaps with a shape "
                        "(\"16:gpu8\"), not \"%.*s\"",
                        SIM_NODES_MAX, STR_ARG(text));
-    const struct sim_shape *found = sim_shape_find(name);
-    if (name.p && !str_is(name, found->name))
-        return unknown_shape(name, err);
+    const struct sim_shape *found = name.p ? sim_shape_named(name, err) : &sim_shapes[0];
+    if (!found)
+        return -1;
     *n = nodes;
     *shape = found;
     return 0;
@@ -69,7 +74,7 @@ static void cell_labels(struct arena *a, struct jnode *node, const struct sim_sh
             node, key,
             arena_printf(a, "%lld-%lld", (long long)(c * cpus), (long long)((c + 1) * cpus - 1)));
         key = arena_printf(a, "numa.kubenexus.io/node-%lld-memory", (long long)c);
-        label(node, a, key, s->mem_gib * (INT64_C(1) << 30) / s->cells);
+        label(node, a, key, s->mem_bytes / s->cells);
         for (int64_t d = 0; d < s->cells; d++) {
             key = arena_printf(a, "numa.kubenexus.io/node-%lld-distance-%lld", (long long)c,
                                (long long)d);
@@ -105,7 +110,10 @@ static struct jnode *resources(struct arena *a, const struct sim_shape *s)
 {
     struct jnode *r = jnode_obj(a);
     jnode_set_str(r, STR("cpu"), arena_printf(a, "%lld", (long long)s->cpus));
-    jnode_set_str(r, STR("memory"), arena_printf(a, "%lldGi", (long long)s->mem_gib));
+    bool whole = s->mem_bytes % GIB == 0;
+    jnode_set_str(r, STR("memory"),
+                  arena_printf(a, "%lld%s", (long long)(whole ? s->mem_bytes / GIB : s->mem_bytes),
+                               whole ? "Gi" : ""));
     jnode_set_str(r, STR("ephemeral-storage"), STR("1Ti"));
     jnode_set_str(r, STR("pods"), arena_printf(a, "%lld", (long long)s->pods));
     if (s->gpus)

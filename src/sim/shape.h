@@ -12,7 +12,7 @@
 struct sim_shape {
     const char *name, *help;
     int64_t cells; /* NUMA */
-    int64_t cpus, mem_gib, gpus;
+    int64_t cpus, mem_bytes, gpus;
     const char *gpu_model; /* NULL without GPUs */
     int64_t gpu_mem_mib;
     const char *gpu_topology; /* nvswitch, nvlink, pcie */
@@ -26,6 +26,8 @@ extern const size_t sim_shapes_count;
 
 #define SIM_SHAPE_KEY "sim.ganglion.io/shape" /* label of a Node object that is to be simulated */
 
+/* By name; NULL when there is none. */
+const struct sim_shape *sim_shape_named(struct str name, struct err *err);
 /* By name; the default for an unknown or absent one. */
 const struct sim_shape *sim_shape_find(struct str name);
 

@@ -25,7 +25,8 @@
 struct sim_node {
     struct str name; /* behind the struct */
     const struct sim_shape *shape;
-    bool leased; /* its Lease exists */
+    const struct sim_group *group; /* NULL: adopted */
+    bool leased;                   /* its Lease exists */
 };
 VEC_TYPE(sim_node_vec, struct sim_node *);
 
@@ -53,7 +54,7 @@ struct sim_nodes {
     struct workqueue *queue;
     struct timer *turn, *renew;
     struct list sents;
-    size_t n_sents, n_registered;
+    size_t n_sents, n_named, n_registered; /* n_named: of the nodes, those of our groups */
     uint32_t next_address;
 };
 
@@ -164,6 +165,23 @@ static void on_refreshed(void *arg, const struct reply *reply, const struct err 
     sent_free(x);
 }
 
+static struct jnode *node_object(struct arena *a, const struct sim_node *n, struct wall now)
+{
+    struct jnode *o = sim_node_object(a, n->shape, n->name, now);
+    const struct sim_group *g = n->group;
+    for (size_t i = 0; g && i < g->n_labels; i++)
+        meta_set_label(o, g->labels[i].key, g->labels[i].value);
+    for (size_t i = 0; g && i < g->n_taints; i++) {
+        struct jnode *list = jnode_need_arr(jnode_need_obj(o, STR("spec")), STR("taints"));
+        struct jnode *taint = jnode_append(list, jnode_obj(a));
+        jnode_set_str(taint, STR("key"), g->taints[i].key);
+        if (g->taints[i].value.n)
+            jnode_set_str(taint, STR("value"), g->taints[i].value);
+        jnode_set_str(taint, STR("effect"), g->taints[i].effect);
+    }
+    return o;
+}
+
 static void
 send_refresh(struct sim_nodes *s, struct sim_node *n, struct jnode *patch, struct str subresource)
 {
@@ -180,7 +198,7 @@ send_refresh(struct sim_nodes *s, struct sim_node *n, struct jnode *patch, struc
 static void refresh(struct sim_nodes *s, struct sim_node *n)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
-    struct jnode *full = sim_node_object(a, n->shape, n->name, loop_wall(s->t->loop));
+    struct jnode *full = node_object(a, n, loop_wall(s->t->loop));
     struct jnode *status = jnode_obj(a), *labels = jnode_obj(a);
     jnode_set(status, STR("status"), jnode_copy(a, jnode_get(full, STR("status"))));
     jnode_set(jnode_need_obj(labels, STR("metadata")), STR("labels"),
@@ -202,14 +220,14 @@ static void on_registered(void *arg, const struct reply *reply, const struct err
     if (x->node)
         create_lease(s, x->node);
     sent_free(x);
-    if (++s->n_registered == s->nodes.n)
-        LOG_INFO("sim.nodes_registered", kv_i64("nodes", (int64_t)s->nodes.n));
+    if (++s->n_registered == s->n_named)
+        LOG_INFO("sim.nodes_registered", kv_i64("nodes", (int64_t)s->n_named));
 }
 
 static void register_node(struct sim_nodes *s, struct sim_node *n)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
-    struct json_doc *doc = freeze(sim_node_object(a, n->shape, n->name, loop_wall(s->t->loop)));
+    struct json_doc *doc = freeze(node_object(a, n, loop_wall(s->t->loop)));
     struct sent *x = sent_new(s, n, (struct str){ 0 });
     struct call_create create = { .resource = GVR("", "v1", "nodes"), .object = json_root(doc) };
     x->call = call_create(s->t, &create, on_registered, x);
@@ -377,6 +395,8 @@ node_add(struct sim_nodes *s, struct str name, const struct sim_shape *shape)
     memcpy(n + 1, name.p, name.n);
     n->name = str_make(n + 1, name.n);
     n->shape = shape;
+    n->group = NULL;
+    n->leased = false;
     sim_node_vec_push(&s->nodes, n);
     map_put(&s->by_name, n->name, n);
     return n;
@@ -399,16 +419,39 @@ static void node_drop(struct sim_nodes *s, struct str name)
     free(n);
 }
 
+static struct str prefix_of(const struct sim_group *g)
+{
+    return g->prefix.n ? g->prefix : STR("sim-");
+}
+
+/* The number that the next node of that prefix gets: groups before `upto` have taken some. */
+static int64_t count_before(const struct sim_options *o, size_t upto, struct str prefix)
+{
+    int64_t n = 0;
+    for (size_t g = 0; g < upto; g++)
+        n += !o->groups[g].names && str_eq(prefix_of(&o->groups[g]), prefix) ? o->groups[g].n : 0;
+    return n;
+}
+
+static void name_group(struct sim_nodes *s, const struct sim_group *g, int64_t first)
+{
+    struct str prefix = prefix_of(g);
+    for (int64_t i = 0; i < g->n; i++) {
+        char text[300];
+        int n = snprintf(text, sizeof text, "%.*s%lld", STR_ARG(prefix), (long long)(first + i));
+        struct str name = g->names ? g->names[i] : str_make(text, (size_t)n);
+        if (map_get(&s->by_name, name))
+            LOG_WARN("sim.name_twice", kv_str("node", name), kv_cstr("next", "one of them stays"));
+        else
+            node_add(s, name, g->shape)->group = g;
+    }
+}
+
 static void name_nodes(struct sim_nodes *s, const struct sim_options *o)
 {
-    struct str prefix = o->prefix.n ? o->prefix : STR("sim-");
-    for (size_t g = 0; g < o->n_groups; g++) {
-        for (int64_t i = 0; i < o->groups[g].n; i++) {
-            char text[300];
-            int n = snprintf(text, sizeof text, "%.*s%zu", STR_ARG(prefix), s->nodes.n);
-            node_add(s, str_make(text, (size_t)n), o->groups[g].shape);
-        }
-    }
+    for (size_t g = 0; g < o->n_groups; g++)
+        name_group(s, &o->groups[g], count_before(o, g, prefix_of(&o->groups[g])));
+    s->n_named = s->nodes.n;
 }
 
 /* ---- Node objects that others add with the label node.ganglion.io/executor=simulated ---- */

@@ -10,6 +10,7 @@ struct sample {
     int64_t port, wait_ns, bytes;
     bool remote;
     struct config_strs names;
+    struct config_lists commands;
 };
 
 static const struct config_field fields[] = {
@@ -20,6 +21,7 @@ static const struct config_field fields[] = {
     CONFIG_BYTES(struct sample, bytes, "http.limits.bytes", "3Mi", "largest body"),
     CONFIG_CHOICE(struct sample, format, "log.format", "text", "how lines look", "text,json"),
     CONFIG_STRS(struct sample, names, "names", "a, b", "names of things"),
+    CONFIG_LISTS(struct sample, commands, "commands", NULL, "what to run"),
 };
 static const struct config_table table = { fields, COUNT_OF(fields) };
 
@@ -87,7 +89,9 @@ static void errors_name_the_key(void **state)
         { STR_INIT("http: 3\n"), "\"http\" is a section, not a value" },
         { STR_INIT("log:\n  format: xml\n"), "log.format: \"xml\" is not one of text,json" },
         { STR_INIT("names: [1]\n"), "names: \"1\" is not a list of texts" },
-        { STR_INIT("http:\n  limits:\n    bytes: 1Ti\n"), "is not a size" },
+        { STR_INIT("http:\n  limits:\n    bytes: 1Pi\n"), "is not a size" },
+        { STR_INIT("commands: [a]\n"), "commands: \"[\"a\"]\" is not a mapping of names" },
+        { STR_INIT("commands:\n  a: 3\n"), "commands.a: wants a text or a list of texts" },
         { STR_INIT("- a\n"), "a mapping of keys" },
         { STR_INIT("a: 1\n---\nb: 2\n"), "one document, not 2" },
         { STR_INIT("a: [\n"), "line" },
@@ -120,6 +124,25 @@ static void flags_override(void **state)
     CHECK_FAILS(config_override(&s, &table, arena, STR("--http.port=x"), &err), err, ERR_INVALID);
 }
 
+static void mappings_of_lists(void **state)
+{
+    (void)state;
+    struct err err = { 0 };
+    struct sample s = fresh();
+    CHECK_OK(config_read(&s, &table, arena,
+                         STR("commands:\n  b:1.36: [sh, -c, \"a, b\"]\n  one: x\n"), &err),
+             err);
+    CHECK_I64(s.commands.n, 2);
+    CHECK_STR(s.commands.items[0].name, "b:1.36");
+    CHECK_STR(s.commands.items[0].values.items[2], "a, b");
+    CHECK_STR(s.commands.items[1].values.items[0], "x");
+    CHECK_OK(config_override(&s, &table, arena, STR("--commands=one=y,z"), &err), err);
+    CHECK_OK(config_override(&s, &table, arena, STR("--commands=new=w"), &err), err);
+    CHECK_I64(s.commands.n, 3);
+    CHECK_STR(s.commands.items[1].values.items[1], "z");
+    CHECK_FAILS(config_override(&s, &table, arena, STR("--commands=w"), &err), err, ERR_INVALID);
+}
+
 static void rows_document_themselves(void **state)
 {
     (void)state;
@@ -140,7 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_set),         cmocka_unit_test(documents_are_read),
         cmocka_unit_test(errors_name_the_key),      cmocka_unit_test(flags_override),
-        cmocka_unit_test(rows_document_themselves),
+        cmocka_unit_test(rows_document_themselves), cmocka_unit_test(mappings_of_lists),
     };
     int rc = CHECK_MAIN(tests);
     arena_free(arena);
