@@ -45,6 +45,7 @@ struct executor *executor_new(struct loop *l,
     x->program = program;
     map_init(&x->pods);
     pass_addresses(x);
+    pod_cgroup_find(x);
     return x;
 }
 
@@ -57,6 +58,7 @@ void executor_free(struct executor *x)
         local_pod_free(slot->value);
     map_fini(&x->pods);
     close(x->program);
+    arena_free(x->arena);
     free(x);
 }
 

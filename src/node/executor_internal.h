@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "node/addresses.h"
+#include "node/cgroups.h"
 #include "node/executor.h"
 #include "node/podprobe.h"
 #include "node/shim_client.h"
@@ -41,6 +42,8 @@ struct executor {
     int program;
     struct map pods; /* by uid */
     struct addresses addresses;
+    struct arena *arena; /* of cgroups */
+    struct cgroups_host cgroups;
 };
 
 /* ---- local_pod.c ---- */
@@ -60,3 +63,9 @@ bool pod_disk_read_meta(struct local_pod *p);
 void pod_disk_recover(struct local_pod *p);
 /* The end of one run of container i; false: not known. */
 bool pod_disk_end(const struct local_pod *p, size_t i, int64_t attempt, struct run_end *out);
+
+/* ---- pod_cgroup.c ---- */
+void pod_cgroup_find(struct executor *x);
+/* Makes the pod's cgroup; the cgroup.procs files to enter, none when it has no limits. */
+size_t pod_cgroup_make(struct local_pod *p, struct arena *a, struct str procs[CGROUPS_DIRS_MAX]);
+void pod_cgroup_remove(const struct local_pod *p);

@@ -399,7 +399,7 @@ int local_pod_prepare(struct local_pod *p,
                       void *find_arg,
                       struct podspec_trouble *trouble)
 {
-    struct str cells[MACHINE_CELLS_MAX];
+    struct str cells[MACHINE_CELLS_MAX], procs[CGROUPS_DIRS_MAX];
     struct podspec s = spec_of(p, cells);
     struct err err = { 0 };
     struct buf spec;
@@ -414,6 +414,8 @@ int local_pod_prepare(struct local_pod *p,
     }
     if (podvolumes_make(a, &s, trouble) < 0)
         return -1;
+    s.cgroups = procs;
+    s.n_cgroups = pod_cgroup_make(p, a, procs);
     buf_init(&spec, PODSPEC_BYTES_MAX);
     int rc = podspec_write(&spec, a, &s, &paused, trouble);
     if (rc == 0 && write_spec(p, &spec, &err) < 0) {
@@ -459,6 +461,7 @@ static void remove_now(struct local_pod *p)
 {
     struct executor *x = p->x;
     struct err err = { 0 };
+    pod_cgroup_remove(p);
     if (file_remove_tree(p->dir, &err) < 0 && err.kind != ERR_NOT_FOUND)
         LOG_WARN("node.pod_dir", kv_err(&err), kv_cstr("next", "the next start tries again"));
     map_del(&x->pods, p->uid);

@@ -1,4 +1,5 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Reading logs back: all files of a run, tails over files, following over rotation. */
 #include "node/podlogs.h"
 
 #include <fcntl.h>

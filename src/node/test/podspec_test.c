@@ -1,4 +1,5 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * From a Pod to what its shim runs: environment, commands, volumes, addresses, probes. */
 #include "node/podspec.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The decision table of a pod, its back-off and its status document. */
 #include "node/podstate.h"
 
 #include <stdio.h>
