@@ -207,8 +207,10 @@ spod_new(struct cluster *c, struct shapes *s, const struct profile *profile, con
     p->shape = shape_get(c, s, profile, obj);
     p->relations = relations_new(obj, &p->labels);
     size_t n = p->view->requests.n;
-    p->demands = n ? mem_alloc_array(n, sizeof *p->demands) : NULL;
-    p->n_demands = resolve(&c->snap, &p->view->requests, p->demands);
+    if (n) {
+        p->demands = mem_alloc_array(n, sizeof *p->demands);
+        p->n_demands = resolve(&c->snap, &p->view->requests, p->demands);
+    }
     p->nz_cpu = p->view->nonzero_cpu_milli;
     p->nz_mem = p->view->nonzero_mem_bytes;
     struct buf key;
