@@ -114,7 +114,7 @@ static int64_t timeout_of(const struct action *a)
 
 static enum turn open_watch(struct action *a)
 {
-    struct watch_start start;
+    struct watch_start start = { 0 };
     enum turn t = check_initial(a);
     if (t == TURN_GO)
         t = parse_start(a, &start);

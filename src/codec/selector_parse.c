@@ -232,7 +232,7 @@ static int operator_from(enum selector_op *op, struct str name, struct err *err)
 
 static int add_expression(struct selector *s, struct json e, struct err *err)
 {
-    enum selector_op op;
+    enum selector_op op = SELECTOR_EXISTS;
     AUTO(selector_values_fini) struct selector_values values = { 0 };
     if (operator_from(&op, json_str(json_get(e, STR("operator"))), err))
         return -1;

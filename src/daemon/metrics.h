@@ -19,8 +19,8 @@
 #include "base/str.h"
 
 #define METRIC_LABELS_MAX 4
-#define METRIC_SERIES_MAX 1000 /* of one metric; beyond, values go to a series of labels "other"   \
-                                */
+/* Of one metric; beyond, values go to a series of labels "other". */
+#define METRIC_SERIES_MAX 1000
 
 enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
