@@ -133,6 +133,8 @@ void jnode_expand(struct jnode *n)
     if (!n->lazy || !jnode_is_container(n))
         return;
     struct json_iter it = json_iter(jnode_lazy_source(n));
+    n->doc = it.v.doc; /* another one when the value was folded */
+    n->at = it.v.at;
     n->lazy = false;
     slots_reserve(n, it.left + 2); /* an edit most often adds a member or two */
     for (uint32_t at = it.next; json_next(&it); at = it.next) {

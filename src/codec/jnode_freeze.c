@@ -32,7 +32,7 @@ static void measure_source(struct measure *m, struct json v, uint32_t depth)
         if (node_type(t[i]) == NODE_DECODED)
             m->decoded += node_length(t[i]);
     }
-    uint32_t below = node_is_open(t[0]) ? v.doc->depth : 1;
+    uint32_t below = node_is_open(t[0]) || node_is_folded(t[0]) ? v.doc->depth : 1;
     if (depth + below > DEPTH_LOOSE)
         below = json_depth(v);
     if (depth + below > m->depth)
@@ -243,6 +243,8 @@ static struct json_doc *write_doc(const struct jnode *n, const struct measure *m
     doc->tape_n = (uint32_t)m->nodes;
     doc->decoded_n = (uint32_t)m->decoded;
     doc->depth = m->depth;
+    doc->part_of = 0;
+    doc->unfolded = NULL;
     doc->tape = tape;
     return doc;
 }

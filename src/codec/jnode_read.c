@@ -120,10 +120,12 @@ static bool arr_eq(struct jnode *a, struct jnode *b, unsigned depth)
 
 static bool node_eq(struct jnode *a, struct jnode *b, unsigned depth)
 {
-    if (depth > JSON_DEPTH_MAX || a->type != b->type || jnode_len(a) != jnode_len(b))
+    if (depth > JSON_DEPTH_MAX || a->type != b->type)
         return false;
     if (a->lazy && b->lazy)
         return json_eq(jnode_lazy_source(a), jnode_lazy_source(b));
+    if (jnode_len(a) != jnode_len(b))
+        return false;
     switch (a->type) {
     case JSON_OBJ:
         return obj_eq(a, b, depth + 1);

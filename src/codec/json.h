@@ -63,7 +63,14 @@ int json_parse_dups(struct json_doc **out,
                     struct err *err);
 
 struct json_doc *json_doc_ref(const struct json_doc *doc);
-void json_doc_unref(const struct json_doc *doc);      /* NULL is fine */
+void json_doc_unref(const struct json_doc *doc); /* NULL is fine */
+/* Gives back what a part of the tape takes that is hardly ever read: the array or object v becomes
+ * one node, and is parsed again from its text when somebody looks inside. No accessor shows the
+ * difference. Takes the document over, which must be the only reference; returns it, maybe moved.
+ * Values in it become invalid. */
+struct json_doc *json_fold(struct json_doc *doc, struct json v);
+/* True for such a value: we wrote it, so it needs no second look. */
+bool json_folded(struct json v);
 size_t json_doc_bytes(const struct json_doc *doc);    /* memory held */
 struct str json_doc_text(const struct json_doc *doc); /* compact JSON, borrowed */
 

@@ -28,8 +28,10 @@ enum node_type {
     NODE_STR_ESC, /* with escapes, NODE_DECODED follows */
     NODE_ARR_EMPTY,
     NODE_OBJ_EMPTY,
-    NODE_ARR, /* NODE_SPAN follows */
-    NODE_OBJ, /* NODE_SPAN follows */
+    NODE_ARR,        /* NODE_SPAN follows */
+    NODE_OBJ,        /* NODE_SPAN follows */
+    NODE_FOLDED_ARR, /* nothing below it on this tape: doc->unfolded has it */
+    NODE_FOLDED_OBJ,
     NODE_SPAN = 14,
     NODE_DECODED = 15,
 };
@@ -40,7 +42,10 @@ struct json_doc {
     uint32_t tape_n;
     uint32_t decoded_n;
     uint32_t depth;       /* an upper bound of the nesting; exact unless the document was edited */
+    uint32_t part_of;     /* of an unfolded value: its text's offset in the folded document */
     const uint64_t *tape; /* inside this allocation */
+    struct json_doc *unfolded; /* atomic; owned list of what was asked for of the folded values. An
+                                  unfolded document has none itself, there it is the next one */
     char text[];
 };
 
@@ -72,6 +77,11 @@ static inline bool node_is_str(uint64_t node)
 static inline bool node_is_open(uint64_t node) /* a container with something in it */
 {
     return node_type(node) == NODE_ARR || node_type(node) == NODE_OBJ;
+}
+
+static inline bool node_is_folded(uint64_t node)
+{
+    return node_type(node) == NODE_FOLDED_ARR || node_type(node) == NODE_FOLDED_OBJ;
 }
 
 /* Nodes that the value at `node` takes, itself included. */
@@ -126,6 +136,8 @@ void json_tape_move(uint64_t *dst, const uint64_t *src, size_t n, int64_t delta)
 bool json_num_i64(struct str text, int64_t *out);
 /* True when s is a number by the grammar of RFC 8259. */
 bool json_is_num(struct str s);
+/* Where the members or items of v are: v itself, or the root of what a folded value unfolds to. */
+struct json json_unfold(struct json v);
 /* Exact nesting of a value: 0 for a scalar. */
 uint32_t json_depth(struct json v);
 bool json_num_eq(struct str a, struct str b);

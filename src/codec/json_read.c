@@ -17,13 +17,17 @@ struct json_doc *json_doc_ref(const struct json_doc *doc)
 void json_doc_unref(const struct json_doc *doc)
 {
     struct json_doc *d = (struct json_doc *)(uintptr_t)doc;
-    if (d && __atomic_fetch_sub(&d->refs, 1, __ATOMIC_ACQ_REL) == 1)
-        free(d);
+    if (!d || __atomic_fetch_sub(&d->refs, 1, __ATOMIC_ACQ_REL) != 1)
+        return;
+    json_doc_unref(d->unfolded);
+    free(d);
 }
 
 size_t json_doc_bytes(const struct json_doc *doc)
 {
-    return (size_t)(doc_decoded(doc) + doc->decoded_n - (const char *)doc);
+    const struct json_doc *more = __atomic_load_n(&doc->unfolded, __ATOMIC_ACQUIRE);
+    size_t own = (size_t)(doc_decoded(doc) + doc->decoded_n - (const char *)doc);
+    return own + (more ? json_doc_bytes(more) : 0);
 }
 
 struct str json_doc_text(const struct json_doc *doc)
@@ -39,10 +43,10 @@ struct json json_root(const struct json_doc *doc)
 enum json_type json_type(struct json v)
 {
     static const unsigned char types[16] = {
-        [NODE_NULL] = JSON_NULL,     [NODE_FALSE] = JSON_BOOL,    [NODE_TRUE] = JSON_BOOL,
-        [NODE_NUM] = JSON_NUM,       [NODE_STR] = JSON_STR,       [NODE_STR_ESC] = JSON_STR,
-        [NODE_ARR_EMPTY] = JSON_ARR, [NODE_OBJ_EMPTY] = JSON_OBJ, [NODE_ARR] = JSON_ARR,
-        [NODE_OBJ] = JSON_OBJ,
+        [NODE_NULL] = JSON_NULL,     [NODE_FALSE] = JSON_BOOL,     [NODE_TRUE] = JSON_BOOL,
+        [NODE_NUM] = JSON_NUM,       [NODE_STR] = JSON_STR,        [NODE_STR_ESC] = JSON_STR,
+        [NODE_ARR_EMPTY] = JSON_ARR, [NODE_OBJ_EMPTY] = JSON_OBJ,  [NODE_ARR] = JSON_ARR,
+        [NODE_OBJ] = JSON_OBJ,       [NODE_FOLDED_ARR] = JSON_ARR, [NODE_FOLDED_OBJ] = JSON_OBJ,
     };
     return v.doc ? (enum json_type)types[*doc_node(v) & 15] : JSON_ABSENT;
 }
@@ -55,11 +59,12 @@ bool json_has(struct json v)
 /* ---- containers ---- */
 
 /* The head of an object or array with something in it, else NULL. */
-static const uint64_t *open_head(struct json v, enum node_type type)
+static const uint64_t *open_head(struct json *v, enum node_type type)
 {
-    if (!v.doc || node_type(*doc_node(v)) != type)
+    if (!v->doc)
         return NULL;
-    return doc_node(v);
+    *v = json_unfold(*v);
+    return node_type(*doc_node(*v)) == type ? doc_node(*v) : NULL;
 }
 
 /* What a key's node and first bytes must be; most members are told apart without reading text. */
@@ -108,7 +113,7 @@ static inline bool probe_matches(const struct key_probe *probe, const char *p)
 
 struct json json_get(struct json obj, struct str key)
 {
-    const uint64_t *head = open_head(obj, NODE_OBJ);
+    const uint64_t *head = open_head(&obj, NODE_OBJ);
     if (!head || key.n > UINT32_MAX)
         return (struct json){ 0 };
     struct key_probe probe = probe_make(key);
@@ -128,7 +133,7 @@ struct json json_get(struct json obj, struct str key)
 
 struct json json_at(struct json arr, uint32_t i)
 {
-    const uint64_t *head = open_head(arr, NODE_ARR);
+    const uint64_t *head = open_head(&arr, NODE_ARR);
     if (!head || i >= node_length(head[1]))
         return (struct json){ 0 };
     const uint64_t *t = head + 2;
@@ -139,9 +144,10 @@ struct json json_at(struct json arr, uint32_t i)
 
 uint32_t json_len(struct json v)
 {
-    if (!v.doc || !node_is_open(*doc_node(v)))
+    if (!v.doc)
         return 0;
-    return node_length(doc_node(v)[1]);
+    v = json_unfold(v);
+    return node_is_open(*doc_node(v)) ? node_length(doc_node(v)[1]) : 0;
 }
 
 struct json json_path(struct json v, const char *path)
@@ -162,6 +168,8 @@ struct json json_path(struct json v, const char *path)
 
 struct json_iter json_iter(struct json v)
 {
+    if (v.doc)
+        v = json_unfold(v);
     return (struct json_iter){ .v = v, .next = v.at + 2, .left = json_len(v) };
 }
 
@@ -337,6 +345,11 @@ uint32_t json_depth(struct json v)
     for (; t < end; t++) {
         while (depth > 0 && t >= ends[depth - 1])
             depth--;
+        if (node_is_folded(*t)) {
+            uint32_t at = (uint32_t)(t - v.doc->tape);
+            uint32_t below = depth + json_depth(json_unfold((struct json){ v.doc, at }));
+            deepest = deepest > below ? deepest : below;
+        }
         if (node_type(*t) == NODE_ARR_EMPTY || node_type(*t) == NODE_OBJ_EMPTY)
             deepest = deepest > depth + 1 ? deepest : depth + 1;
         if (!node_is_open(*t))

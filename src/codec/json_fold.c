@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * json_fold — documents of which a part is kept as text alone. Half of a stored object is
+ * metadata.managedFields, which only server-side apply ever reads; its tape would be larger than
+ * its text. */
+#include "codec/json_internal.h"
+
+#include <stdlib.h>
+
+/* The nodes from `at` to `end` leave the tape: every container around them gets shorter. */
+static void shorten_parents(uint64_t *tape, uint32_t at, uint32_t gone)
+{
+    for (uint32_t i = 0; i != at;) {
+        if (i + node_span(tape + i) <= at) { /* a key, or a value before ours */
+            i += node_span(tape + i);
+            continue;
+        }
+        tape[i + 1] =
+            node_make(NODE_SPAN, node_offset(tape[i + 1]) - gone, node_length(tape[i + 1]));
+        i += 2;
+    }
+}
+
+/* Folding needs the decoded strings of the folded nodes no more. They stand together, in order, in
+ * documents that were parsed or frozen; where they do not, they stay. */
+static size_t drop_decoded(struct json_doc *doc, const uint64_t *from, size_t n, char *decoded)
+{
+    size_t start = 0, end = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (node_type(from[i]) != NODE_DECODED)
+            continue;
+        if (end == 0)
+            start = end = node_offset(from[i]);
+        if (node_offset(from[i]) != end)
+            return 0;
+        end += node_length(from[i]);
+    }
+    uint64_t *tape = (uint64_t *)(uintptr_t)doc->tape;
+    for (size_t i = 0; i < doc->tape_n && end > start; i++) {
+        bool behind = node_type(tape[i]) == NODE_DECODED && node_offset(tape[i]) >= end;
+        if (behind)
+            tape[i] =
+                node_make(NODE_DECODED, node_offset(tape[i]) - (end - start), node_length(tape[i]));
+    }
+    memmove(decoded + start, decoded + end, doc->decoded_n - end);
+    return end - start;
+}
+
+struct json_doc *json_fold(struct json_doc *doc, struct json v)
+{
+    assert(doc->refs == 1 && !doc->unfolded && v.doc == doc && v.at > 0);
+    uint64_t *tape = (uint64_t *)(uintptr_t)doc->tape; /* nobody else sees this document yet */
+    if (!node_is_open(tape[v.at]))
+        return doc;
+    uint32_t gone = node_span(tape + v.at) - 1;
+    char *decoded = (char *)(tape + doc->tape_n);
+    doc->decoded_n -= (uint32_t)drop_decoded(doc, tape + v.at + 1, gone, decoded);
+    enum node_type folded = node_type(tape[v.at]) == NODE_ARR ? NODE_FOLDED_ARR : NODE_FOLDED_OBJ;
+    uint64_t node = node_make(folded, node_offset(tape[v.at]), node_length(tape[v.at]));
+    shorten_parents(tape, v.at, gone);
+    tape[v.at] = node;
+    doc->tape_n -= gone;
+    memmove(tape + v.at + 1, tape + v.at + 1 + gone, (doc->tape_n - v.at - 1) * sizeof *tape);
+    memmove(tape + doc->tape_n, decoded, doc->decoded_n);
+    size_t tape_at = (size_t)((const char *)tape - (const char *)doc);
+    doc = mem_realloc(doc, tape_at + doc->tape_n * sizeof *tape + doc->decoded_n);
+    doc->tape = (const uint64_t *)(const void *)((const char *)doc + tape_at);
+    return doc;
+}
+
+bool json_folded(struct json v)
+{
+    return v.doc && node_is_folded(*doc_node(v));
+}
+
+static struct json_doc *find_unfolded(struct json_doc *first, uint32_t offset)
+{
+    while (first && first->part_of != offset)
+        first = first->unfolded;
+    return first;
+}
+
+struct json json_unfold(struct json v)
+{
+    if (!node_is_folded(*doc_node(v)))
+        return v;
+    struct json_doc *d = (struct json_doc *)(uintptr_t)v.doc; /* only `unfolded` changes */
+    uint32_t offset = node_offset(*doc_node(v));
+    struct json_doc *first = __atomic_load_n(&d->unfolded, __ATOMIC_ACQUIRE);
+    struct json_doc *inside = find_unfolded(first, offset);
+    if (inside)
+        return json_root(inside);
+    struct json_doc *fresh = NULL;
+    int rc = json_parse(&fresh, json_text(v), &json_limits_own, NULL);
+    assert(rc == 0); /* it was a part of a document */
+    (void)rc;
+    fresh->part_of = offset;
+    do {
+        inside = find_unfolded(first, offset);
+        if (inside) { /* another thread was faster */
+            fresh->unfolded = NULL;
+            json_doc_unref(fresh);
+            return json_root(inside);
+        }
+        fresh->unfolded = first;
+    } while (!__atomic_compare_exchange_n(&d->unfolded, &first, fresh, false, __ATOMIC_ACQ_REL,
+                                          __ATOMIC_ACQUIRE));
+    return json_root(fresh);
+}
