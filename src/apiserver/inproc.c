@@ -252,6 +252,7 @@ static void take_call(void *arg)
     arena_free(a->arena);
     a->arena = TAKE(c->arena);
     a->user = c->t->user;
+    a->of_service = str_starts(a->user.name, STR("system:"));
     a->user_agent = c->t->user.name;
     a->r = c->r;
     s->metrics.inproc_calls++;
