@@ -203,6 +203,36 @@ static int make_volume(struct volume_pass *p, struct json v)
     return refuse(p, STR("the local node has no volumes of this kind"));
 }
 
+/* A subPath that is not there becomes a folder, as kubelet makes it. */
+static int make_sub_paths(struct arena *a, const struct podspec *s, struct json container)
+{
+    struct json_iter it = json_iter(json_get(container, STR("volumeMounts")));
+    while (json_next(&it)) {
+        struct str sub = json_str(json_get(it.value, STR("subPath")));
+        struct str name = json_str(json_get(it.value, STR("name")));
+        bool inside = sub.n && sub.p[0] != '/' && str_find(sub, STR("..")) < 0;
+        struct str volume = arena_printf(a, "%.*s/volumes/%.*s", STR_ARG(s->dir), STR_ARG(name));
+        struct str path = arena_printf(a, "%.*s/%.*s", STR_ARG(volume), STR_ARG(sub));
+        if (!inside || !file_exists(volume.p) || file_exists(path.p))
+            continue; /* hostPath volumes are not ours to fill */
+        if (file_make_dirs(path.p, 0777, NULL) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int make_all_sub_paths(struct arena *a, const struct podspec *s)
+{
+    static const char *const lists[] = { "spec.initContainers", "spec.containers" };
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        struct json_iter it = json_iter(kobj_path(s->pod, lists[i]));
+        while (json_next(&it))
+            if (make_sub_paths(a, s, it.value) < 0)
+                return -1;
+    }
+    return 0;
+}
+
 int podvolumes_make(struct arena *a, const struct podspec *s, struct podspec_trouble *trouble)
 {
     struct json_iter it = json_iter(kobj_path(s->pod, "spec.volumes"));
@@ -213,5 +243,10 @@ int podvolumes_make(struct arena *a, const struct podspec *s, struct podspec_tro
         if (make_volume(&p, it.value) < 0)
             return -1;
     }
-    return 0;
+    if (make_all_sub_paths(a, s) == 0)
+        return 0;
+    *trouble = (struct podspec_trouble){ .reason = STR("ContainerCreating"),
+                                         .message = STR("a subPath cannot be made"),
+                                         .container = SIZE_MAX };
+    return -1;
 }

@@ -59,6 +59,7 @@ static void child_run(struct container *c, int sock, const int out[2])
     struct err err = { 0 };
     char go;
     setup_signals();
+    setup_hurry();
     take_streams(out);
     if (setup_enter(c->spec, &err) < 0) {
         say(sock, WORD_FAILED, &err);
@@ -68,6 +69,7 @@ static void child_run(struct container *c, int sock, const int out[2])
     if (recv(sock, &go, 1, 0) != 1)
         _exit(128);
     say(sock, WORD_EXEC, NULL);
+    setup_usual();
     if (c->spec->pause) {
         close(sock);
         setup_pause();

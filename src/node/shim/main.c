@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -21,6 +22,7 @@
 #include "node/shim/shim_internal.h"
 
 #define IDLE_CHECK_MS 60000
+#define SHIM_NICE (-10)
 
 int shim_watch(struct shim *s, int fd, enum source kind, size_t index)
 {
@@ -166,6 +168,7 @@ static int begin(struct shim *s, struct err *err)
     s->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (s->signals < 0 || s->epoll < 0)
         return err_sys(err, errno, "begin");
+    setpriority(PRIO_PROCESS, 0, SHIM_NICE); /* short work that others wait for; root only */
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     prctl(PR_SET_NAME, "ganglion-shim");
     for (size_t i = 0; i < s->spec.n; i++)

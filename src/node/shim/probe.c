@@ -21,6 +21,12 @@
 
 /* ---- in the child ---- */
 
+/* As Go's net package words the common case, which people search for. */
+static const char *refusal(void)
+{
+    return errno == ECONNREFUSED ? "connection refused" : strerror(errno);
+}
+
 static int dial(const char *address, const char *port)
 {
     struct sockaddr_in a = { .sin_family = AF_INET,
@@ -31,7 +37,7 @@ static int dial(const char *address, const char *port)
     }
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) < 0) {
-        fprintf(stderr, "dial tcp %s:%s: connect: %s", address, port, strerror(errno));
+        fprintf(stderr, "dial tcp %s:%s: connect: %s", address, port, refusal());
         if (fd >= 0)
             close(fd);
         return -1;
@@ -95,6 +101,7 @@ static void child_run(struct shim *s, int out, char *const *f, size_t n)
     struct err err = { 0 };
     int null = open("/dev/null", O_RDONLY);
     setup_signals();
+    setup_usual();
     dup2(null, 0);
     dup2(out, 1);
     dup2(out, 2);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -118,6 +119,19 @@ int setup_enter(const struct shim_container *c, struct err *err)
     /* After the change of user, which would clear it: no container outlives its shim. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     return getppid() == 1 ? err_set(err, ERR_IO, "the shim is gone") : 0;
+}
+
+void setup_hurry(void)
+{
+    const struct sched_param p = { .sched_priority = 1 };
+    sched_setscheduler(0, SCHED_RR, &p); /* not everyone may */
+}
+
+void setup_usual(void)
+{
+    const struct sched_param p = { 0 };
+    sched_setscheduler(0, SCHED_OTHER, &p);
+    setpriority(PRIO_PROCESS, 0, 0);
 }
 
 void setup_signals(void)

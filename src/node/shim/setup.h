@@ -12,5 +12,9 @@ int setup_enter(const struct shim_container *c, struct err *err);
 int setup_exec(const struct shim_container *c, char **argv, struct err *err);
 /* Resets the signals that the shim blocks and handles. */
 void setup_signals(void);
+/* A held container waits at a higher priority and gives it up right before exec, so that members of
+ * a gang all reach their exec before the first of them takes the CPUs to work. */
+void setup_hurry(void);
+void setup_usual(void);
 /* The built-in pause: until SIGTERM or SIGINT. */
 void setup_pause(void) __attribute__((noreturn));
