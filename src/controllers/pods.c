@@ -114,7 +114,7 @@ bool pods_available(const struct kobj *pod, int64_t min_ready_s, struct wall now
     return min_ready_s == 0 || pods_ready_since(pod).ns + min_ready_s * NS_PER_S <= now.ns;
 }
 
-static bool disrupted(const struct kobj *pod, const char *reason)
+bool pods_disrupted_for(const struct kobj *pod, const char *reason)
 {
     struct json c = condition_find(kobj_root(pod), STR(PODS_DISRUPTED));
     return str_is(json_str(json_get(c, STR("status"))), "True") &&
@@ -123,7 +123,7 @@ static bool disrupted(const struct kobj *pod, const char *reason)
 
 bool pods_gang_restarted(const struct kobj *pod)
 {
-    return disrupted(pod, PODS_GANG_RESTART);
+    return pods_disrupted_for(pod, PODS_GANG_RESTART);
 }
 
 bool pods_disrupt(struct reconcile *r,
@@ -131,7 +131,7 @@ bool pods_disrupt(struct reconcile *r,
                   const char *reason,
                   const char *message)
 {
-    if (disrupted(pod, reason))
+    if (pods_disrupted_for(pod, reason))
         return false;
     struct json stored = kobj_path(pod, "status.conditions");
     struct jnode *list = json_has(stored) ? jnode_thaw(r->a, stored) : jnode_arr(r->a);

@@ -46,6 +46,7 @@ bool pods_available(const struct kobj *pod, int64_t min_ready_s, struct wall now
  * (gang/gang.c): DisruptionTarget with this reason. A Job does not count it as a failure. */
 #define PODS_DISRUPTED "DisruptionTarget"
 #define PODS_GANG_RESTART "GangRestart"
+bool pods_disrupted_for(const struct kobj *pod, const char *reason);
 bool pods_gang_restarted(const struct kobj *pod);
 /* Sets the condition DisruptionTarget; false when the pod has it already with this reason. */
 bool pods_disrupt(struct reconcile *r,

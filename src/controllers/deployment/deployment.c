@@ -7,7 +7,7 @@
 
 #include "base/num.h"
 #include "controllers/controllers.h"
-#include "controllers/deployment/deployment_internal.h"
+#include "controllers/deployment/rollout.h"
 #include "controllers/pods.h"
 #include "kube/meta.h"
 #include "kube/replicaset.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * rollout — the arithmetic of a rolling update. Pure. */
+#include "controllers/deployment/rollout.h"
 #include "base/num.h"
-#include "controllers/deployment/deployment_internal.h"
 
 static int64_t old_wanted(const struct rollout *r)
 {

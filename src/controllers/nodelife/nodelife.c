@@ -16,6 +16,7 @@
 #define MISSING_GRACE_NS (40 * NS_PER_S) /* a pod may be heard of before its node is */
 #define SOON_NS (10 * NS_PER_MS)         /* after the write of this pass */
 #define STARTUP_GRACE_NS (60 * NS_PER_S) /* of a node that never renewed */
+#define LOST_NODE "DeletionByPodGC"
 #define SILENT "NodeStatusUnknown"
 #define NOT_READY "node.kubernetes.io/not-ready"
 #define UNREACHABLE "node.kubernetes.io/unreachable"
@@ -283,7 +284,8 @@ static bool surely_gone(const struct reconcile *r, const struct kobj *pod)
     struct wall bound = kobj_created(pod);
     struct json c = condition_find(kobj_root(pod), STR("PodScheduled"));
     wall_parse(json_str(json_get(c, STR("lastTransitionTime"))), &bound);
-    return informer_revision(r->caches[WATCH_NODES]) >= pod->revision ||
+    return pods_disrupted_for(pod, LOST_NODE) || /* we were sure before */
+           informer_revision(r->caches[WATCH_NODES]) >= pod->revision ||
            num_max_i64(bound.ns, r->since.ns) + MISSING_GRACE_NS <= r->now.ns;
 }
 
@@ -304,7 +306,7 @@ static bool end_lost(void *arg, const struct kobj *pod)
     struct condition_spec spec = {
         .type = PODS_DISRUPTED,
         .status = "True",
-        .reason = STR("DeletionByPodGC"),
+        .reason = STR(LOST_NODE),
         .message = STR("PodGC: node no longer exists"),
     };
     meta_set_condition(r->a, list, &spec, r->now);

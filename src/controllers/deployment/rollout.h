@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * deployment_internal — rollout.c computes sizes from numbers alone; deployment.c reads and writes
- * objects. */
+ * rollout — the sizes of ReplicaSets during a rolling update, from numbers alone. Pure. */
 #pragma once
 
 #include <stdbool.h>
