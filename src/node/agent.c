@@ -292,17 +292,16 @@ void node_agent_stop(struct node_agent *n, enum node_stop how, loop_fn done, voi
 {
     if (!n->stopping)
         stop_api(n);
-    n->stopped = done;
-    n->stopped_arg = arg;
     for (struct tracked *t; how == NODE_STOP_END_PODS && (t = any_tracked(n)) != NULL;) {
         struct local_pod *p = t->p;
         tracked_free(t);
         if (p)
             local_pod_remove(p);
     }
-    if (how == NODE_STOP_KEEP_PODS || !executor_count(n->executor)) {
+    n->stopped = done; /* only now: pods without a shim are removed at once, in the loop above */
+    n->stopped_arg = arg;
+    if (how == NODE_STOP_KEEP_PODS || !executor_count(n->executor))
         loop_defer(n->t->loop, tell_stopped, n);
-    }
 }
 
 void node_agent_free(struct node_agent *n)

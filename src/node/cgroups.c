@@ -211,3 +211,20 @@ void cgroups_remove(const struct cgroups_plan *p)
     for (size_t i = 0; i < p->n_dirs; i++)
         rmdir(p->dirs[i].p);
 }
+
+/* "oom_kill N" in memory.events (v2) or memory.oom_control (v1). */
+bool cgroups_oom(const struct cgroups_plan *p)
+{
+    static const char *const files[] = { "memory.events", "memory.oom_control" };
+    AUTO(arena_freep) struct arena *a = arena_new();
+    for (size_t i = 0; i < p->n_dirs * COUNT_OF(files); i++) {
+        struct str text = read_file(a, p->dirs[i / COUNT_OF(files)], files[i % COUNT_OF(files)]);
+        while (text.n) {
+            struct str line = str_split(&text, '\n');
+            int64_t n = 0;
+            if (str_is(str_split(&line, ' '), "oom_kill") && str_to_i64(line, &n) && n > 0)
+                return true;
+        }
+    }
+    return false;
+}

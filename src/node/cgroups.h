@@ -55,3 +55,5 @@ void cgroups_plan(struct cgroups_plan *out,
 int cgroups_make(const struct cgroups_plan *p, struct err *err);
 /* Removes the folders; those that still have processes stay. */
 void cgroups_remove(const struct cgroups_plan *p);
+/* Has the kernel killed a process in these folders for want of memory? */
+bool cgroups_oom(const struct cgroups_plan *p);

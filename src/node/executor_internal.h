@@ -23,6 +23,7 @@ struct local_pod {
     struct timer *timer;        /* the next turn */
     struct run runs[PODSTATE_RUNS_MAX];
     struct probes probes[PODSTATE_RUNS_MAX];
+    int64_t pids[PODSTATE_RUNS_MAX]; /* of runs that are up: their process groups; 0 */
     size_t n_runs;
     uint64_t held;  /* runs that the shim holds before exec */
     uint64_t waits; /* runs whose back-off was told */
@@ -69,3 +70,4 @@ void pod_cgroup_find(struct executor *x);
 /* Makes the pod's cgroup; the cgroup.procs files to enter, none when it has no limits. */
 size_t pod_cgroup_make(struct local_pod *p, struct arena *a, struct str procs[CGROUPS_DIRS_MAX]);
 void pod_cgroup_remove(const struct local_pod *p);
+bool pod_cgroup_oom(const struct local_pod *p); /* did the kernel kill for want of memory? */

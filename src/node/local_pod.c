@@ -61,6 +61,7 @@ static void take_end(struct local_pod *p, size_t i, const struct shim_state *s)
                                .signal = s->signal,
                                .started = s->started,
                                .finished = s->finished };
+    r->end.oom = s->signal == SIGKILL && !r->kill_sent && pod_cgroup_oom(p);
     snprintf(r->end.message, sizeof r->end.message, "%.*s", STR_ARG(s->message));
     if (!fresh || !r->end.start_failed)
         return;
@@ -82,6 +83,7 @@ static void on_state(void *arg, const struct shim_state *s)
             pod_disk_end(p, i, s->attempt - 1, &r->last);
     }
     p->held &= ~bit;
+    p->pids[i] = s->phase == SHIM_IS_RUNNING ? s->pid : 0;
     switch (s->phase) {
     case SHIM_IS_PREPARING:
         r->phase = RUN_BEGUN;
@@ -114,11 +116,22 @@ static void on_ready(void *arg)
 
 static void remove_now(struct local_pod *p);
 
+/* The shim was killed: its children died with it, theirs did not. */
+static void kill_groups(struct local_pod *p)
+{
+    for (size_t i = 0; i < p->n_runs; i++) {
+        if (p->pids[i] > 1)
+            kill(-(pid_t)p->pids[i], SIGKILL);
+        p->pids[i] = 0;
+    }
+}
+
 static void on_gone(void *arg)
 {
     struct local_pod *p = arg;
     shim_client_free(p->client);
     p->client = NULL;
+    kill_groups(p);
     if (p->removing) {
         remove_now(p);
         return;

@@ -77,3 +77,10 @@ void pod_cgroup_remove(const struct local_pod *p)
     if (plan_of(&plan, a, p))
         cgroups_remove(&plan);
 }
+
+bool pod_cgroup_oom(const struct local_pod *p)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct cgroups_plan plan;
+    return plan_of(&plan, a, p) && cgroups_oom(&plan);
+}

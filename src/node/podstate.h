@@ -27,7 +27,7 @@ enum run_phase {
 };
 
 struct run_end {
-    bool has, start_failed;
+    bool has, start_failed, oom; /* oom: killed for want of memory */
     int64_t attempt, code, signal;
     struct wall started, finished;
     char message[232]; /* "" : none */

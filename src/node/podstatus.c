@@ -32,9 +32,10 @@ static struct str container_id(const struct page *p, size_t i, int64_t attempt)
 static struct jnode *terminated(const struct page *p, size_t i, const struct run_end *end)
 {
     struct jnode *t = jnode_obj(p->a);
-    struct str reason = end->start_failed ? STR("StartError")
-                        : end->code       ? STR("Error")
-                                          : STR("Completed");
+    struct str reason = end->oom            ? STR("OOMKilled")
+                        : end->start_failed ? STR("StartError")
+                        : end->code         ? STR("Error")
+                                            : STR("Completed");
     jnode_set_i64(t, STR("exitCode"), end->code);
     if (end->signal)
         jnode_set_i64(t, STR("signal"), end->signal);

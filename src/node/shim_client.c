@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 #include "node/shim/protocol.h"
 
 #define RECONNECT_NS (50 * NS_PER_MS)
+#define QUIT_WAIT_MS 1000
 #define LOW_FD 10 /* the spawned child rearranges the descriptors below */
 
 extern const char shim_blob[], shim_blob_end[];
@@ -246,11 +248,21 @@ struct shim_client *shim_client_join(struct loop *l,
     return c;
 }
 
+/* A shim that is asked ends its containers' descendants too; one that was killed cannot. */
 void shim_client_kill(const char *dir)
 {
+    static const char quit[] = "quit";
     pid_t pid = living(dir);
-    if (pid)
+    int sock = pid ? dial(dir, NULL) : -1;
+    int pidfd = pid ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+    struct pollfd end = { .fd = pidfd, .events = POLLIN };
+    bool asked = sock >= 0 && send(sock, quit, sizeof quit, MSG_NOSIGNAL) == (ssize_t)sizeof quit;
+    if (pid && (!asked || poll(&end, pidfd < 0 ? 0 : 1, QUIT_WAIT_MS) != 1))
         kill(pid, SIGKILL);
+    if (sock >= 0)
+        close(sock);
+    if (pidfd >= 0)
+        close(pidfd);
 }
 
 /* ---- events ---- */

@@ -70,7 +70,8 @@ void shim_client_probe(struct shim_client *c,
                        const struct str *fields,
                        size_t n);
 void shim_client_quit(struct shim_client *c); /* gone follows */
-/* Without a loop: SIGKILL to a living shim of the directory (its containers die with it). */
+/* Without a loop: ends a living shim of the directory with all of its processes; waits up to 1 s.
+ */
 void shim_client_kill(const char *dir);
 
 /* The state in an exit file's text ("ATTEMPT PHASE PID CODE SIGNAL STARTED FINISHED MESSAGE");

@@ -225,16 +225,37 @@ static int bind_mount(const struct shim_mount *m, struct err *err)
     return 0;
 }
 
+/* Into a mount namespace whose mounts the machine does not see. */
+static int leave_machine(struct err *err)
+{
+    if (unshare(CLONE_NEWNS) < 0 && enter_as_user() < 0)
+        return err_sys(err, errno, "volumes need a private mount namespace, refused here");
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+        return 0;
+    if (errno == EINVAL)
+        return err_set(err, ERR_DENIED,
+                       "volumes need a private mount namespace, but / is a chroot here");
+    return err_sys(err, errno, "make mounts private");
+}
+
+/* Each volume is its own mount point: nothing needs to be mounted. */
+static bool all_in_place(const struct shim_mount *mounts, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (mounts[i].read_only || strcmp(mounts[i].source, mounts[i].target) != 0 ||
+            access(mounts[i].target, F_OK) < 0)
+            return false;
+    return true;
+}
+
 int mounts_enter(const struct shim_mount *mounts, size_t n, struct err *err)
 {
     struct covers covers = { .n = 0 };
     char here[PATH_MAX];
     if (!n)
         return 0;
-    if (unshare(CLONE_NEWNS) < 0 && enter_as_user() < 0)
-        return err_sys(err, errno, "volumes need a private mount namespace, refused here");
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-        return err_sys(err, errno, "make mounts private");
+    if (leave_machine(err) < 0)
+        return all_in_place(mounts, n) ? 0 : -1;
     if (!getcwd(here, sizeof here))
         return err_sys(err, errno, "find the pod's folder");
     for (size_t i = 0; i < n; i++) {

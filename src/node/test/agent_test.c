@@ -168,7 +168,9 @@ static void setup(struct fixture *f, const char *spec)
 
 static void on_stopped(void *arg)
 {
-    ((struct fixture *)arg)->stopped = true;
+    struct fixture *f = arg;
+    CHECK(!f->stopped); /* it is told once */
+    f->stopped = true;
 }
 
 static bool is_stopped(struct fixture *f)

@@ -100,6 +100,9 @@ static void v1_hierarchies_are_limited_one_by_one(void **state)
     CHECK_STR(p.writes[0].text, "1024");
     CHECK_STR(p.writes[2].text, "150000");
     CHECK_STR(p.writes[3].text, "1048576");
+    CHECK(!cgroups_oom(&p));
+    put(&f, "/memory/box/ganglion-u1", "memory.oom_control", "under_oom 0\noom_kill 1\n");
+    CHECK(cgroups_oom(&p));
     teardown(&f);
 }
 

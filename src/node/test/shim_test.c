@@ -323,8 +323,6 @@ static void volumes_appear_at_places_that_do_not_exist(void **state)
     struct pod *p = &f.pods[0];
     char path[200];
     (void)state;
-    if (geteuid() != 0)
-        skip();
     setup(&f);
     buf_init(&text, 1 << 16);
     snprintf(path, sizeof path, "%s/vol", p->dir);
@@ -342,6 +340,11 @@ static void volumes_appear_at_places_that_do_not_exist(void **state)
     start(&f, p);
     shim_client_run(p->client, 0, 0);
     wait_until(&f, first_ended);
+    if (geteuid() != 0 && p->last[0].phase == SHIM_IS_FAILED) { /* no user namespaces here */
+        buf_fini(&text);
+        teardown(&f);
+        skip();
+    }
     read_file(&f, "logs/main/0.log", &text);
     if (p->last[0].code != 0)
         print_message("%.*s\n", STR_ARG(buf_view(&text)));
