@@ -13,6 +13,6 @@
 #define MOUNTS_ENTRIES_MAX 4096 /* of a folder that must be covered */
 
 /* Leaves the machine's mount namespace (through a user namespace when that is the only way) and
- * binds the mounts in order. Does nothing for n == 0. ERR_DENIED: the kernel allows neither, or / is
- * a chroot, and some mount is not its own source. Called in the forked container process. */
+ * binds the mounts in order. Does nothing for n == 0. ERR_DENIED: the kernel allows neither, or the
+ * root is a chroot, and some mount is not its own source. In the forked container process. */
 int mounts_enter(const struct shim_mount *mounts, size_t n, struct err *err);
