@@ -150,6 +150,14 @@ struct str arena_str(struct arena *a, struct str s)
     return (struct str){ p, s.n };
 }
 
+struct str arena_lower(struct arena *a, struct str s)
+{
+    char *p = arena_alloc(a, s.n + 1);
+    for (size_t i = 0; i < s.n; i++)
+        p[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] | 0x20) : s.p[i];
+    return (struct str){ p, s.n };
+}
+
 struct str arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 {
     assert(fmt);

@@ -24,6 +24,7 @@ size_t arena_bytes(const struct arena *a); /* handed out since new or reset */
 void *arena_alloc(struct arena *a, size_t n) __attribute__((returns_nonnull));
 struct str arena_str(struct arena *a,
                      struct str s); /* a copy, NUL-terminated; absent stays absent */
+struct str arena_lower(struct arena *a, struct str s); /* a copy, ASCII letters in lower case */
 struct str arena_printf(struct arena *a, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 struct str arena_vprintf(struct arena *a, const char *fmt, va_list ap)

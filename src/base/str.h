@@ -50,6 +50,24 @@ static inline struct str str_take(struct str s, size_t n) /* the first n bytes a
     return (struct str){ s.p, n < s.n ? n : s.n };
 }
 
+static inline bool char_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static inline bool char_is_space(char c) /* ASCII space, tab, CR, LF */
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static inline int char_hex(char c) /* the value of a hexadecimal digit; -1 when it is none */
+{
+    if (char_is_digit(c))
+        return c - '0';
+    char lower = (char)(c | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
 int str_cmp(struct str a, struct str b); /* bytewise order, as memcmp then length */
 bool str_starts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);

@@ -98,11 +98,6 @@ static bool take_char(struct str *s, char c)
     return true;
 }
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static int month_days(int64_t year, int month)
 {
     static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
@@ -146,9 +141,9 @@ static bool parse_fraction(struct str *s, int64_t *ns)
     *ns = 0;
     if (!take_char(s, '.'))
         return true;
-    if (s->n == 0 || !is_digit(s->p[0]))
+    if (s->n == 0 || !char_is_digit(s->p[0]))
         return false;
-    for (int64_t unit = NS_PER_S / 10; s->n && is_digit(s->p[0]); unit /= 10) {
+    for (int64_t unit = NS_PER_S / 10; s->n && char_is_digit(s->p[0]); unit /= 10) {
         *ns += (s->p[0] - '0') * unit;
         *s = str_skip(*s, 1);
     }
@@ -207,7 +202,7 @@ static const struct unit units[] = {
 static const struct unit *take_unit(struct str *s)
 {
     size_t n = 0;
-    while (n < s->n && s->p[n] != '.' && !is_digit(s->p[n]))
+    while (n < s->n && s->p[n] != '.' && !char_is_digit(s->p[n]))
         n++;
     struct str name = str_take(*s, n);
     *s = str_skip(*s, n);
@@ -223,14 +218,14 @@ static bool take_term(struct str *s, uint64_t *ns)
 {
     uint64_t whole = 0;
     size_t digits = 0;
-    for (; s->n && is_digit(s->p[0]); *s = str_skip(*s, 1), digits++) {
+    for (; s->n && char_is_digit(s->p[0]); *s = str_skip(*s, 1), digits++) {
         if (__builtin_mul_overflow(whole, 10u, &whole) ||
             __builtin_add_overflow(whole, (unsigned)(s->p[0] - '0'), &whole))
             return false;
     }
     double fraction = 0, scale = 1;
     if (take_char(s, '.')) {
-        for (; s->n && is_digit(s->p[0]); *s = str_skip(*s, 1), digits++) {
+        for (; s->n && char_is_digit(s->p[0]); *s = str_skip(*s, 1), digits++) {
             if (scale >= 1e18)
                 continue; /* beyond what a nanosecond of an hour can show */
             fraction = fraction * 10 + (s->p[0] - '0');

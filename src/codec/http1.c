@@ -238,17 +238,6 @@ static enum http1_what next_piece(struct http1 *p, struct http1_event *ev)
     return HTTP1_BODY;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 static bool extension_ok(struct str ext)
 {
     if (ext.n == 0)
@@ -261,10 +250,10 @@ static bool read_chunk_line(struct http1 *p, struct str line)
 {
     uint64_t size = 0;
     size_t i = 0;
-    for (; i < line.n && hex_digit(line.p[i]) >= 0; i++) {
+    for (; i < line.n && char_hex(line.p[i]) >= 0; i++) {
         if (i == 15)
             return fail(p, 413, "a chunk size is too large");
-        size = size * 16 + (uint64_t)hex_digit(line.p[i]);
+        size = size * 16 + (uint64_t)char_hex(line.p[i]);
     }
     if (i == 0)
         return fail(p, 400, "a chunk size is not hexadecimal");

@@ -31,20 +31,12 @@ bool parser_grow(struct parser *p)
 
 /* ---- strings ---- */
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The four hexadecimal digits at p, or -1. A NUL among them stops the reading. */
 static int hex4(const char *p)
 {
     int value = 0;
     for (int i = 0; i < 4; i++) {
-        int digit = hex_digit(p[i]);
+        int digit = char_hex(p[i]);
         if (digit < 0)
             return -1;
         value = value << 4 | digit;

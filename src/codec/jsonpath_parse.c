@@ -14,19 +14,9 @@ struct parser {
 
 static int parse_steps(struct parser *p, struct str s, struct jsonpath_step **out, int depth);
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static bool ends_field(char c)
 {
-    return is_space(c) || str_find_char(STR(".,[]$@{}"), c) >= 0;
+    return char_is_space(c) || str_find_char(STR(".,[]$@{}"), c) >= 0;
 }
 
 static int too_deep(struct parser *p)
@@ -80,7 +70,7 @@ static bool read_hex(struct str s, size_t digits, uint32_t *out)
     if (s.n < digits)
         return false;
     for (size_t i = 0; i < digits; i++) {
-        ptrdiff_t v = str_find_char(STR("0123456789abcdef"), (char)(s.p[i] | 0x20));
+        int v = char_hex(s.p[i]);
         if (v < 0)
             return false;
         *out = *out * 16 + (uint32_t)v;
@@ -325,7 +315,7 @@ static int parse_field(struct parser *p, struct str *s, struct jsonpath_step **o
 static int parse_number(struct parser *p, struct str *s, struct jsonpath_step **out)
 {
     size_t n = 1;
-    while (n < s->n && (is_digit(s->p[n]) || s->p[n] == '.'))
+    while (n < s->n && (char_is_digit(s->p[n]) || s->p[n] == '.'))
         n++;
     struct str text = str_take(*s, n);
     *s = str_skip(*s, n);
@@ -363,11 +353,11 @@ static int parse_step(struct parser *p, struct str *s, struct jsonpath_step **ou
         return parse_brackets(p, s, out, depth);
     if (c == '\'' || c == '"')
         return parse_quoted(p, s, out);
-    if (is_space(c) || c == '$' || c == '@') {
+    if (char_is_space(c) || c == '$' || c == '@') {
         *s = str_skip(*s, 1);
         return 0;
     }
-    if (is_digit(c) || c == '-' || c == '+')
+    if (char_is_digit(c) || c == '-' || c == '+')
         return parse_number(p, s, out);
     if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
         return parse_word(p, s, out);

@@ -38,15 +38,10 @@ struct parts {
     struct suffix suffix;
 };
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static struct str take_digits(struct str *s)
 {
     size_t n = 0;
-    while (n < s->n && is_digit(s->p[n]))
+    while (n < s->n && char_is_digit(s->p[n]))
         n++;
     struct str digits = str_take(*s, n);
     *s = str_skip(*s, n);
@@ -68,7 +63,7 @@ static bool read_exponent(struct suffix *out, struct str text)
         return false;
     int64_t v;
     text = str_skip(text, text.p[1] == '+' ? 2 : 1);
-    if (text.n && text.p[0] == '-' && (text.n < 2 || !is_digit(text.p[1])))
+    if (text.n && text.p[0] == '-' && (text.n < 2 || !char_is_digit(text.p[1])))
         return false;
     if (!str_to_i64(text, &v))
         return false;

@@ -28,11 +28,6 @@ struct parser {
     struct str text; /* of the current token */
 };
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 static bool is_symbol(char c)
 {
     return str_find_char(STR("=!(),><"), c) >= 0;
@@ -64,7 +59,7 @@ static enum token symbol(struct str s, size_t *n)
 
 static void advance(struct parser *p)
 {
-    while (p->rest.n && is_space(p->rest.p[0]))
+    while (p->rest.n && char_is_space(p->rest.p[0]))
         p->rest = str_skip(p->rest, 1);
     size_t n = 0;
     if (p->rest.n == 0) {
@@ -73,7 +68,7 @@ static void advance(struct parser *p)
         p->token = symbol(p->rest, &n);
     } else {
         p->token = TOKEN_WORD;
-        while (n < p->rest.n && !is_space(p->rest.p[n]) && !is_symbol(p->rest.p[n]))
+        while (n < p->rest.n && !char_is_space(p->rest.p[n]) && !is_symbol(p->rest.p[n]))
             n++;
     }
     p->text = str_take(p->rest, n);

@@ -2,17 +2,6 @@
  * url — see url.h. */
 #include "codec/url.h"
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 static int decode(struct buf *out, struct str s, bool plus, struct err *err)
 {
     size_t done = 0;
@@ -26,8 +15,8 @@ static int decode(struct buf *out, struct str s, bool plus, struct err *err)
             done = i + 1;
             continue;
         }
-        int hi = i + 2 < s.n ? hex_value(s.p[i + 1]) : -1;
-        int lo = hi >= 0 ? hex_value(s.p[i + 2]) : -1;
+        int hi = i + 2 < s.n ? char_hex(s.p[i + 1]) : -1;
+        int lo = hi >= 0 ? char_hex(s.p[i + 2]) : -1;
         if (lo < 0)
             return err_set(err, ERR_INVALID, "broken escape in \"%.*s\"", STR_ARG(str_take(s, 80)));
         if (hi == 0 && lo == 0)

@@ -55,14 +55,9 @@ static const struct {
     { STR_INIT("-.INF"), { YAML_KIND_FLOAT, .f = -INFINITY } },
 };
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static unsigned digit_value(char c)
 {
-    if (is_digit(c))
+    if (char_is_digit(c))
         return (unsigned)(c - '0');
     if (c >= 'a' && c <= 'f')
         return (unsigned)(c - 'a') + 10;
@@ -106,7 +101,7 @@ static bool read_int(struct str s, struct yaml_value *out)
 static size_t count_digits(const char *p)
 {
     size_t n = 0;
-    while (is_digit(p[n]))
+    while (char_is_digit(p[n]))
         n++;
     return n;
 }
@@ -154,7 +149,7 @@ static bool drop_underscores(char *to, struct str s)
             to[n++] = s.p[i];
             continue;
         }
-        bool between = i && i + 1 < s.n && is_digit(s.p[i - 1]) && is_digit(s.p[i + 1]);
+        bool between = i && i + 1 < s.n && char_is_digit(s.p[i - 1]) && char_is_digit(s.p[i + 1]);
         if (s.p[0] == '.' && !between)
             return false;
     }
@@ -170,7 +165,7 @@ struct yaml_value yaml_resolve(struct str plain)
         if (str_eq(words[i].word, plain))
             return words[i].value;
     }
-    bool number = is_digit(plain.p[0]) || str_find_char(STR("+-."), plain.p[0]) >= 0;
+    bool number = char_is_digit(plain.p[0]) || str_find_char(STR("+-."), plain.p[0]) >= 0;
     if (!number || plain.n > YAML_NUMBER_MAX || !drop_underscores(text, plain))
         return v;
     if (plain.p[0] != '.' && read_int(str_from(text), &v))
@@ -186,7 +181,7 @@ static int take_number(struct str *s, size_t most)
 {
     int v = 0;
     size_t n = 0;
-    for (; n < s->n && n < most && is_digit(s->p[n]); n++)
+    for (; n < s->n && n < most && char_is_digit(s->p[n]); n++)
         v = v * 10 + (s->p[n] - '0');
     *s = str_skip(*s, n);
     return n ? v : -1;
@@ -217,7 +212,7 @@ static bool is_date(struct str s)
         return false;
     if (s.n == 0)
         return true;
-    return s.n > 1 && (s.p[0] == 'T' || s.p[0] == 't' || s.p[0] == ' ') && is_digit(s.p[1]);
+    return s.n > 1 && (s.p[0] == 'T' || s.p[0] == 't' || s.p[0] == ' ') && char_is_digit(s.p[1]);
 }
 
 /* 1:30 and 190:20:30.5, which YAML 1.1 calls base 60. */
@@ -226,9 +221,9 @@ static bool is_base60(struct str s)
     int groups = 0;
     if (s.n && (s.p[0] == '-' || s.p[0] == '+'))
         s = str_skip(s, 1);
-    if (s.n == 0 || !is_digit(s.p[0]))
+    if (s.n == 0 || !char_is_digit(s.p[0]))
         return false;
-    while (s.n && (is_digit(s.p[0]) || s.p[0] == '_'))
+    while (s.n && (char_is_digit(s.p[0]) || s.p[0] == '_'))
         s = str_skip(s, 1);
     for (; take_char(&s, ':'); groups++) {
         int v = take_number(&s, 2);
@@ -236,7 +231,7 @@ static bool is_base60(struct str s)
             return false;
     }
     if (groups && take_char(&s, '.')) {
-        while (s.n && (is_digit(s.p[0]) || s.p[0] == '_'))
+        while (s.n && (char_is_digit(s.p[0]) || s.p[0] == '_'))
             s = str_skip(s, 1);
     }
     return groups && s.n == 0;
@@ -269,7 +264,7 @@ static struct digits shortest(double f, bool single)
     char *e = strchr(text, 'e');
     assert(e);
     for (const char *p = text; p < e; p++) {
-        if (is_digit(*p))
+        if (char_is_digit(*p))
             out.d[out.n++] = *p;
     }
     while (out.n > 1 && out.d[out.n - 1] == '0')

@@ -53,11 +53,6 @@ static void emit_string(struct printer *p, struct str s)
 
 /* ---- kubectl's order of keys ---- */
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 /* Bytes of UTF-8 sequences count as letters, as most of what they spell is. */
 static bool is_letter(char c)
 {
@@ -72,7 +67,7 @@ struct run {
 static struct run digit_run(struct str s, size_t from, uint64_t start)
 {
     struct run r = { from, start };
-    while (r.end < s.n && is_digit(s.p[r.end]))
+    while (r.end < s.n && char_is_digit(s.p[r.end]))
         r.value = r.value * 10 + (uint64_t)(s.p[r.end++] - '0');
     return r;
 }
@@ -80,7 +75,7 @@ static struct run digit_run(struct str s, size_t from, uint64_t start)
 /* Whether a non-zero digit stands in the digits right before i: zeroes behind it count. */
 static bool behind_number(struct str s, size_t i)
 {
-    while (i > 0 && is_digit(s.p[i - 1])) {
+    while (i > 0 && char_is_digit(s.p[i - 1])) {
         if (s.p[--i] != '0')
             return true;
     }

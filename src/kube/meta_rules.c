@@ -27,14 +27,9 @@ static bool is_lower(char c)
     return c >= 'a' && c <= 'z';
 }
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static bool is_lower_alnum(char c)
 {
-    return is_lower(c) || is_digit(c);
+    return is_lower(c) || char_is_digit(c);
 }
 
 static bool is_alnum(char c)

@@ -171,18 +171,10 @@ static struct json either(struct row *r, const char *core, const char *other)
     return json_has(v) ? v : print_path(r, other);
 }
 
-static struct str lower(struct arena *a, struct str s)
-{
-    char *p = arena_alloc(a, s.n + 1);
-    for (size_t i = 0; i < s.n; i++)
-        p[i] = (char)(s.p[i] >= 'A' && s.p[i] <= 'Z' ? s.p[i] + 32 : s.p[i]);
-    return str_make(p, s.n);
-}
-
 static struct str event_target(struct row *r)
 {
     struct json about = either(r, "involvedObject", "regarding");
-    struct str kind = lower(r->a, json_str(json_get(about, STR("kind"))));
+    struct str kind = arena_lower(r->a, json_str(json_get(about, STR("kind"))));
     struct str name = json_str(json_get(about, STR("name")));
     if (name.n == 0)
         return kind;

@@ -17,14 +17,6 @@ void validate_labels(struct causes *c, const struct at *at, struct jnode *map)
     }
 }
 
-static struct str lower(struct arena *a, struct str s)
-{
-    char *p = arena_alloc(a, s.n + 1);
-    for (size_t i = 0; i < s.n; i++)
-        p[i] = (char)(s.p[i] >= 'A' && s.p[i] <= 'Z' ? s.p[i] + 32 : s.p[i]);
-    return str_make(p, s.n);
-}
-
 void validate_annotations(struct causes *c, const struct at *at, struct jnode *map)
 {
     size_t bytes = 0;
@@ -32,7 +24,7 @@ void validate_annotations(struct causes *c, const struct at *at, struct jnode *m
         struct str key = jnode_key_at(map, i);
         struct meta_wrong w = meta_qualified_name(key);
         if (w.n > 0) /* upper case is fine here */
-            w = meta_qualified_name(lower(c->a, key));
+            w = meta_qualified_name(arena_lower(c->a, key));
         for (size_t k = 0; k < w.n; k++)
             validate_wrong(c, CAUSE_INVALID, at, jnode_str(c->a, key), w.texts[k]);
         bytes += key.n + jnode_text_of_str(jnode_value_at(map, i)).n;

@@ -112,21 +112,13 @@ static struct str os_image(struct arena *a)
     return STR("Linux");
 }
 
-static struct str lower(struct arena *a, struct str s)
-{
-    char *p = arena_alloc(a, s.n + 1);
-    for (size_t i = 0; i < s.n; i++)
-        p[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] + 32) : s.p[i];
-    return str_make(p, s.n);
-}
-
 void machine_read(struct machine *m, struct arena *a, const char *data_dir)
 {
     struct utsname u;
     struct statvfs fs;
     *m = (struct machine){ .arch = STR("amd64") };
     if (uname(&u) == 0) {
-        m->host = lower(a, str_from(u.nodename));
+        m->host = arena_lower(a, str_from(u.nodename));
         m->kernel = arena_str(a, str_from(u.release));
         if (str_is(str_from(u.machine), "aarch64"))
             m->arch = STR("arm64");

@@ -61,6 +61,9 @@ static void strings_are_copied_and_terminated(void **state)
     struct str printed = arena_printf(a, "%s/%d", "default", 42);
     CHECK_STR(printed, "default/42");
     CHECK(printed.p[printed.n] == '\0');
+    struct str low = arena_lower(a, STR("GPU-h100 \xc3\x84@["));
+    CHECK_STR(low, "gpu-h100 \xc3\x84@[");
+    CHECK(low.p[low.n] == '\0');
     CHECK(arena_alloc(a, 0) != NULL);
     arena_free(NULL);
 }

@@ -128,6 +128,20 @@ static void utf8(void **state)
     CHECK(str_is_utf8(absent));
 }
 
+static void characters(void **state)
+{
+    (void)state;
+    static const char digits[] = "0123456789abcdef", upper[] = "0123456789ABCDEF";
+    int known = 0;
+    for (int i = 0; i < 256; i++)
+        known += char_hex((char)i) >= 0;
+    CHECK(known == 22);
+    for (int i = 0; i < 16; i++)
+        CHECK(char_hex(digits[i]) == i && char_hex(upper[i]) == i);
+    CHECK(char_is_digit('0') && char_is_digit('9') && !char_is_digit('/') && !char_is_digit(':'));
+    CHECK(char_is_space('\r') && !char_is_space('\v') && !char_is_space('\0'));
+}
+
 static void hashing(void **state)
 {
     (void)state;
@@ -140,9 +154,9 @@ static void hashing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(comparing), cmocka_unit_test(searching),  cmocka_unit_test(splitting),
-        cmocka_unit_test(numbers),   cmocka_unit_test(arithmetic), cmocka_unit_test(utf8),
-        cmocka_unit_test(hashing),
+        cmocka_unit_test(comparing),  cmocka_unit_test(searching),  cmocka_unit_test(splitting),
+        cmocka_unit_test(numbers),    cmocka_unit_test(arithmetic), cmocka_unit_test(utf8),
+        cmocka_unit_test(characters), cmocka_unit_test(hashing),
     };
     return CHECK_MAIN(tests);
 }

@@ -138,6 +138,7 @@ static void templates_refused(void **state)
         { "{.users[?(@.a===1)]}", "unrecognized filter operator ===" },
         { "{foo}", "unrecognized identifier foo" },
         { "{\"\\q\"}", "unquote string \\q error" },
+        { "{\"\\x\x11\x12\"}", "unquote string \\x\x11\x12 error" },
         { "{1.2.3}", "jsonpath: cannot parse literal 1.2.3" },
     };
     struct jsonpath *p = NULL;
