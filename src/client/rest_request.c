@@ -4,28 +4,16 @@
 
 #include "base/buf.h"
 #include "codec/jnode.h"
+#include "codec/url.h"
 
 #define URL_BYTES_MAX ((size_t)64 << 10)
-
-static void put_escaped(struct buf *b, struct str s) /* RFC 3986 unreserved stay */
-{
-    static const char plain[] = "-._~";
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        bool alnum = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
-        if (alnum || (c && strchr(plain, c)))
-            buf_char(b, (char)c);
-        else
-            buf_printf(b, "%%%02X", c);
-    }
-}
 
 static void put_part(struct buf *b, struct str part)
 {
     if (!part.n)
         return;
     buf_char(b, '/');
-    put_escaped(b, part);
+    url_encode(b, part);
 }
 
 static void put_path(struct buf *b, const struct request *r)
@@ -55,7 +43,7 @@ static void param(struct query *q, const char *name, struct str value)
     q->sep = '&';
     buf_str(q->b, str_from(name));
     buf_char(q->b, '=');
-    put_escaped(q->b, value);
+    url_encode(q->b, value);
 }
 
 static void param_i64(struct query *q, const char *name, int64_t value)
