@@ -4,8 +4,10 @@
 #include "node/agent.h"
 
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -290,6 +292,34 @@ static void a_restarted_agent_finds_its_pod_running(void **state)
     teardown(&f);
 }
 
+static bool swept(struct fixture *f)
+{
+    return count_folders(f) == 0;
+}
+
+static void a_pod_deleted_while_nobody_looked_is_ended(void **state)
+{
+    struct fixture f;
+    char path[200];
+    struct buf text;
+    (void)state;
+    setup(&f, "\"containers\":[{\"name\":\"c\",\"command\":[\"sh\",\"-c\",\"sleep 1000\"]}]");
+    wait_until(&f, running);
+    stop_agent(&f, NODE_STOP_KEEP_PODS);
+    snprintf(path, sizeof path, "%s/pods/" UID "/shim.pid", f.root);
+    buf_init(&text, 100);
+    CHECK(file_read(&text, path, NULL) == 0);
+    pid_t shim = (pid_t)strtol(text.p, NULL, 10);
+    buf_fini(&text);
+    f.deleted = true;
+    start_agent(&f);
+    wait_until(&f, swept);
+    while (waitpid(shim, NULL, WNOHANG) > 0)
+        continue;
+    CHECK(kill(shim, 0) < 0);
+    teardown(&f);
+}
+
 static void a_job_without_a_command_fails_with_its_reason(void **state)
 {
     struct fixture f;
@@ -306,6 +336,7 @@ int main(void)
         cmocka_unit_test(a_pod_runs_to_its_end),
         cmocka_unit_test(a_deleted_pod_is_ended_and_its_object_removed),
         cmocka_unit_test(a_restarted_agent_finds_its_pod_running),
+        cmocka_unit_test(a_pod_deleted_while_nobody_looked_is_ended),
         cmocka_unit_test(a_job_without_a_command_fails_with_its_reason),
     };
     return CHECK_MAIN(tests);
