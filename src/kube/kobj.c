@@ -105,6 +105,12 @@ void kobj_unref(const struct kobj *o)
     free(m);
 }
 
+size_t kobj_bytes(const struct kobj *o)
+{
+    return sizeof *o + json_doc_bytes(o->doc) +
+           lens_bytes(atomic_load_explicit(&o->lens, memory_order_acquire));
+}
+
 struct json kobj_path(const struct kobj *o, const char *path)
 {
     return json_path(kobj_root(o), path);

@@ -37,6 +37,8 @@ int kobj_freeze(struct kobj **out, struct jnode *root, struct err *err);
 struct kobj *kobj_ref(const struct kobj *o);
 void kobj_unref(const struct kobj *o); /* NULL is fine */
 
+size_t kobj_bytes(const struct kobj *o); /* memory held: document, view, itself */
+
 static inline void kobj_unrefp(struct kobj **o)
 {
     kobj_unref(*o);

@@ -9,7 +9,7 @@
 #include <assert.h>
 #include <string.h>
 
-#define LENS_SLACK 512 /* bytes for the lists of a small object */
+#define LENS_SLACK 320 /* bytes for the lists of a small object: a pod of one container */
 
 struct lens {
     struct arena *arena;
@@ -42,6 +42,11 @@ const void *lens_get(const struct kobj *o, size_t size, lens_decode_fn decode)
         return l->view;
     arena_free(a); /* another thread was first */
     return other;
+}
+
+size_t lens_bytes(const void *lens)
+{
+    return lens ? arena_bytes(lens_of(lens)->arena) : 0;
 }
 
 void lens_free(void *lens)

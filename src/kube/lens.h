@@ -10,4 +10,5 @@ typedef void (*lens_decode_fn)(void *out, const struct kobj *o, struct arena *a)
 
 /* The view of size bytes that decode fills; borrowed as long as o is held. */
 const void *lens_get(const struct kobj *o, size_t size, lens_decode_fn decode);
-void lens_free(void *lens); /* called by kobj_unref */
+size_t lens_bytes(const void *lens); /* what it holds; 0 for NULL */
+void lens_free(void *lens);          /* called by kobj_unref */

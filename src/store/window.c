@@ -44,9 +44,9 @@ void window_add(struct window *w, const struct window_event *ev)
     *own = *ev;
     own->bytes = STORE_EVENT_OVERHEAD;
     if (ev->before)
-        own->bytes += json_doc_bytes(ev->before->doc);
+        own->bytes += kobj_bytes(ev->before);
     if (ev->type == EVENT_DELETED)
-        own->bytes += json_doc_bytes(ev->object->doc);
+        own->bytes += kobj_bytes(ev->object);
     ring_push(&w->events, own);
     ring_push(&own->table->events, own);
     w->bytes += own->bytes;
