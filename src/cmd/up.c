@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * up — `ganglion up`: the API server on this thread, every other service on a thread of its own,
  * and `ganglion apiserver`: the API server alone. */
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -13,6 +14,8 @@
 #include "cmd/up_options.h"
 #include "io/file.h"
 
+#define MALLOC_ARENAS 2 /* objects pass between threads; more arenas keep more holes */
+#define TRIM_PERIOD_NS (10 * NS_PER_S)
 #define STOP_DEADLINE_NS (1800 * NS_PER_MS) /* then we exit without waiting for the rest */
 
 struct up {
@@ -23,7 +26,7 @@ struct up {
     struct service *services[SERVICES_MAX];
     size_t n_services, n_running;
     struct loop_signal *on_term, *on_int;
-    struct timer *deadline;
+    struct timer *deadline, *trim;
     bool stopping;
 };
 
@@ -66,6 +69,14 @@ static void on_stop(void *arg)
 
 /* ---- starting ---- */
 
+/* A burst of requests, or loading the store, needs memory for a moment that malloc would keep.
+ * Takes 0.2 to 4 ms at 150 MB. */
+static void on_trim(void *arg)
+{
+    (void)arg;
+    malloc_trim(0);
+}
+
 static int start_api(struct up *up, struct err *err)
 {
     up->loop = loop_new(err);
@@ -74,6 +85,8 @@ static int start_api(struct up *up, struct err *err)
     if (apiserver_new(&up->api, up->loop, &up->options.api, err) != 0)
         return err->kind == ERR_DENIED ? err_wrap(err, "--listen without --allow-remote") : -1;
     up->deadline = timer_new(up->loop, on_deadline, up);
+    up->trim = timer_new(up->loop, on_trim, up);
+    timer_start_every(up->trim, TRIM_PERIOD_NS);
     up->on_term = loop_on_signal(up->loop, SIGTERM, on_stop, up, err);
     up->on_int = loop_on_signal(up->loop, SIGINT, on_stop, up, err);
     return up->on_term && up->on_int
@@ -107,6 +120,7 @@ static void up_fini(struct up *up)
     loop_signal_free(up->on_term);
     loop_signal_free(up->on_int);
     timer_free(up->deadline);
+    timer_free(up->trim);
     apiserver_free(up->api);
     loop_free(up->loop);
     up_options_fini(&up->options);
@@ -115,6 +129,7 @@ static void up_fini(struct up *up)
 static int run(struct cli *cli, struct args *args, bool services, struct err *err)
 {
     struct up up = { .cli = cli };
+    mallopt(M_ARENA_MAX, MALLOC_ARENAS);
     if (up_options_read(&up.options, args, services, err) != 0 || start_api(&up, err) != 0) {
         up_fini(&up);
         return -1;
