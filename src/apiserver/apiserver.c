@@ -20,6 +20,8 @@
 #include "io/file.h"
 #include "kube/status.h"
 
+#define TRIM_AFTER_WRITES 2000
+#define TRIM_QUIET_WRITES 200 /* in a second: leases and the like */
 #define CLOSE_GRACE_NS (NS_PER_S / 2)
 
 struct wall api_now(struct apiserver *s)
@@ -27,10 +29,23 @@ struct wall api_now(struct apiserver *s)
     return loop_wall(s->loop);
 }
 
+/* After a burst of writes, in the first quiet second: superseded versions were freed in holes. */
+static void trim_when_quiet(struct apiserver *s)
+{
+    uint64_t revision = store_revision(s->store);
+    bool quiet = revision - s->ticked_revision < TRIM_QUIET_WRITES;
+    s->ticked_revision = revision;
+    if (!quiet || revision - s->trimmed_revision < TRIM_AFTER_WRITES)
+        return;
+    s->trimmed_revision = revision;
+    mem_trim();
+}
+
 static void on_tick(void *arg)
 {
     struct apiserver *s = arg;
     struct mono now = loop_now(s->loop);
+    trim_when_quiet(s);
     watcher_tick(s);
     read_retry(s);
     read_expire_pages(s, now);

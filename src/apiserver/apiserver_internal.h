@@ -41,6 +41,7 @@ struct apiserver {
     struct timer *housekeeping;
     struct store_watch *crd_watch;
     struct mono expire_due;
+    uint64_t ticked_revision, trimmed_revision; /* at the last tick; at the last mem_trim */
     podlog_source_fn podlog;
     void *podlog_arg;
     struct api_metrics metrics;

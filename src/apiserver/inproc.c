@@ -11,7 +11,7 @@
 #include "apiserver/decode.h"
 #include "apiserver/watcher.h"
 
-#define EVENTS_IN_FLIGHT 4096 /* events posted and not yet taken; then the watcher pauses */
+#define EVENTS_IN_FLIGHT 16384 /* events posted and not yet taken; then the watcher pauses */
 
 struct inproc {
     struct transport t;

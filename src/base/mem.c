@@ -3,6 +3,7 @@
 #include "base/mem.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,4 +63,9 @@ char *mem_dup(const void *p, size_t n)
 void mem_freep(void *pp)
 {
     free(*(void **)pp);
+}
+
+void mem_trim(void)
+{
+    malloc_trim(0);
 }

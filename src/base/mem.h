@@ -19,6 +19,9 @@ void *mem_realloc(void *p, size_t n) __attribute__((returns_nonnull, alloc_size(
 /* Like malloc: NULL when there is not enough. Not zeroed. */
 void *mem_try_alloc(size_t n) __attribute__((malloc, alloc_size(1)));
 
+/* Gives memory that was freed back to the system; takes milliseconds. */
+void mem_trim(void);
+
 /* Copies n bytes and a closing NUL. Free with free(). */
 char *mem_dup(const void *p, size_t n) __attribute__((malloc, returns_nonnull));
 

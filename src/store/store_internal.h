@@ -15,7 +15,9 @@
 
 #define STORE_WINDOW_BYTES ((size_t)16 << 20)
 #define STORE_LIVE_BYTES ((size_t)2 << 30)
-#define STORE_EVENT_OVERHEAD 96 /* what an event costs beside its superseded object */
+#define STORE_EVENT_OVERHEAD                                                                       \
+    1024 /* what an event costs beside its superseded document: itself, the                        \
+            object around it and the view that hangs on that */
 
 /* ---- a transaction, from store_commit to its done call ---- */
 struct txn_op {
