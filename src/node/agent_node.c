@@ -3,23 +3,14 @@
  * earlier agent made it; a Node that someone declares not ready, or deletes, is announced again. */
 #include "base/log.h"
 #include "client/calls.h"
-#include "kube/meta.h"
+#include "kube/lease.h"
 #include "kube/node.h"
 #include "node/agent_internal.h"
 
-#define LEASE_NAMESPACE STR("kube-node-lease")
-#define LEASE_DURATION_S 40
+#define LEASE_NAMESPACE STR(LEASE_NODE_NAMESPACE)
 #define REGISTER_AGAIN_NS NS_PER_S
 
 /* ---- the Lease ---- */
-
-static void put_lease_times(struct node_agent *n, struct jnode *spec)
-{
-    char text[TIME_TEXT_MAX];
-    jnode_set_str(spec, STR("holderIdentity"), n->name);
-    jnode_set_i64(spec, STR("leaseDurationSeconds"), LEASE_DURATION_S);
-    jnode_set_str(spec, STR("renewTime"), wall_text_micro(text, loop_wall(n->t->loop)));
-}
 
 static void on_lease(void *arg, const struct reply *reply, const struct err *err)
 {
@@ -34,11 +25,9 @@ void agent_on_beat(void *arg)
 {
     struct node_agent *n = arg;
     AUTO(arena_freep) struct arena *a = arena_new();
-    struct jnode *o =
-        n->leased ? jnode_obj(a)
-                  : meta_object(a, "coordination.k8s.io/v1", "Lease", LEASE_NAMESPACE, n->name);
-    put_lease_times(n, jnode_need_obj(o, STR("spec")));
-    struct json_doc *doc = agent_freeze(o);
+    struct wall now = loop_wall(n->t->loop);
+    struct json_doc *doc = agent_freeze(n->leased ? lease_of_node_renewal(a, n->name, now)
+                                                  : lease_of_node(a, n->name, now));
     struct sent *x = agent_sent(n, (struct str){ 0 });
     struct call_patch patch = {
         .resource = LEASES, .namespace = LEASE_NAMESPACE, .name = n->name, .patch = json_root(doc)

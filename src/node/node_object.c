@@ -2,6 +2,7 @@
  * node_object — the Node that announces a machine: labels, NUMA topology, amounts, conditions. */
 #include "base/buf.h"
 #include "kube/meta.h"
+#include "kube/names.h"
 #include "node/machine.h"
 
 #define PODS_DEFAULT 250
@@ -53,7 +54,7 @@ static void topology(struct jnode *node, const struct machine *m)
         buf_str(&b, STR("]}}"));
     }
     buf_str(&b, STR("]}"));
-    meta_set_annotation(node, STR("scheduling.ganglion.io/topology"), buf_view(&b));
+    meta_set_annotation(node, STR(NAME_TOPOLOGY), buf_view(&b));
     buf_fini(&b);
 }
 
@@ -62,7 +63,7 @@ static void labels(struct arena *a, struct jnode *node, const struct machine *m,
     meta_set_label(node, STR("kubernetes.io/hostname"), name);
     meta_set_label(node, STR("kubernetes.io/os"), STR("linux"));
     meta_set_label(node, STR("kubernetes.io/arch"), m->arch);
-    meta_set_label(node, STR("node.ganglion.io/executor"), STR("local"));
+    meta_set_label(node, STR(NAME_EXECUTOR), STR("local"));
     if (m->gpus)
         label(a, node, STR("nvidia.com/gpu.count"), m->gpus);
     if (m->gpus && m->gpu_mem_mib)

@@ -2,12 +2,12 @@
  * podenv — the environment of a container, by the rules of kubelet: envFrom first, then env in
  * order, where "$(NAME)" means what stands before. */
 #include "codec/base64.h"
+#include "kube/names.h"
 #include "kube/quantities.h"
 #include "node/podspec.h"
 #include "node/podstate.h"
 
 #define VALUE_BYTES_MAX ((size_t)1 << 20)
-#define DEVICES_KEY "scheduling.ganglion.io/devices"
 
 static void env_set(struct arena *a, struct env *env, struct str name, struct str value)
 {
@@ -239,7 +239,7 @@ static int add_one(struct env_pass *p, struct json var)
 /* "nvidia.com/gpu=0,1;amd.com/gpu=3": the indexes of one resource; empty: none. */
 static struct str devices_of(const struct kobj *pod, struct str resource)
 {
-    struct str all = kobj_annotation(pod, STR(DEVICES_KEY));
+    struct str all = kobj_annotation(pod, STR(NAME_DEVICES));
     while (all.n) {
         struct str list = str_split(&all, ';'), name = str_split(&list, '=');
         if (str_eq(str_trim(name), resource))

@@ -4,9 +4,8 @@
 
 #include <stdio.h>
 
+#include "kube/names.h"
 #include "node/podstate.h"
-
-#define CELLS_KEY "scheduling.ganglion.io/numa-cells"
 
 struct spec_pass {
     struct arena *a;
@@ -190,7 +189,7 @@ static int put_user(struct spec_pass *p, const struct container *c)
 /* "0,1 exclusive": the cells the scheduler chose. */
 static int put_cells(struct spec_pass *p)
 {
-    struct str text = kobj_annotation(p->s->pod, STR(CELLS_KEY));
+    struct str text = kobj_annotation(p->s->pod, STR(NAME_NUMA_CELLS));
     struct str cells = str_split(&text, ' ');
     struct buf cpus;
     int rc = 0;

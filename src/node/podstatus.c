@@ -15,13 +15,6 @@ struct page { /* what every part of the document needs */
     const struct pod_plan *plan;
 };
 
-static void set_time(struct jnode *o, struct str key, struct wall t)
-{
-    char text[TIME_TEXT_MAX];
-    if (t.ns)
-        jnode_set_str(o, key, wall_text(text, t));
-}
-
 static struct str container_id(const struct page *p, size_t i, int64_t attempt)
 {
     struct str name = podstate_container(p->pod, i)->name;
@@ -42,8 +35,8 @@ static struct jnode *terminated(const struct page *p, size_t i, const struct run
     jnode_set_str(t, STR("reason"), reason);
     if (end->message[0])
         jnode_set_str(t, STR("message"), str_from(end->message));
-    set_time(t, STR("startedAt"), end->started);
-    set_time(t, STR("finishedAt"), end->finished);
+    meta_set_time(t, STR("startedAt"), end->started);
+    meta_set_time(t, STR("finishedAt"), end->finished);
     jnode_set_str(t, STR("containerID"), container_id(p, i, end->attempt));
     return t;
 }
@@ -86,7 +79,7 @@ static struct jnode *state_of(const struct page *p, size_t i)
     struct jnode *state = jnode_obj(p->a);
     if (r->phase == RUN_UP) {
         struct jnode *running = jnode_set(state, STR("running"), jnode_obj(p->a));
-        set_time(running, STR("startedAt"), r->started);
+        meta_set_time(running, STR("startedAt"), r->started);
     } else if (backs_off(p, i)) {
         struct str name = podstate_container(p->pod, i)->name;
         waiting(p, state, STR("CrashLoopBackOff"),
@@ -263,7 +256,7 @@ podstate_status(struct arena *a, const struct podstate *s, const struct pod_plan
         jnode_set_str(status, STR("podIP"), s->pod_ip);
         address_list(status, a, STR("podIPs"), s->pod_ip);
     }
-    set_time(status, STR("startTime"), s->start_time);
+    meta_set_time(status, STR("startTime"), s->start_time);
     container_lists(&p, status);
     return status;
 }

@@ -45,6 +45,7 @@ static void drop(struct shim *s)
     if (s->control >= 0)
         close(s->control);
     s->control = -1;
+    s->doubt = true;
 }
 
 static void send_bytes(struct shim *s, const char *bytes, size_t n)

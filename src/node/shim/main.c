@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -45,6 +46,14 @@ static void reap(struct shim *s)
     }
 }
 
+static void on_folder(struct shim *s)
+{
+    char events[4096];
+    while (read(s->folder, events, sizeof events) > 0)
+        continue;
+    s->doubt = true;
+}
+
 static void dispatch(struct shim *s, uint64_t data)
 {
     size_t index = (uint32_t)data;
@@ -70,6 +79,9 @@ static void dispatch(struct shim *s, uint64_t data)
     case FROM_PROBE:
         probe_on_output(s, index);
         break;
+    case FROM_FOLDER:
+        on_folder(s);
+        break;
     }
 }
 
@@ -89,8 +101,9 @@ static void serve(struct shim *s)
         int n = epoll_wait(s->epoll, events, 32, wait);
         for (int i = 0; i < n && !s->quit; i++)
             dispatch(s, events[i].data.u64);
-        if (n == 0 && abandoned(s))
+        if ((n == 0 || s->doubt) && abandoned(s))
             s->quit = true;
+        s->doubt = false;
     }
 }
 
@@ -166,6 +179,11 @@ static int begin(struct shim *s, struct err *err)
     sigaddset(&set, SIGCHLD);
     s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     s->epoll = epoll_create1(EPOLL_CLOEXEC);
+    s->folder = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (s->folder >= 0) { /* without it the idle check has to do */
+        inotify_add_watch(s->folder, ".", IN_DELETE);
+        shim_watch(s, s->folder, FROM_FOLDER, 0);
+    }
     if (s->signals < 0 || s->epoll < 0)
         return err_sys(err, errno, "begin");
     setpriority(PRIO_PROCESS, 0, SHIM_NICE); /* short work that others wait for; root only */

@@ -51,8 +51,9 @@ struct shim {
     struct shim_spec spec;
     struct container containers[SHIM_CONTAINERS_MAX];
     struct probe probes[PROBES_MAX];
-    int epoll, listener, control, signals;
+    int epoll, listener, control, signals, folder;
     bool quit;
+    bool doubt; /* the folder changed or the controller left: are we still wanted? */
 };
 
 /* What epoll reports: a kind and an index in one word. */
@@ -63,7 +64,8 @@ enum source {
     FROM_STATUS,
     FROM_STDOUT,
     FROM_STDERR,
-    FROM_PROBE
+    FROM_PROBE,
+    FROM_FOLDER
 };
 int shim_watch(struct shim *s, int fd, enum source kind, size_t index); /* 0 or -1 */
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -316,6 +317,30 @@ static void a_signal_ends_and_quit_leaves_nothing(void **state)
     teardown(&f);
 }
 
+static void a_shim_whose_folder_is_gone_ends(void **state)
+{
+    struct fixture f;
+    struct err err = { 0 };
+    struct pod *p = &f.pods[0];
+    (void)state;
+    setup(&f);
+    put_shell(p, "main", "while :; do echo x; sleep 0.01; done");
+    start(&f, p);
+    shim_client_run(p->client, 0, 0);
+    wait_until(&f, first_runs);
+    pid_t pid = (pid_t)p->last[0].pid;
+    shim_client_free(p->client);
+    p->client = NULL;
+    while (file_remove_tree(p->dir, &err) < 0 && err.kind != ERR_NOT_FOUND)
+        usleep(1000); /* it writes while we remove */
+    for (int i = 0; i < 5000 && kill(pid, 0) == 0; i++)
+        usleep(1000);
+    CHECK(kill(pid, 0) < 0);
+    teardown(&f);
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        continue;
+}
+
 static void volumes_appear_at_places_that_do_not_exist(void **state)
 {
     struct fixture f;
@@ -447,6 +472,7 @@ int main(void)
         cmocka_unit_test(logs_rotate),
         cmocka_unit_test(processes_outlive_the_executor),
         cmocka_unit_test(a_signal_ends_and_quit_leaves_nothing),
+        cmocka_unit_test(a_shim_whose_folder_is_gone_ends),
         cmocka_unit_test(volumes_appear_at_places_that_do_not_exist),
         cmocka_unit_test(probes_answer),
         cmocka_unit_test(a_gang_starts_together),
