@@ -110,6 +110,13 @@ static void note_written(struct pass *p, const struct write *w, const struct kob
     }
 }
 
+/* The namespace is being emptied: its content goes, and this key with it. */
+static bool is_terminating(const struct kobj *status)
+{
+    struct json causes = kobj_path(status, "details.causes");
+    return str_is(json_str(json_get(json_at(causes, 0), STR("reason"))), "NamespaceTerminating");
+}
+
 static void log_refusal(const struct pass *p, const struct write *w, const struct err *err)
 {
     if (err->kind == ERR_CONFLICT || err->kind == ERR_NOT_FOUND)
@@ -131,7 +138,8 @@ static void on_written(void *arg, const struct reply *reply, const struct err *e
             status_to_err(reply->object, reply->code, &refusal);
         bool gone_already = s->write->verb == VERB_DELETE && refusal.kind == ERR_NOT_FOUND;
         p->failed = p->failed || !gone_already;
-        log_refusal(p, s->write, reply ? &refusal : err);
+        if (!reply || !is_terminating(reply->object))
+            log_refusal(p, s->write, reply ? &refusal : err);
     }
     list_remove(&s->link);
     free(s);
