@@ -27,8 +27,10 @@ static void put_part(FILE *out, const char *title, struct json v)
     buf_init(&b, PART_BYTES_MAX);
     yaml_write(&b, v, YAML_AS_IS);
     fprintf(out, "%s\n", title);
-    for (struct str rest = buf_view(&b); rest.p && rest.n;)
-        fprintf(out, "  %.*s\n", STR_ARG(str_split(&rest, '\n')));
+    for (struct str rest = buf_view(&b); rest.p && rest.n;) {
+        struct str line = str_split(&rest, '\n'); /* STR_ARG evaluates twice */
+        fprintf(out, "  %.*s\n", STR_ARG(line));
+    }
     buf_fini(&b);
 }
 
