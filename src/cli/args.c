@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/vec.h"
+#include "cli/nearest.h"
 #include "cli/verb.h"
 
 struct given {
@@ -39,55 +40,16 @@ static const struct option *find(const struct cli_verb *v, struct str name)
     return o;
 }
 
-/* ---- the nearest known name, for typos (Levenshtein distance) ---- */
-
-#define NAME_MAX_COMPARED 40
-
-static size_t distance(struct str a, struct str b)
-{
-    size_t row[NAME_MAX_COMPARED + 1];
-    if (a.n > NAME_MAX_COMPARED || b.n > NAME_MAX_COMPARED)
-        return NAME_MAX_COMPARED;
-    for (size_t j = 0; j <= b.n; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a.n; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b.n; j++) {
-            size_t change = diagonal + (a.p[i - 1] != b.p[j - 1]);
-            size_t shift = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            diagonal = row[j];
-            row[j] = change < shift ? change : shift;
-        }
-    }
-    return row[b.n];
-}
-
-static void nearest_in(const struct option *list,
-                       size_t n,
-                       struct str name,
-                       const char **best,
-                       size_t *best_distance)
-{
-    for (size_t i = 0; i < n; i++) {
-        size_t d = distance(name, str_from(list[i].name));
-        if (d < *best_distance) {
-            *best_distance = d;
-            *best = list[i].name;
-        }
-    }
-}
-
 static int unknown_option(const struct cli_verb *v, struct str name, struct err *err)
 {
-    const char *best = NULL;
-    size_t d = name.n / 2 + 1;
-    nearest_in(v->options, v->n_options, name, &best, &d);
-    if (v->client)
-        nearest_in(cli_client_options, cli_client_options_count, name, &best, &d);
-    if (best)
+    struct nearest near = nearest_to(name);
+    for (size_t i = 0; i < v->n_options; i++)
+        nearest_try(&near, v->options[i].name);
+    for (size_t i = 0; v->client && i < cli_client_options_count; i++)
+        nearest_try(&near, cli_client_options[i].name);
+    if (near.name)
         return err_set(err, ERR_INVALID, "unknown option --%.*s; did you mean --%s?", STR_ARG(name),
-                       best);
+                       near.name);
     return err_set(err, ERR_INVALID, "unknown option --%.*s; see 'ganglion %s --help'",
                    STR_ARG(name), v->name);
 }

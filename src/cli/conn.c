@@ -28,9 +28,14 @@ struct conn *conn_open(const struct args *args, struct err *err)
     AUTO(conn_closep) struct conn *c = MEM_NEW(struct conn);
     struct str path, namespace = args_text(args, "namespace");
     c->a = arena_new();
-    if (kubeconfig_path(&path, c->a, args_text(args, "kubeconfig"), err) != 0 ||
-        kubeconfig_read(&c->config, c->a, path, args_text(args, "context"), err) != 0)
+    if (kubeconfig_path(&path, c->a, args_text(args, "kubeconfig"), err) != 0)
         return NULL;
+    if (kubeconfig_read(&c->config, c->a, path, args_text(args, "context"), err) != 0) {
+        err->kind = ERR_IO; /* the file is wrong, not the command line */
+        if (!strstr(err->msg, path.p))
+            err_wrap(err, "%s", path.p);
+        return NULL;
+    }
     c->namespace = namespace.n ? arena_str(c->a, namespace) : c->config.namespace;
     c->loop = loop_new(err);
     if (!c->loop)
@@ -94,6 +99,15 @@ struct wait {
     int rc;
 };
 
+/* What the server finds invalid is no mistake of the command line (exit code 2). */
+static int refusal(const struct kobj *status, int code, struct err *err)
+{
+    int rc = status_to_err(status, code, err);
+    if (err && err->kind == ERR_INVALID)
+        err->kind = ERR_DENIED;
+    return rc;
+}
+
 static void on_reply(void *arg, const struct reply *reply, const struct err *err)
 {
     struct wait *w = arg;
@@ -107,7 +121,7 @@ static void on_reply(void *arg, const struct reply *reply, const struct err *err
     for (size_t i = 0; i < reply->n_warnings; i++)
         fprintf(stderr, "Warning: %.*s\n", STR_ARG(reply->warnings[i]));
     if (reply->code >= 400) {
-        w->rc = status_to_err(reply->object, reply->code, w->err);
+        w->rc = refusal(reply->object, reply->code, w->err);
         return;
     }
     w->out->code = reply->code;
@@ -167,10 +181,10 @@ static void on_stream_done(void *arg, const struct fetch_answer *a, const struct
     if (a->status == 0 && err && err->kind != ERR_NONE) {
         if (s->err)
             *s->err = *err;
-        s->rc = -1;
+        s->rc = err_wrap(s->err, "%.*s", STR_ARG(s->conn->config.rest.server));
     } else if (a->status >= 400) {
         if (kobj_parse(&status, a->body, &json_limits_own, NULL) == 0)
-            s->rc = status_to_err(status, a->status, s->err);
+            s->rc = refusal(status, a->status, s->err);
         else
             s->rc = err_set(s->err, ERR_IO, "the server answered %d: %.*s", a->status,
                             STR_ARG(str_take(str_trim(a->body), 160)));

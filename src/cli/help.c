@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * help — --help and the dispatch of a command line. */
+#include <errno.h>
+
 #include "base/buf.h"
+#include "cli/nearest.h"
 #include "cli/verb.h"
 
 static void put_option(FILE *out, const struct option *o)
@@ -11,7 +14,10 @@ static void put_option(FILE *out, const struct option *o)
         snprintf(letter, sizeof letter, "-%c, ", o->letter);
     snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->value ? " " : "",
              o->value ? o->value : "");
-    fprintf(out, "  %-32s %s", left, o->help);
+    if (strlen(left) > 32)
+        fprintf(out, "  %s\n  %-32s %s", left, "", o->help);
+    else
+        fprintf(out, "  %-32s %s", left, o->help);
     if (o->fallback && o->type != OPTION_FLAG && *o->fallback)
         fprintf(out, " (default %s)", o->fallback);
     fputc('\n', out);
@@ -86,25 +92,49 @@ static int run_verb(struct cli *cli, const struct cli_verb *v, int argc, char **
     return err.kind == ERR_INVALID ? EXIT_USAGE : EXIT_FAILED;
 }
 
-int cli_main(struct cli *cli, int argc, char **argv)
+static int unknown_verb(struct cli *cli, const char *name)
+{
+    struct nearest near = nearest_to(str_from(name));
+    for (size_t i = 0; i < cli->n_verbs; i++)
+        if (!cli->verbs[i]->hidden)
+            nearest_try(&near, cli->verbs[i]->name);
+    if (near.name)
+        fprintf(cli->err, "ganglion: unknown verb \"%s\"; did you mean %s?\n", name, near.name);
+    else
+        fprintf(cli->err, "ganglion: unknown verb \"%s\"; 'ganglion --help' lists them\n", name);
+    return EXIT_USAGE;
+}
+
+static int help(struct cli *cli, const char *name)
+{
+    const struct cli_verb *v = name ? find_verb(cli, name) : NULL;
+    if (name && !v)
+        return unknown_verb(cli, name);
+    if (v)
+        help_verb(cli->out, v);
+    else
+        help_overview(cli->out, cli);
+    return EXIT_OK;
+}
+
+static int run(struct cli *cli, int argc, char **argv)
 {
     if (argc < 2) {
         help_overview(cli->err, cli);
         return EXIT_USAGE;
     }
-    if (is_help(argv[1])) {
-        const struct cli_verb *v = argc > 2 ? find_verb(cli, argv[2]) : NULL;
-        if (v)
-            help_verb(cli->out, v);
-        else
-            help_overview(cli->out, cli);
-        return EXIT_OK;
-    }
+    if (is_help(argv[1]))
+        return help(cli, argc > 2 ? argv[2] : NULL);
     const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
     const struct cli_verb *v = find_verb(cli, name);
-    if (!v) {
-        fprintf(cli->err, "ganglion: unknown verb \"%s\"; 'ganglion --help' lists them\n", name);
-        return EXIT_USAGE;
-    }
-    return run_verb(cli, v, argc - 2, argv + 2);
+    return v ? run_verb(cli, v, argc - 2, argv + 2) : unknown_verb(cli, name);
+}
+
+int cli_main(struct cli *cli, int argc, char **argv)
+{
+    int rc = run(cli, argc, argv);
+    if (fflush(cli->out) == 0 && !ferror(cli->out))
+        return rc;
+    fprintf(cli->err, "ganglion: writing the output: %s\n", strerror(errno));
+    return rc ? rc : EXIT_FAILED;
 }

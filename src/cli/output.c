@@ -9,16 +9,35 @@
 
 #define TEXT_BYTES_MAX ((size_t)1 << 30)
 
-int output_format_parse(enum output_format *out, struct str text, struct err *err)
+int output_parse(struct output *o, struct str text, struct err *err)
 {
-    static const char *const names[] = { "", "wide", "json", "yaml", "name" };
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        if (!str_is(text, names[i]))
+    static const struct {
+        const char *name;
+        enum output_format format;
+    } rows[] = {
+        { "", OUTPUT_TABLE },
+        { "wide", OUTPUT_WIDE },
+        { "json", OUTPUT_JSON },
+        { "yaml", OUTPUT_YAML },
+        { "name", OUTPUT_NAME },
+        { "jsonpath", OUTPUT_JSONPATH },
+        { "custom-columns", OUTPUT_COLUMNS },
+    };
+    struct str template = text, name = str_split(&template, '=');
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        bool wants = rows[i].format == OUTPUT_JSONPATH || rows[i].format == OUTPUT_COLUMNS;
+        if (!str_is(name, rows[i].name))
             continue;
-        *out = (enum output_format)i;
+        if (wants != (template.n > 0))
+            break;
+        o->format = rows[i].format;
+        o->template = template;
         return 0;
     }
-    return err_set(err, ERR_INVALID, "-o is wide, json, yaml or name, not \"%.*s\"", STR_ARG(text));
+    return err_set(err, ERR_INVALID,
+                   "-o is wide, json, yaml, name, jsonpath=TEMPLATE or "
+                   "custom-columns=NAME:.path,…, not \"%.*s\"",
+                   STR_ARG(text));
 }
 
 /* ---- aligned text ---- */
@@ -152,30 +171,45 @@ static void print_document(const struct output *o, struct json v)
     buf_fini(&b);
 }
 
-void output_objects(const struct output *o,
-                    const struct resource *r,
-                    struct kobj *const *items,
-                    size_t n)
+static int
+print_documents(const struct output *o, struct kobj *const *items, size_t n, struct err *err)
+{
+    AUTO(json_doc_unrefp) struct json_doc *list = NULL;
+    struct json root;
+    if (o->single && n == 1) {
+        root = kobj_root(items[0]);
+    } else {
+        list = as_list(items, n);
+        root = json_root(list);
+    }
+    if (o->format == OUTPUT_JSONPATH)
+        return output_jsonpath(o, root, err);
+    print_document(o, root);
+    return 0;
+}
+
+int output_objects(const struct output *o,
+                   const struct resource *r,
+                   struct kobj *const *items,
+                   size_t n,
+                   struct err *err)
 {
     switch (o->format) {
     case OUTPUT_TABLE:
     case OUTPUT_WIDE:
         print_table(o, r, items, n);
-        return;
+        return 0;
     case OUTPUT_NAME:
         for (size_t i = 0; i < n; i++)
             fprintf(o->out, "%.*s%s%.*s/%.*s\n", STR_ARG(r->singular), r->group.n ? "." : "",
                     STR_ARG(r->group), STR_ARG(items[i]->name));
-        return;
+        return 0;
+    case OUTPUT_COLUMNS:
+        return output_columns(o, items, n, err);
     case OUTPUT_JSON:
     case OUTPUT_YAML:
+    case OUTPUT_JSONPATH:
         break;
     }
-    if (o->single && n == 1) {
-        print_document(o, kobj_root(items[0]));
-        return;
-    }
-    struct json_doc *doc = as_list(items, n);
-    print_document(o, json_root(doc));
-    json_doc_unref(doc);
+    return print_documents(o, items, n, err);
 }

@@ -18,6 +18,8 @@ static int add_types(struct target_vec *out,
                      struct str name,
                      struct err *err)
 {
+    if (str_is(types, "all"))
+        types = STR("pods,services,deployments,replicasets,jobs");
     for (struct str rest = types; rest.p;) {
         const struct resource *r = conn_resource(c, str_split(&rest, ','), err);
         if (!r)
@@ -51,6 +53,18 @@ int targets_parse(struct target_vec *out, struct conn *c, const struct args *arg
             return -1;
     }
     return 0;
+}
+
+/* A ReplicaSet's name starts with that of its Deployment. */
+bool target_has_pod(const struct kobj *o, const struct kobj *pod)
+{
+    struct json owner = kobj_controller(pod);
+    struct str kind = json_str(json_get(owner, STR("kind")));
+    struct str name = json_str(json_get(owner, STR("name")));
+    if (str_eq(json_str(json_get(owner, STR("uid"))), o->uid))
+        return true;
+    return str_is(kind, "ReplicaSet") && str_is(o->kind, "Deployment") &&
+           str_starts(name, o->name) && name.n > o->name.n && name.p[o->name.n] == '-';
 }
 
 /* ---- files ---- */
@@ -88,6 +102,8 @@ static int read_one(struct manifest_vec *out, const char *path, struct err *err)
         rc = add_object(out, docs.items[i], err);
     yaml_docs_unref(&docs);
     buf_fini(&b);
+    if (rc != 0 && err && err->kind == ERR_INVALID)
+        err->kind = ERR_IO; /* the file is wrong, not the command line */
     return rc == 0 ? 0 : err_wrap(err, "%s", path);
 }
 

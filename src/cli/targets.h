@@ -15,6 +15,9 @@ VEC_TYPE(target_vec, struct target);
 /* From the operands of the command line. ERR_INVALID says what is missing. */
 int targets_parse(struct target_vec *out, struct conn *c, const struct args *args, struct err *err);
 
+/* Is that pod below o: its controller, or through a ReplicaSet a Deployment? */
+bool target_has_pod(const struct kobj *o, const struct kobj *pod);
+
 VEC_TYPE(manifest_vec, struct kobj *);
 
 /* Every object in a file ("-": standard input) or in the .yaml, .yml and .json files of a folder;

@@ -53,7 +53,14 @@ struct cli_verb {
 extern const struct option cli_client_options[]; /* --kubeconfig, --context, --namespace, … */
 extern const size_t cli_client_options_count;
 
+struct cli_page { /* a reference page that is made from a table: `ganglion reference NAME` */
+    const char *name;
+    void (*print)(FILE *out);
+};
+
 struct cli {
+    const struct cli_page *pages; /* beside that of the commands */
+    size_t n_pages;
     const struct cli_verb *const *verbs; /* sorted by name */
     size_t n_verbs;
     FILE *out, *err;

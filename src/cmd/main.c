@@ -6,9 +6,12 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
+#include "cmd/up_config.h"
 #include "io/clock.h"
 
 static const struct cli_verb *const service_verbs[] = { &apiserver_verb, &up_verb };
+
+static const struct cli_page pages[] = { { "config", up_config_page } };
 
 static int by_name(const void *x, const void *y)
 {
@@ -28,6 +31,11 @@ int main(int argc, char **argv)
     qsort(all, n, sizeof all[0], by_name);
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of that write, not our end */
     map_set_process_seed(clock_random_u64());
-    struct cli cli = { .verbs = all, .n_verbs = n, .out = stdout, .err = stderr };
+    struct cli cli = { .pages = pages,
+                       .n_pages = COUNT_OF(pages),
+                       .verbs = all,
+                       .n_verbs = n,
+                       .out = stdout,
+                       .err = stderr };
     return cli_main(&cli, argc, argv);
 }

@@ -68,8 +68,8 @@ class Restart(unittest.TestCase):
 
     def beat(self, name):
         """A pod that writes its process id, then a number every 100 ms."""
-        self.create(name, f": {self.mark}; echo pid $$; i=0; "
-                          "while :; do echo $i; i=$((i+1)); sleep 0.1; done")
+        self.create(name, f": {self.mark}; echo pid $$$$; i=0; "
+                          "while :; do echo $i; i=$$((i+1)); sleep 0.1; done")
         self.wait_phase(name, "Running")
         self.s.wait("its log", lambda: self.log(name).count("\n") > 3)
         return int(self.log(name).split()[1])

@@ -48,6 +48,46 @@ class Life(unittest.TestCase):
                 self.assertEqual(answer["kind"], "Status")
 
 
+class Settings(unittest.TestCase):
+    def start(self, config, *options, nodes=""):
+        s = Server(PROGRAM, "up", "--no-local-node", *options)
+        self.addCleanup(s.close)
+        for name, text in (("config.yaml", config), ("nodes.yaml", nodes)):
+            with open(os.path.join(s.folder, name), "w") as f:
+                f.write(text.replace("FOLDER", s.folder))
+        s.options += ("--config", os.path.join(s.folder, "config.yaml"))
+        return s
+
+    def test_file_of_settings_and_file_of_nodes(self):
+        s = self.start('log-format: json\nsim-nodes: ["1:cpu", FOLDER/nodes.yaml]\n',
+                       nodes="nodes:\n- {prefix: big-, count: 2, labels: {zone: a}}\n"
+                             '- {names: [edge], cpus: 8, taints: ["edge=yes:NoSchedule"]}\n')
+        s.start()
+        nodes = s.wait("nodes", lambda: [
+            n for n in [s.request("GET", "/api/v1/nodes")[1]["items"]] if len(n) == 4])[0]
+        by_name = {n["metadata"]["name"]: n for n in nodes}
+        self.assertEqual(sorted(by_name), ["big-0", "big-1", "edge", "sim-0"])
+        self.assertEqual(by_name["big-1"]["metadata"]["labels"]["zone"], "a")
+        self.assertEqual(by_name["edge"]["status"]["capacity"]["cpu"], "8")
+        self.assertEqual(by_name["edge"]["spec"]["taints"][0]["key"], "edge")
+        self.assertIn('"event":"sim.nodes_registered"', s.log_text())
+
+    def test_the_command_line_goes_before_the_file(self):
+        s = self.start("sim-nodes: [\"3\"]\n", "--sim-nodes", "1:cpu", "--sim-nodes", "1:small")
+        s.start()
+        s.wait("nodes", lambda: len(s.request("GET", "/api/v1/nodes")[1]["items"]) == 2)
+
+    def test_mistakes_name_the_key(self):
+        for config, words in (("sim-node: 3\n", 'did you mean "sim-nodes"'),
+                              ("gpus: many\n", "gpus"),
+                              ("sim-nodes: [FOLDER/nodes.yaml]\n", "nodes[0]: cpus"),
+                              ("scheduler-config: FOLDER/nodes.yaml\n", "scheduler-config")):
+            s = self.start(config, nodes="nodes: [{cpus: x}]")
+            done = subprocess.run(s.command(), capture_output=True, text=True, timeout=20)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(words, done.stderr)
+
+
 class BadInput(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

@@ -23,6 +23,23 @@ request_for(struct conn *c, const struct args *args, const struct resource *r, c
     return req;
 }
 
+/* The revision before; 0: there is no such object yet. What it became says whether it changed. */
+static uint64_t revision_now(struct conn *c, const struct request *apply)
+{
+    struct request get = *apply;
+    struct answer a = { 0 };
+    if (apply->verb == VERB_CREATE)
+        return 0;
+    get.verb = VERB_GET;
+    get.body = (struct json){ 0 };
+    get.write = (struct write_options){ .grace_s = -1 };
+    if (conn_do(c, &get, &a, NULL) != 0)
+        return 0; /* absent; other failures come back when applying */
+    uint64_t revision = a.object->revision;
+    answer_fini(&a);
+    return revision;
+}
+
 static int apply_one(struct cli *cli,
                      struct conn *c,
                      const struct args *args,
@@ -34,13 +51,38 @@ static int apply_one(struct cli *cli,
         return -1;
     struct request req = request_for(c, args, r, o);
     struct answer a = { 0 };
+    uint64_t before = revision_now(c, &req);
     if (conn_do(c, &req, &a, err) != 0)
         return err_wrap(err, "%.*s/%.*s", STR_ARG(r->singular), STR_ARG(o->name));
+    const char *what = a.code == 201                  ? "created"
+                       : a.object->revision == before ? "unchanged"
+                                                      : "configured";
     fprintf(cli->out, "%.*s%s%.*s/%.*s %s%s\n", STR_ARG(r->singular), r->group.n ? "." : "",
-            STR_ARG(r->group), STR_ARG(a.object->name), a.code == 201 ? "created" : "applied",
+            STR_ARG(r->group), STR_ARG(a.object->name), what,
             req.write.dry_run ? " (dry run)" : "");
     answer_fini(&a);
     return 0;
+}
+
+/* One object that is refused does not keep the others from being applied. */
+static int apply_all(struct cli *cli,
+                     struct conn *c,
+                     const struct args *args,
+                     const struct manifest_vec *objects,
+                     struct err *err)
+{
+    size_t refused = 0;
+    for (size_t i = 0; i < objects->n; i++) {
+        struct err one = { 0 };
+        if (apply_one(cli, c, args, objects->items[i], &one) == 0)
+            continue;
+        if (refused++)
+            fprintf(cli->err, "ganglion apply: %s\n", err->msg);
+        *err = one;
+        if (one.kind == ERR_IO) /* no server: the others would say the same */
+            return -1;
+    }
+    return refused ? -1 : 0;
 }
 
 static int verb_apply(struct cli *cli, struct args *args, struct err *err)
@@ -52,10 +94,10 @@ static int verb_apply(struct cli *cli, struct args *args, struct err *err)
     int rc = 0;
     for (size_t i = 0; i < n && rc == 0; i++)
         rc = manifests_read(&objects, args_text_at(args, "filename", i), err);
+    if (rc == 0 && objects.n == 0)
+        rc = err_set(err, ERR_NOT_FOUND, "there is no object in what -f names");
     AUTO(conn_closep) struct conn *c = rc == 0 ? conn_open(args, err) : NULL;
-    rc = c ? 0 : -1;
-    for (size_t i = 0; i < objects.n && rc == 0; i++)
-        rc = apply_one(cli, c, args, objects.items[i], err);
+    rc = c ? apply_all(cli, c, args, &objects, err) : -1;
     manifests_fini(&objects);
     return rc;
 }

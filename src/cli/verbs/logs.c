@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * logs — what a pod's container wrote. */
 #include "base/arena.h"
-#include "cli/conn.h"
+#include "cli/targets.h"
 #include "cli/verbs/verbs.h"
 
 static bool put(void *arg, struct str piece)
@@ -17,37 +17,49 @@ static void put_param(struct buf *b, const char *name, struct str value)
                    STR_ARG(value));
 }
 
+static int first_pod(struct str *out,
+                     struct arena *a,
+                     struct conn *c,
+                     const struct target *owner,
+                     struct err *err)
+{
+    const struct resource *pods = resource_find((struct str){ 0 }, STR("v1"), STR("pods"));
+    struct answer list = { 0 }, object = { 0 };
+    struct request get = conn_request(c, VERB_GET, owner->resource, owner->name);
+    struct request req = conn_request(c, VERB_LIST, pods, (struct str){ 0 });
+    bool found = false;
+    int rc = conn_do(c, &get, &object, err);
+    if (rc == 0)
+        rc = conn_do(c, &req, &list, err);
+    for (size_t i = 0; i < list.n_items && !found; i++) {
+        found = target_has_pod(object.object, list.items[i]);
+        if (found)
+            *out = arena_str(a, list.items[i]->name);
+    }
+    if (rc == 0 && !found)
+        rc = err_set(err, ERR_NOT_FOUND, "%.*s/%.*s has no pods",
+                     STR_ARG(owner->resource->singular), STR_ARG(owner->name));
+    answer_fini(&list);
+    answer_fini(&object);
+    return rc;
+}
+
 /* The pod of "pod/NAME" or "NAME"; of "job/NAME" its first pod. */
 static int
 pod_name(struct str *out, struct arena *a, struct conn *c, struct str word, struct err *err)
 {
     struct str name = word, type = str_split(&name, '/');
-    const struct resource *pods = resource_find((struct str){ 0 }, STR("v1"), STR("pods"));
     if (!name.p) {
         *out = word;
         return 0;
     }
     const struct resource *r = conn_resource(c, type, err);
-    if (!r || r == pods) {
-        *out = name;
-        return r ? 0 : -1;
-    }
-    struct answer list = { 0 };
-    struct request req = conn_request(c, VERB_LIST, pods, (struct str){ 0 });
-    if (conn_do(c, &req, &list, err) != 0)
+    if (!r)
         return -1;
-    bool found = false;
-    for (size_t i = 0; i < list.n_items && !found; i++) {
-        struct json owner = kobj_controller(list.items[i]);
-        found = str_eq(json_str(json_get(owner, STR("name"))), name) &&
-                str_eq(json_str(json_get(owner, STR("kind"))), r->kind);
-        if (found)
-            *out = arena_str(a, list.items[i]->name);
-    }
-    answer_fini(&list);
-    return found ? 0
-                 : err_set(err, ERR_NOT_FOUND, "%.*s/%.*s has no pods", STR_ARG(r->singular),
-                           STR_ARG(name));
+    if (!str_is(r->plural, "pods"))
+        return first_pod(out, a, c, &(struct target){ r, name }, err);
+    *out = name;
+    return 0;
 }
 
 static int verb_logs(struct cli *cli, struct args *args, struct err *err)

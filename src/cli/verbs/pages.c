@@ -136,14 +136,21 @@ static int verb_man(struct cli *cli, struct args *args, struct err *err)
 
 /* ---- reference page (Markdown) ---- */
 
+static void put_cell(FILE *out, const char *text)
+{
+    for (const char *p = text; *p; p++)
+        fprintf(out, "%s%c", *p == '|' ? "\\" : "", *p);
+}
+
 static void reference_options(FILE *out, const struct option *list, size_t n)
 {
     if (!n)
         return;
     fputs("\n| option | meaning | default |\n| --- | --- | --- |\n", out);
     for (size_t i = 0; i < n; i++) {
-        fprintf(out, "| `--%s%s%s`", list[i].name, list[i].value ? " " : "",
-                list[i].value ? list[i].value : "");
+        fprintf(out, "| `--%s%s", list[i].name, list[i].value ? " " : "");
+        put_cell(out, list[i].value ? list[i].value : "");
+        fputc('`', out);
         if (list[i].letter)
             fprintf(out, ", `-%c`", list[i].letter);
         fprintf(out, " | %s | %s |\n", list[i].help,
@@ -151,11 +158,9 @@ static void reference_options(FILE *out, const struct option *list, size_t n)
     }
 }
 
-static int verb_reference(struct cli *cli, struct args *args, struct err *err)
+static void reference_commands(const struct cli *cli)
 {
     FILE *out = cli->out;
-    (void)args;
-    (void)err;
     fputs("# Commands\n\nThis page is made by `ganglion reference`; do not edit it.\n\n"
           "Exit codes: 0 success, 1 the work failed, 2 the command line is wrong, 3 a wait timed "
           "out.\n\nOptions of every client verb:\n",
@@ -165,15 +170,30 @@ static int verb_reference(struct cli *cli, struct args *args, struct err *err)
         const struct cli_verb *v = cli->verbs[i];
         if (v->hidden)
             continue;
-        fprintf(out, "\n## ganglion %s\n\n`ganglion %s %s` — %s.\n", v->name, v->name, v->usage,
-                v->help);
+        fprintf(out, "\n## ganglion %s\n\n`ganglion %s%s%s` — %s.\n", v->name, v->name,
+                *v->usage ? " " : "", v->usage, v->help);
         if (v->details)
             fprintf(out, "\n%s\n", v->details);
         reference_options(out, v->options, v->n_options);
         if (v->examples)
             fprintf(out, "\n```\n%s\n```\n", v->examples);
     }
-    return 0;
+}
+
+static int verb_reference(struct cli *cli, struct args *args, struct err *err)
+{
+    struct str name = args_operands(args) ? args_operand(args, 0) : STR("cli");
+    if (str_is(name, "cli")) {
+        reference_commands(cli);
+        return 0;
+    }
+    for (size_t i = 0; i < cli->n_pages; i++) {
+        if (!str_is(name, cli->pages[i].name))
+            continue;
+        cli->pages[i].print(cli->out);
+        return 0;
+    }
+    return err_set(err, ERR_INVALID, "no reference page \"%.*s\"", STR_ARG(name));
 }
 
 const struct cli_verb completion_verb = {
@@ -195,8 +215,9 @@ const struct cli_verb man_verb = {
 
 const struct cli_verb reference_verb = {
     .name = "reference",
-    .usage = "",
-    .help = "print the reference page of all verbs",
+    .usage = "[cli|config]",
+    .help = "print a reference page",
     .hidden = true,
+    .max_operands = 1,
     .run = verb_reference,
 };

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  * wait — until objects have a condition, a field has a value, or they are gone. */
-#include "base/arena.h"
+#include <unistd.h>
+
 #include "cli/targets.h"
 #include "cli/verbs/verbs.h"
+#include "codec/jsonpath.h"
 #include "io/clock.h"
-#include "kube/pod.h"
 
 #define POLL_NS (100 * NS_PER_MS)
+#define PATIENCE_NS (2 * NS_PER_S) /* then a person is told what we wait for */
 
 struct goal {
     enum { GOAL_CONDITION, GOAL_GONE, GOAL_FIELD } kind;
-    struct str what; /* condition type, or dotted path */
-    struct str value;
+    struct str what;  /* condition type, or path */
+    struct str value; /* absent: of a field, any */
+    struct jsonpath *path;
 };
 
-static int goal_parse(struct goal *g, struct arena *a, struct str text, struct err *err)
+static int goal_parse(struct goal *g, struct str text, struct err *err)
 {
     struct str rest = text, kind = str_split(&rest, '=');
     if (str_is(kind, "delete") && !rest.p) {
@@ -23,28 +26,30 @@ static int goal_parse(struct goal *g, struct arena *a, struct str text, struct e
     }
     struct str what = rest.p ? str_split(&rest, '=') : (struct str){ 0 };
     if (str_is(kind, "condition") && what.n) {
-        *g = (struct goal){ GOAL_CONDITION, what, rest.p ? rest : STR("True") };
+        *g = (struct goal){ GOAL_CONDITION, what, rest.p ? rest : STR("True"), NULL };
         return 0;
     }
-    if (str_is(kind, "jsonpath") && what.n > 3 && rest.p) {
-        if (what.p[0] == '{' && what.p[what.n - 1] == '}')
-            what = str_make(what.p + 1, what.n - 2);
-        if (what.n && what.p[0] == '.')
-            what = str_skip(what, 1);
-        *g = (struct goal){ GOAL_FIELD, arena_str(a, what), rest };
-        return 0;
+    if (str_is(kind, "jsonpath") && what.n) {
+        *g = (struct goal){ GOAL_FIELD, what, rest, NULL };
+        return jsonpath_parse_path(&g->path, what, err);
     }
     return err_set(err, ERR_INVALID,
-                   "--for is condition=NAME[=STATUS], jsonpath={.path}=VALUE or delete, not "
+                   "--for is condition=NAME[=STATUS], jsonpath={.path}[=VALUE] or delete, not "
                    "\"%.*s\"",
                    STR_ARG(text));
 }
 
 static bool field_is(const struct kobj *o, const struct goal *g)
 {
-    struct json v = kobj_path(o, g->what.p);
-    struct str text = json_type(v) == JSON_STR ? json_str(v) : json_text(v);
-    return json_exists(v) && str_eq(text, g->value);
+    struct jsonpath_values found = { 0 };
+    bool is = false;
+    if (jsonpath_find(g->path, kobj_root(o), JSONPATH_MISSING_OK, &found, NULL) == 0 && found.n) {
+        struct json v = found.items[0];
+        struct str text = json_type(v) == JSON_STR ? json_str(v) : json_text(v);
+        is = !g->value.p || str_eq(text, g->value);
+    }
+    jsonpath_values_fini(&found);
+    return is;
 }
 
 static bool condition_is(const struct kobj *o, const struct goal *g)
@@ -81,8 +86,14 @@ static int wait_one(struct conn *c,
                     struct err *err)
 {
     struct timer *timer = timer_new(conn_loop(c), stop, conn_loop(c));
+    int64_t say_at = isatty(STDERR_FILENO) ? clock_mono().ns + PATIENCE_NS : INT64_MAX;
     int got = look(c, t, g, err);
     while (got == 0 && clock_mono().ns < deadline_ns) {
+        if (clock_mono().ns > say_at) {
+            fprintf(stderr, "waiting for %.*s/%.*s …\n", STR_ARG(t->resource->singular),
+                    STR_ARG(t->name));
+            say_at = INT64_MAX;
+        }
         timer_start(timer, POLL_NS);
         loop_run(conn_loop(c));
         got = look(c, t, g, err);
@@ -124,10 +135,10 @@ static int wait_all(struct cli *cli,
 
 static int verb_wait(struct cli *cli, struct args *args, struct err *err)
 {
-    AUTO(arena_freep) struct arena *a = arena_new();
-    struct goal g;
-    if (goal_parse(&g, a, args_text(args, "for"), err) != 0)
+    struct goal g = { 0 };
+    if (goal_parse(&g, args_text(args, "for"), err) != 0)
         return -1;
+    AUTO(jsonpath_freep) struct jsonpath *path = g.path;
     AUTO(conn_closep) struct conn *c = conn_open(args, err);
     struct err local = { 0 };
     if (!c)
@@ -147,7 +158,7 @@ static const struct option rows[] = {
       .type = OPTION_TEXT,
       .value = "GOAL",
       .fallback = "condition=Ready",
-      .help = "condition=NAME[=STATUS], jsonpath={.path}=VALUE, or delete" },
+      .help = "condition=NAME[=STATUS], jsonpath={.path}[=VALUE], or delete" },
     { .name = "timeout",
       .type = OPTION_TEXT,
       .value = "DURATION",

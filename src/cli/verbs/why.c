@@ -96,19 +96,6 @@ static void put_conditions(FILE *out, const struct kobj *o)
                 STR_ARG(json_str(json_get(it.value, STR("message")))));
 }
 
-/* The pods below o, through ReplicaSets where there are some: their owners' names start with its.
- */
-static bool is_below(const struct kobj *pod, const struct kobj *o)
-{
-    struct json owner = kobj_controller(pod);
-    struct str kind = json_str(json_get(owner, STR("kind")));
-    struct str name = json_str(json_get(owner, STR("name")));
-    if (str_eq(json_str(json_get(owner, STR("uid"))), o->uid))
-        return true;
-    return str_is(kind, "ReplicaSet") && str_is(o->kind, "Deployment") &&
-           str_starts(name, o->name) && name.n > o->name.n && name.p[o->name.n] == '-';
-}
-
 static int why_owner(struct cli *cli, struct conn *c, const struct kobj *o, struct err *err)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
@@ -121,7 +108,7 @@ static int why_owner(struct cli *cli, struct conn *c, const struct kobj *o, stru
     struct kobj **mine = ARENA_ARRAY(a, struct kobj *, list.n_items + 1);
     size_t n = 0;
     for (size_t i = 0; i < list.n_items; i++)
-        if (is_below(list.items[i], o))
+        if (target_has_pod(o, list.items[i]))
             mine[n++] = list.items[i];
     if (n == 0)
         fprintf(cli->out, "%.*s/%.*s has no pods\n", STR_ARG(o->kind), STR_ARG(o->name));
