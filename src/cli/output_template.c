@@ -16,7 +16,7 @@ int output_jsonpath(const struct output *o, struct json root, struct err *err)
         return -1;
     buf_init(&b, TEXT_BYTES_MAX);
     int rc = jsonpath_print(path, root, JSONPATH_MISSING_OK, &b, err);
-    if (rc == 0)
+    if (rc == 0 && b.n)
         fwrite(b.p, 1, b.n, o->out);
     buf_fini(&b);
     return rc;
