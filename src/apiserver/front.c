@@ -186,9 +186,32 @@ static void respond_whole(struct front *f, const struct kobj *o)
     http_respond_shared(f->x, &ans, release_object, kobj_ref(o));
 }
 
+/* Answers that nobody reads pile up: nothing large is made until they are read or cut. */
+static bool refuse_crowd(struct front *f)
+{
+    if (http_held(f->x) < FRONT_HELD_BYTES_MAX && http_held_by_all(f->x) < FRONT_HELD_ALL_BYTES_MAX)
+        return false;
+    struct status_spec s = {
+        .code = 429,
+        .message = STR("too many answers wait to be read, try again later"),
+        .retry_after_s = 1,
+    };
+    action_refuse(f->a, &s);
+    f->a->reply.object = f->a->result;
+    struct headers h = { 0 };
+    add_header(&h, STR("Retry-After"), STR("1"));
+    struct str text = json_doc_text(f->a->result->doc);
+    struct http_answer ans = answer_of(&h, 429, "application/json", text);
+    f->answered = true;
+    http_respond(f->x, &ans);
+    return true;
+}
+
 static void respond_reply(struct front *f)
 {
     const struct kobj *o = f->a->reply.object;
+    if (!o && refuse_crowd(f))
+        return;
     bool small = o && json_doc_text(o->doc).n < FRONT_GZIP_BYTES;
     if (small && f->accept.shape == FRONT_OBJECT && !f->accept.yaml) {
         respond_whole(f, o);
@@ -432,7 +455,8 @@ static void handle_other(struct front *f, const struct http_request *req)
     case ROUTE_VERSION:
     case ROUTE_OPENAPI_V2:
     case ROUTE_OPENAPI_V3:
-        discovery_answer(f);
+        if (!refuse_crowd(f))
+            discovery_answer(f);
         return;
     }
 }

@@ -9,6 +9,11 @@
 #include "io/http.h"
 
 #define FRONT_ANSWER_BYTES_MAX ((size_t)256 << 20)
+/* Slow readers may hold so many answer bytes before lists are refused with 429: one connection,
+ * all.
+ */
+#define FRONT_HELD_BYTES_MAX ((size_t)64 << 20)
+#define FRONT_HELD_ALL_BYTES_MAX ((size_t)256 << 20)
 #define FRONT_GZIP_BYTES ((size_t)128 << 10) /* smaller answers are not compressed */
 
 enum front_shape { FRONT_OBJECT, FRONT_TABLE, FRONT_PARTIAL };

@@ -21,6 +21,7 @@
 #include "io/clock.h"
 #include "kube/default.h"
 #include "kube/meta.h"
+#include "kube/normalise.h"
 
 #define NAME_TRIES 8 /* of generated names until one is free */
 
@@ -99,6 +100,8 @@ static enum turn complete_new(struct action *a)
  */
 static enum turn settle(struct action *a)
 {
+    if (!str_is(a->what->res->plural, "jobs"))
+        return TURN_GO;
     default_object(a->arena, a->what->res, a->obj);
     return TURN_GO;
 }
@@ -298,6 +301,18 @@ static enum turn load_or_create(struct action *a)
     return check_name(a);
 }
 
+/* Of a status write everything but the status is as it was stored. */
+static void complete_changed(struct action *a, bool status)
+{
+    const struct resource *res = a->what->res;
+    const struct schema *type = res->schema ? schema_child(res->schema, STR("status")) : NULL;
+    struct jnode *node = jnode_get(a->obj, STR("status"));
+    if (status && !res->custom && type && jnode_type(node) == JSON_OBJ)
+        normalise(a->arena, type, node);
+    else
+        default_object(a->arena, res, a->obj);
+}
+
 static enum turn complete_old(struct action *a)
 {
     enum turn t = check_name(a);
@@ -310,7 +325,7 @@ static enum turn complete_old(struct action *a)
     bool status = str_is(a->r.subresource, "status");
     keep_only_part(a);
     carry_meta(a);
-    default_object(a->arena, a->what->res, a->obj);
+    complete_changed(a, status);
     t = prepare_update(a);
     if (t == TURN_GO && !status)
         write_count_generation(a);
