@@ -188,6 +188,14 @@ bool file_exists(const char *path)
     return stat(path, &st) == 0;
 }
 
+int file_make(const char *path, mode_t mode, struct err *err)
+{
+    AUTO(close_fdp) int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode);
+    if (fd < 0)
+        return err_sys(err, errno, "making %s", path);
+    return fchmod(fd, mode) == 0 ? 0 : err_sys(err, errno, "setting the mode of %s", path);
+}
+
 int file_lock(int *out_fd, const char *path, struct err *err)
 {
     AUTO(close_fdp) int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);

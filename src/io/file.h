@@ -15,6 +15,8 @@
 int file_read(struct buf *out, const char *path, struct err *err);
 /* Writes to a temporary neighbour, syncs, renames over path. mode such as 0600. */
 int file_write_atomic(const char *path, struct str bytes, mode_t mode, struct err *err);
+/* Makes an empty file where there is none; what is there keeps its bytes and gets the mode too. */
+int file_make(const char *path, mode_t mode, struct err *err);
 int file_make_dirs(const char *path, mode_t mode, struct err *err); /* like mkdir -p */
 int file_remove_tree(const char *path,
                      struct err *err); /* does not follow links or cross devices */

@@ -98,7 +98,8 @@ static int open_disk(struct store *s, const struct store_options *o, struct err 
     buf_fini(&lock);
     if (rc != 0)
         return -1;
-    if (disk_open(&s->disk, o->path, o->fault, err) != 0)
+    /* Secrets are in it: SQLite would leave it to the umask. Its log and index take its mode. */
+    if (file_make(o->path, 0600, err) != 0 || disk_open(&s->disk, o->path, o->fault, err) != 0)
         return -1;
     s->last_revision = UINT64_MAX; /* until it is read */
     uint64_t revision;

@@ -2,6 +2,7 @@
  * The store's promises: nothing is visible before it is durable, pending reads see what is queued,
  * watchers miss nothing or are told so, limits refuse without side effect. */
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "store/test/fixture.h"
@@ -68,6 +69,24 @@ static void test_reopen(void **state)
     CHECK_I64(fixture_put(&fx, "p8", "again"), 0);
     fixture_wait(&fx, 53);
     CHECK_STR(fixture_value(&fx, "p8"), "again");
+}
+
+static void test_only_the_owner_may_read(void **state)
+{
+    (void)state;
+    mode_t before = umask(022);
+    fixture_open(&fx, (struct store_options){ .path = fx.path });
+    fixture_put(&fx, "a", "secret");
+    fixture_wait(&fx, 1);
+    umask(before);
+    static const char *const ends[] = { "", "-wal", "-shm" };
+    for (size_t i = 0; i < COUNT_OF(ends); i++) {
+        char path[300];
+        struct stat st;
+        snprintf(path, sizeof path, "%s%s", fx.path, ends[i]);
+        CHECK_I64(stat(path, &st), 0);
+        CHECK_I64(st.st_mode & 077, 0);
+    }
 }
 
 static void test_second_instance_is_refused(void **state)
@@ -252,6 +271,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_visible_when_durable),
         TEST(test_reopen),
+        TEST(test_only_the_owner_may_read),
         TEST(test_second_instance_is_refused),
         TEST(test_damaged_file_is_named),
         TEST(test_watch),
