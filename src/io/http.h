@@ -117,6 +117,11 @@ size_t http_unsent(const struct http_exchange *x);
 void http_end(struct http_exchange *x);
 void http_cut(struct http_exchange *x); /* reset the stream or close the connection */
 
+/* Answer bytes handed over by http_respond_shared whose release has not been called yet: slow
+ * readers hold them. Of this exchange's connection; of the whole server. */
+size_t http_held(const struct http_exchange *x);
+size_t http_held_by_all(const struct http_exchange *x);
+
 /* Called exactly once for each exchange, when it is over for whatever reason. After it x is gone.
  */
 void http_on_close(struct http_exchange *x, http_close_fn fn, void *arg);

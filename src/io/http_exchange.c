@@ -42,8 +42,12 @@ static void release_shared(struct http_exchange *x)
     loop_fn release = x->release;
     x->release = NULL;
     x->shared = (struct str){ 0 };
-    if (release)
-        release(x->release_arg);
+    if (!release)
+        return;
+    x->conn->held_bytes -= x->held;
+    x->conn->server->held_bytes -= x->held;
+    x->held = 0;
+    release(x->release_arg);
 }
 
 /* ---- the request ---- */
@@ -219,7 +223,20 @@ void http_respond_shared(struct http_exchange *x,
     x->shared = a->body;
     x->release = release;
     x->release_arg = release_arg;
+    x->held = a->body.n;
+    x->conn->held_bytes += x->held;
+    x->conn->server->held_bytes += x->held;
     respond(x, a);
+}
+
+size_t http_held(const struct http_exchange *x)
+{
+    return x->conn ? x->conn->held_bytes : 0;
+}
+
+size_t http_held_by_all(const struct http_exchange *x)
+{
+    return x->conn ? x->conn->server->held_bytes : 0;
 }
 
 #define REFUSAL_BYTES_MAX 4096 /* of a body that the engine answers with */

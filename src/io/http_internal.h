@@ -81,6 +81,7 @@ struct http_exchange {
     struct str shared; /* or these */
     loop_fn release;
     void *release_arg;
+    size_t held; /* bytes of shared before the first was sent */
     bool filled; /* unsent went over a quarter of the limit: on_drain is due when it falls below */
     http_close_fn on_close;
     void *on_close_arg;
@@ -105,6 +106,7 @@ struct http_conn {
     uv_write_t write;
     uv_shutdown_t shutdown;
     struct http_server *server;
+    size_t held_bytes;              /* shared answers held by its exchanges */
     struct list link;               /* in server->conns */
     struct list dirty;              /* in server->dirty */
     const struct http_proto *proto; /* NULL until the first bytes or ALPN tell */
@@ -138,6 +140,7 @@ struct http_server {
     struct list conns, dirty;
     uint32_t n_conns;
     uint64_t body_bytes; /* request bodies held by all exchanges */
+    size_t held_bytes;   /* shared answers held by all exchanges */
     bool flush_due, listening, draining, freed;
     struct timer *sweep;
     bool sweeping;
