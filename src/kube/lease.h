@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/time.h"
+#include "codec/jnode.h"
 #include "kube/field.h"
 #include "kube/kobj.h"
 
@@ -18,3 +20,9 @@ struct lease {
 
 /* The view of a Lease, borrowed as long as o is held. */
 const struct lease *lease_of(const struct kobj *o);
+
+#define LEASE_NODE_NAMESPACE "kube-node-lease"
+/* A node's heartbeat, held by the node itself for 40 s: the whole Lease, and the merge patch that
+ * renews it. */
+struct jnode *lease_of_node(struct arena *a, struct str node, struct wall now);
+struct jnode *lease_of_node_renewal(struct arena *a, struct str node, struct wall now);

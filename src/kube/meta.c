@@ -102,7 +102,14 @@ struct jnode *meta_reference(struct arena *a, const struct kobj *o)
     return ref;
 }
 
-/* ---- conditions ---- */
+/* ---- times and conditions ---- */
+
+void meta_set_time(struct jnode *o, struct str key, struct wall t)
+{
+    char text[TIME_TEXT_MAX];
+    if (t.ns)
+        jnode_set_str(o, key, wall_text(text, t));
+}
 
 static struct str text_of(struct jnode *obj, const char *key)
 {

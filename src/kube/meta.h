@@ -45,6 +45,8 @@ struct jnode *meta_object(struct arena *a,
                           struct str name);
 void meta_set_label(struct jnode *obj, struct str key, struct str value);
 void meta_set_annotation(struct jnode *obj, struct str key, struct str value);
+/* Sets a field to the RFC 3339 text of t, in seconds. A t of zero means "none": nothing is set. */
+void meta_set_time(struct jnode *o, struct str key, struct wall t);
 
 /* Appends {apiVersion, kind, name, uid, controller, blockOwnerDeletion} of owner. */
 void meta_add_owner(struct arena *a, struct jnode *obj, const struct kobj *owner, bool controller);

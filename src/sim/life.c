@@ -46,12 +46,6 @@ enum sim_action sim_next(const struct kobj *pod, struct wall seen, struct wall *
     return SIM_END;
 }
 
-static void set_time(struct jnode *o, struct str key, struct wall t)
-{
-    char text[TIME_TEXT_MAX];
-    jnode_set_str(o, key, wall_text(text, t));
-}
-
 static struct jnode *
 conditions(struct arena *a, const struct kobj *pod, bool running, struct wall now)
 {
@@ -92,12 +86,12 @@ struct jnode *sim_started(struct arena *a, const struct kobj *pod, struct str ip
     jnode_set_str(status, STR("podIP"), ip);
     struct jnode *ips = jnode_need_arr(status, STR("podIPs"));
     jnode_set_str(jnode_append(ips, jnode_obj(a)), STR("ip"), ip);
-    set_time(status, STR("startTime"), now);
+    meta_set_time(status, STR("startTime"), now);
     struct jnode *list = jnode_need_arr(status, STR("containerStatuses"));
     for (size_t i = 0; i < p->containers.n; i++) {
         struct jnode *s = container_status(a, &p->containers.items[i], true);
         struct jnode *running = jnode_need_obj(jnode_need_obj(s, STR("state")), STR("running"));
-        set_time(running, STR("startedAt"), now);
+        meta_set_time(running, STR("startedAt"), now);
         jnode_append(list, s);
     }
     return status;
@@ -118,8 +112,8 @@ struct jnode *sim_ended(struct arena *a, const struct kobj *pod, struct wall now
         struct jnode *t = jnode_need_obj(jnode_need_obj(s, STR("state")), STR("terminated"));
         jnode_set_i64(t, STR("exitCode"), exit_code);
         jnode_set_str(t, STR("reason"), exit_code ? STR("Error") : STR("Completed"));
-        set_time(t, STR("startedAt"), p->start_time.ns ? p->start_time : now);
-        set_time(t, STR("finishedAt"), now);
+        meta_set_time(t, STR("startedAt"), p->start_time.ns ? p->start_time : now);
+        meta_set_time(t, STR("finishedAt"), now);
         jnode_append(list, s);
     }
     return status;

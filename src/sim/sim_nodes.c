@@ -11,16 +11,16 @@
 #include "base/vec.h"
 #include "client/informer.h"
 #include "client/workqueue.h"
+#include "kube/lease.h"
 #include "kube/meta.h"
 #include "kube/names.h"
 #include "kube/pod.h"
 #include "sim/life.h"
 
 #define LEASE_PERIOD_NS (10 * NS_PER_S)
-#define LEASE_DURATION_S 40
 #define CALLS_MAX 2048 /* under way; more wait in the queue */
 #define LEASES GVR("coordination.k8s.io", "v1", "leases")
-#define LEASE_NAMESPACE STR("kube-node-lease")
+#define LEASE_NAMESPACE STR(LEASE_NODE_NAMESPACE)
 
 struct sim_node {
     struct str name; /* behind the struct */
@@ -94,14 +94,6 @@ static struct json_doc *freeze(struct jnode *n)
     return doc;
 }
 
-static void put_lease_times(struct jnode *spec, struct sim_node *n, struct wall now)
-{
-    char text[TIME_TEXT_MAX];
-    jnode_set_str(spec, STR("holderIdentity"), n->name);
-    jnode_set_i64(spec, STR("leaseDurationSeconds"), LEASE_DURATION_S);
-    jnode_set_str(spec, STR("renewTime"), wall_text_micro(text, now));
-}
-
 static void renew_lease(struct sim_nodes *s, struct sim_node *n);
 
 static void on_lease(void *arg, const struct reply *reply, const struct err *err)
@@ -119,9 +111,7 @@ static void on_lease(void *arg, const struct reply *reply, const struct err *err
 static void create_lease(struct sim_nodes *s, struct sim_node *n)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
-    struct jnode *o = meta_object(a, "coordination.k8s.io/v1", "Lease", LEASE_NAMESPACE, n->name);
-    put_lease_times(jnode_need_obj(o, STR("spec")), n, loop_wall(s->t->loop));
-    struct json_doc *doc = freeze(o);
+    struct json_doc *doc = freeze(lease_of_node(a, n->name, loop_wall(s->t->loop)));
     struct sent *x = sent_new(s, n, (struct str){ 0 });
     struct call_create create = { LEASES, LEASE_NAMESPACE, json_root(doc) };
     x->call = call_create(s->t, &create, on_lease, x);
@@ -131,9 +121,7 @@ static void create_lease(struct sim_nodes *s, struct sim_node *n)
 static void renew_lease(struct sim_nodes *s, struct sim_node *n)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
-    struct jnode *o = jnode_obj(a);
-    put_lease_times(jnode_need_obj(o, STR("spec")), n, loop_wall(s->t->loop));
-    struct json_doc *doc = freeze(o);
+    struct json_doc *doc = freeze(lease_of_node_renewal(a, n->name, loop_wall(s->t->loop)));
     struct sent *x = sent_new(s, n, (struct str){ 0 });
     struct call_patch patch = {
         .resource = LEASES, .namespace = LEASE_NAMESPACE, .name = n->name, .patch = json_root(doc)

@@ -18,13 +18,6 @@ static void set_condition(struct reconcile *r,
     meta_set_condition(r->a, jnode_need_arr(status, STR("conditions")), &spec, r->now);
 }
 
-static void set_time(struct jnode *status, struct str key, struct wall t)
-{
-    char text[TIME_TEXT_MAX];
-    if (t.ns)
-        jnode_set_str(status, key, wall_text(text, t));
-}
-
 static void set_count(struct jnode *status, const char *key, int64_t n)
 {
     if (n)
@@ -39,8 +32,9 @@ struct jnode *job_status(struct reconcile *r, const struct kobj *o, const struct
     struct json conditions = kobj_path(o, "status.conditions");
     if (json_has(conditions))
         jnode_set(status, STR("conditions"), jnode_thaw(r->a, conditions));
-    set_time(status, STR("startTime"), j->start_time.ns || j->suspend ? j->start_time : r->now);
-    set_time(status, STR("completionTime"), j->completion_time);
+    meta_set_time(status, STR("startTime"),
+                  j->start_time.ns || j->suspend ? j->start_time : r->now);
+    meta_set_time(status, STR("completionTime"), j->completion_time);
     set_count(status, "active", (int64_t)c->active.n);
     jnode_set_i64(status, STR("ready"), c->ready);
     jnode_set_i64(status, STR("terminating"), c->terminating);
@@ -92,6 +86,6 @@ void job_status_end(struct reconcile *r,
         reconcile_warn(r, o, why->reason, "%.*s", STR_ARG(why->message));
         return;
     }
-    set_time(status, STR("completionTime"), r->now);
+    meta_set_time(status, STR("completionTime"), r->now);
     reconcile_event(r, o, "Completed", "Job completed");
 }

@@ -26,7 +26,7 @@ enum { WATCH_NODES, WATCH_LEASES, WATCH_PODS };
 static void lease_keys(struct buf *keys, const struct kobj *before, const struct kobj *after)
 {
     const struct kobj *o = after ? after : before;
-    if (!str_is(o->namespace, "kube-node-lease"))
+    if (!str_is(o->namespace, LEASE_NODE_NAMESPACE))
         return;
     /* Timely renewals are looked at when they are due, not when they come. */
     if (!before || !after || lease_of(after)->renewed.ns - lease_of(before)->renewed.ns > GRACE_NS)
@@ -59,7 +59,7 @@ struct view {
 static void look(struct view *v)
 {
     const struct kobj *lease =
-        informer_find(v->r->caches[WATCH_LEASES], STR("kube-node-lease"), v->node->name);
+        informer_find(v->r->caches[WATCH_LEASES], STR(LEASE_NODE_NAMESPACE), v->node->name);
     struct wall renewed = lease ? lease_of(lease)->renewed : (struct wall){ 0 };
     struct wall created = kobj_created(v->node);
     int64_t deadline = renewed.ns ? renewed.ns + GRACE_NS : created.ns + STARTUP_GRACE_NS;

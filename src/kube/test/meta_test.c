@@ -2,6 +2,7 @@
  * Rules for names, generated names, owners, conditions and Events. */
 #include "testkit/check.h"
 
+#include "kube/lease.h"
 #include "kube/meta.h"
 
 struct rule_case {
@@ -120,6 +121,35 @@ static void conditions_keep_their_time(void **state)
     CHECK_I64(jnode_len(list), 1);
 }
 
+static void times_are_set_when_there_is_one(void **state)
+{
+    (void)state;
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct jnode *o = jnode_obj(a);
+    meta_set_time(o, STR("none"), (struct wall){ 0 });
+    CHECK(!jnode_get(o, STR("none")));
+    meta_set_time(o, STR("startTime"), (struct wall){ NS_PER_S * 1000 + 7 });
+    CHECK_STR(jnode_text_of_str(jnode_get(o, STR("startTime"))), "1970-01-01T00:16:40Z");
+}
+
+static void leases_are_made_and_renewed(void **state)
+{
+    (void)state;
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct wall now = { NS_PER_S * 1000 };
+    struct jnode *made = lease_of_node(a, STR("n0"), now);
+    CHECK_STR(jnode_text_of_str(jnode_path(made, "kind")), "Lease");
+    CHECK_STR(jnode_text_of_str(jnode_path(made, "metadata.namespace")), LEASE_NODE_NAMESPACE);
+    CHECK_STR(jnode_text_of_str(jnode_path(made, "metadata.name")), "n0");
+    CHECK_STR(jnode_text_of_str(jnode_path(made, "spec.holderIdentity")), "n0");
+    struct jnode *patch = lease_of_node_renewal(a, STR("n0"), now);
+    CHECK(!jnode_get(patch, STR("metadata")));
+    CHECK_STR(jnode_text_of_str(jnode_path(patch, "spec.renewTime")),
+              "1970-01-01T00:16:40.000000Z");
+    int64_t seconds = 0;
+    CHECK(jnode_to_i64(jnode_path(patch, "spec.leaseDurationSeconds"), &seconds) && seconds == 40);
+}
+
 static void events_count_and_group(void **state)
 {
     (void)state;
@@ -155,6 +185,8 @@ int main(void)
         cmocka_unit_test(generated_names_fit_and_differ),
         cmocka_unit_test(owners_are_named_and_found),
         cmocka_unit_test(conditions_keep_their_time),
+        cmocka_unit_test(times_are_set_when_there_is_one),
+        cmocka_unit_test(leases_are_made_and_renewed),
         cmocka_unit_test(events_count_and_group),
     };
     return CHECK_MAIN(tests);
