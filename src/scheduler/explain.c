@@ -152,7 +152,18 @@ static bool holds_member(const struct plan *plan, uint32_t node)
     return false;
 }
 
-/* The node that lacks the least, among those that only lack room, and not for this very gang. */
+/* How many members of this shape an empty node like n would hold. */
+static int64_t empty_holds(const struct cluster *c, const struct spod *p, uint32_t n)
+{
+    int64_t fit = c->snap.alloc[RES_PODS][n];
+    for (size_t i = 0; i < p->n_demands; i++) {
+        const struct demand *d = &p->demands[i];
+        fit = num_min_i64(fit, c->snap.alloc[d->res][n] / d->amount);
+    }
+    return fit;
+}
+
+/* The node that lacks the least, of those that would fit when empty; not one this gang holds. */
 static void try_room(struct cluster *c,
                      const struct plan *plan,
                      const struct evaluation *e,
@@ -166,7 +177,7 @@ static void try_room(struct cluster *c,
         struct shortage s;
         int plugin = e->nodes[i].plugin;
         if (plugin < 0 || strcmp(p->plugins[plugin].plugin->name, "NodeResourcesFit") != 0 ||
-            holds_member(plan, i) || !shortage_of(c, pod, i, a, &s))
+            holds_member(plan, i) || empty_holds(c, pod, i) < 1 || !shortage_of(c, pod, i, a, &s))
             continue;
         if (!best.kinds || s.worst < best.worst || (s.worst == best.worst && s.kinds < best.kinds))
             best = s;
@@ -174,17 +185,6 @@ static void try_room(struct cluster *c,
     if (best.kinds)
         add_change(out, "free %.*s on %.*s", STR_ARG(best.text),
                    STR_ARG(c->snap.nodes.items[best.node]->name));
-}
-
-/* How many members of this shape an empty node like n would hold. */
-static int64_t empty_holds(const struct cluster *c, const struct spod *p, uint32_t n)
-{
-    int64_t fit = c->snap.alloc[RES_PODS][n];
-    for (size_t i = 0; i < p->n_demands; i++) {
-        const struct demand *d = &p->demands[i];
-        fit = num_min_i64(fit, c->snap.alloc[d->res][n] / d->amount);
-    }
-    return fit;
 }
 
 /* Rules that say no whoever leaves: then an equal node would not help either. */

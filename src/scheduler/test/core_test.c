@@ -301,6 +301,25 @@ static void test_why_names_changes_that_help(void **state)
     world_fini(&w);
 }
 
+static void test_why_frees_only_what_a_node_has(void **state)
+{
+    (void)state;
+    struct world w;
+    struct explanation e;
+    world_init(&w);
+    fixture_node(w.s, "n0", "", "");
+    fixture_pod(w.s, (struct fixture_pod){ .name = "a", .gpus = 4, .node = "n0" }, at_s(0));
+    fixture_pod(w.s, (struct fixture_pod){ .name = "whole", .gpus = 8 }, at_s(1));
+    CHECK_I64(step(&w, 1), DECISION_WAIT);
+    core_why(w.s, core_pod(w.s, STR("default"), STR("whole")), w.a, &e);
+    CHECK_STR(e.changes[0], "free 4 nvidia.com/gpu on n0");
+    fixture_pod(w.s, (struct fixture_pod){ .name = "more", .gpus = 9 }, at_s(2));
+    CHECK_I64(step(&w, 2), DECISION_WAIT);
+    core_why(w.s, core_pod(w.s, STR("default"), STR("more")), w.a, &e);
+    CHECK_I64(e.n_changes, 0);
+    world_fini(&w);
+}
+
 static void test_node_gone_and_back(void **state)
 {
     (void)state;
@@ -334,6 +353,7 @@ int main(void)
         cmocka_unit_test(test_refused_bind_frees_and_retries),
         cmocka_unit_test(test_confirmed_pod_keeps_its_place),
         cmocka_unit_test(test_why_names_changes_that_help),
+        cmocka_unit_test(test_why_frees_only_what_a_node_has),
         cmocka_unit_test(test_node_gone_and_back),
     };
     return CHECK_MAIN(tests);
