@@ -112,6 +112,7 @@ static void writer_main(void *arg)
 static void checkpointer_main(void *arg)
 {
     struct writer *w = arg;
+    bool failing = false;
     pthread_mutex_lock(&w->lock);
     for (;;) {
         while (w->wal_pages == 0 && !w->stop_copying)
@@ -121,8 +122,10 @@ static void checkpointer_main(void *arg)
         size_t pages = w->wal_pages;
         pthread_mutex_unlock(&w->lock);
         struct err err = { 0 };
-        if (disk_checkpoint(w->second, pages >= WAL_RESTART_PAGES, &err) != 0)
+        bool failed = disk_checkpoint(w->second, pages >= WAL_RESTART_PAGES, &err) != 0;
+        if (failed && !failing) /* once: a full disk fails it after each write */
             LOG_WARN("store.checkpoint_failed", kv_err(&err), kv_cstr("next", "with later writes"));
+        failing = failed;
         pthread_mutex_lock(&w->lock);
         w->wal_pages = 0;
     }
