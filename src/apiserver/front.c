@@ -10,9 +10,11 @@
 #include "apiserver/auth.h"
 #include "apiserver/authz.h"
 #include "apiserver/front_internal.h"
+#include "apiserver/metrics.h"
 #include "apiserver/refuse.h"
 #include "codec/url.h"
 #include "codec/yaml.h"
+#include "daemon/metrics.h"
 
 #define FRONT_HEADERS_MAX 32
 
@@ -398,26 +400,10 @@ static void handle_resource(struct front *f, const struct http_request *req)
 
 static void handle_metrics(struct front *f)
 {
-    struct apiserver *s = f->a->s;
     struct buf b;
     buf_init(&b, 1 << 20);
-    buf_printf(&b,
-               "# HELP apiserver_requests_total Calls that entered the pipeline.\n"
-               "# TYPE apiserver_requests_total counter\n"
-               "apiserver_requests_total %llu\n"
-               "# HELP apiserver_refused_total Calls answered with an error.\n"
-               "# TYPE apiserver_refused_total counter\n"
-               "apiserver_refused_total %llu\n"
-               "# HELP apiserver_watches_open Watches open now.\n"
-               "# TYPE apiserver_watches_open gauge\n"
-               "apiserver_watches_open %llu\n"
-               "# HELP apiserver_storage_revision Newest visible revision.\n"
-               "# TYPE apiserver_storage_revision gauge\n"
-               "apiserver_storage_revision %llu\n",
-               (unsigned long long)s->metrics.requests, (unsigned long long)s->metrics.refused,
-               (unsigned long long)s->metrics.watches_open,
-               (unsigned long long)store_revision(s->store));
-    front_respond_text(f, 200, "text/plain; version=0.0.4", buf_view(&b));
+    apiserver_metrics_write(&b, f->a->s);
+    front_respond_text(f, 200, METRICS_CONTENT_TYPE, buf_view(&b));
     buf_fini(&b);
 }
 

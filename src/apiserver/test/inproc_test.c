@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "apiserver/metrics.h"
 #include "apiserver/test/fixture.h"
 #include "testkit/check.h"
 
@@ -249,6 +250,25 @@ static void test_other_users_need_rights(void **state)
     fx.t = mine;
 }
 
+static bool has_line(struct buf *b, const char *line)
+{
+    return str_find(buf_view(b), str_from(line)) >= 0;
+}
+
+static void test_metrics_count_calls(void **state)
+{
+    (void)state;
+    CHECK_I64(fixture_list(&fx, "pods", ""), 200);
+    CHECK_I64(fixture_get(&fx, "pods", "absent"), 404);
+    struct buf b;
+    buf_init(&b, 1 << 16);
+    apiserver_metrics_write(&b, fx.api);
+    CHECK(has_line(&b, "\n# TYPE apiserver_watches_open gauge\napiserver_watches_open 0\n"));
+    CHECK(has_line(&b, "\napiserver_inproc_calls_total 2\n"));
+    CHECK(has_line(&b, "\napiserver_refused_total 1\n"));
+    buf_fini(&b);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -257,6 +277,7 @@ int main(void)
         TEST(test_watch_by_selector),     TEST(test_watch_refusals),
         TEST(test_gang_is_bound_at_once), TEST(test_custom_resources),
         TEST(test_bad_definitions),       TEST(test_other_users_need_rights),
+        TEST(test_metrics_count_calls),
     };
     return CHECK_MAIN(tests);
 }
