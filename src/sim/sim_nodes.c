@@ -19,6 +19,7 @@
 
 #define LEASE_PERIOD_NS (10 * NS_PER_S)
 #define CALLS_MAX 2048 /* under way; more wait in the queue */
+#define NODE_CALLS_MAX 128
 #define LEASES GVR("coordination.k8s.io", "v1", "leases")
 #define LEASE_NAMESPACE STR(LEASE_NODE_NAMESPACE)
 
@@ -43,6 +44,7 @@ struct sent { /* one call under way */
     struct call *call;
     struct sim_node *node; /* of registrations and leases; NULL when it was dropped meanwhile */
     struct str key;        /* of pods; owned */
+    bool of_node;
 };
 
 struct sim_nodes {
@@ -55,6 +57,8 @@ struct sim_nodes {
     struct timer *turn, *renew;
     struct list sents;
     size_t n_sents, n_named, n_registered; /* n_named: of the nodes, those of our groups */
+    size_t n_node_sents;                   /* of the calls under way, those about nodes */
+    size_t register_next, renew_next;      /* places in nodes; renew_next == n: none is due */
     uint32_t next_address;
 };
 
@@ -65,6 +69,8 @@ static struct sent *sent_new(struct sim_nodes *s, struct sim_node *node, struct 
     struct sent *x = MEM_NEW(struct sent);
     x->sim = s;
     x->node = node;
+    x->of_node = node != NULL;
+    s->n_node_sents += x->of_node;
     if (key.n)
         x->key = str_make(str_dup(key), key.n);
     list_push_back(&s->sents, &x->link);
@@ -75,6 +81,7 @@ static struct sent *sent_new(struct sim_nodes *s, struct sim_node *node, struct 
 static void sent_free(struct sent *x)
 {
     x->sim->n_sents--;
+    x->sim->n_node_sents -= x->of_node;
     list_remove(&x->link);
     free((void *)(uintptr_t)x->key.p);
     free(x);
@@ -95,17 +102,20 @@ static struct json_doc *freeze(struct jnode *n)
 }
 
 static void renew_lease(struct sim_nodes *s, struct sim_node *n);
+static void node_turn(struct sim_nodes *s);
 
 static void on_lease(void *arg, const struct reply *reply, const struct err *err)
 {
     struct sent *x = arg;
+    struct sim_nodes *s = x->sim;
     bool exists = reply && reply->code == 409; /* an earlier run made it */
     (void)err;                                 /* the next period tries again */
     if (x->node)
         x->node->leased = exists || !refused(reply);
     if (x->node && exists)
-        renew_lease(x->sim, x->node);
+        renew_lease(s, x->node);
     sent_free(x);
+    node_turn(s);
 }
 
 static void create_lease(struct sim_nodes *s, struct sim_node *n)
@@ -128,18 +138,6 @@ static void renew_lease(struct sim_nodes *s, struct sim_node *n)
     };
     x->call = call_merge_patch(s->t, &patch, on_lease, x);
     json_doc_unref(doc);
-}
-
-/* All at once: the store commits what comes together with one fsync. */
-static void on_renew(void *arg)
-{
-    struct sim_nodes *s = arg;
-    for (size_t i = 0; i < s->nodes.n; i++) {
-        if (s->nodes.items[i]->leased)
-            renew_lease(s, s->nodes.items[i]);
-        else
-            create_lease(s, s->nodes.items[i]);
-    }
 }
 
 /* ---- what a kubelet would have registered, for objects that are there already ---- */
@@ -210,6 +208,7 @@ static void on_registered(void *arg, const struct reply *reply, const struct err
     sent_free(x);
     if (++s->n_registered == s->n_named)
         LOG_INFO("sim.nodes_registered", kv_i64("nodes", (int64_t)s->n_named));
+    node_turn(s);
 }
 
 static void register_node(struct sim_nodes *s, struct sim_node *n)
@@ -220,6 +219,28 @@ static void register_node(struct sim_nodes *s, struct sim_node *n)
     struct call_create create = { .resource = GVR("", "v1", "nodes"), .object = json_root(doc) };
     x->call = call_create(s->t, &create, on_registered, x);
     json_doc_unref(doc);
+}
+
+/* Registers and renews up to NODE_CALLS_MAX at a time: enough that one fsync serves many, few
+ * enough that a thousand requests never stand in memory at once. */
+static void node_turn(struct sim_nodes *s)
+{
+    while (s->register_next < s->n_named && s->n_node_sents < NODE_CALLS_MAX)
+        register_node(s, s->nodes.items[s->register_next++]);
+    while (s->renew_next < s->nodes.n && s->n_node_sents < NODE_CALLS_MAX) {
+        struct sim_node *n = s->nodes.items[s->renew_next++];
+        if (n->leased)
+            renew_lease(s, n);
+        else
+            create_lease(s, n);
+    }
+}
+
+static void on_renew(void *arg)
+{
+    struct sim_nodes *s = arg;
+    s->renew_next = 0;
+    node_turn(s);
 }
 
 /* ---- pods ---- */
@@ -479,8 +500,8 @@ struct sim_nodes *sim_nodes_new(struct transport *t, const struct sim_options *o
     informer_on_event(s->pods, on_pod, on_batch, s);
     informer_on_event(s->objects, on_node, NULL, s);
     informers_start(s->informers);
-    for (size_t i = 0; i < s->nodes.n; i++)
-        register_node(s, s->nodes.items[i]);
+    s->renew_next = s->nodes.n; /* each registration makes its Lease */
+    node_turn(s);
     timer_start_every(s->renew, LEASE_PERIOD_NS);
     return s;
 }
