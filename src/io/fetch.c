@@ -37,7 +37,8 @@ static enum err_kind kind_of(CURLcode code)
         return ERR_TIMEOUT;
     if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)
         return ERR_INVALID;
-    if (code == CURLE_PEER_FAILED_VERIFICATION)
+    /* Without any trusted authorities on the machine nobody can be verified either. */
+    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
         return ERR_DENIED;
     return ERR_IO;
 }

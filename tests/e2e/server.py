@@ -97,13 +97,51 @@ class Server:
     def close(self):
         if self.process and self.process.poll() is None:
             self.kill()
+        self.end_pods()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def end_pods(self):
+        """Kills what pods still run: their shims outlive a server that was killed."""
+        for pid in [p for p, _ in processes() if self.folder in command_line(p)]:
+            for one in [*descendants(pid), pid]:
+                try:
+                    os.kill(one, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
 
     def __enter__(self):
         return self.start()
 
     def __exit__(self, *_):
         self.close()
+
+
+def processes():
+    """(pid, pid of the parent) of every process but this one."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat") as f:
+                parent = f.read().rpartition(")")[2].split()[1]
+        except OSError:
+            continue
+        if int(pid) != os.getpid():
+            found.append((int(pid), int(parent)))
+    return found
+
+
+def command_line(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline") as f:
+            return f.read()
+    except OSError:
+        return ""
+
+
+def descendants(pid):
+    """Deepest first: a child whose parent is gone can no longer be found."""
+    return [d for child, parent in processes() if parent == pid
+            for d in [*descendants(child), child]]
 
 
 def config_map(name, **data):
