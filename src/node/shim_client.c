@@ -436,6 +436,8 @@ void shim_client_run(struct shim_client *c, size_t container, int64_t attempt)
 
 void shim_client_signal(struct shim_client *c, size_t container, int signo)
 {
+    if (signo == SIGKILL && c->pidfd >= 0) /* a stopped shim must not keep what has to end */
+        (void)syscall(SYS_pidfd_send_signal, c->pidfd, SIGCONT, NULL, 0);
     send_numbers(c, STR("signal"), container, signo);
 }
 
