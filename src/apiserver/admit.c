@@ -15,16 +15,6 @@ static const struct admission *const plugins[] = {
 };
 static_assert(COUNT_OF(plugins) <= 64, "one bit each");
 
-size_t admit_count(void)
-{
-    return COUNT_OF(plugins);
-}
-
-const struct admission *admit_plugin(size_t i)
-{
-    return plugins[i];
-}
-
 static enum turn run(struct action *a, bool mutate)
 {
     if (a->s->loading)

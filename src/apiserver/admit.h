@@ -19,5 +19,3 @@ enum turn admit_check(struct action *a);
 
 /* The set of plugins by comma-separated names; ERR_INVALID names an unknown one. */
 int admit_choose(uint64_t *on, struct str enable, struct str disable, struct err *err);
-size_t admit_count(void);
-const struct admission *admit_plugin(size_t i);

@@ -360,11 +360,6 @@ uint64_t informer_revision(const struct informer *i)
     return i->revision;
 }
 
-size_t informer_count(const struct informer *i)
-{
-    return i->cache.entries.n;
-}
-
 const struct kobj *informer_find(const struct informer *i, struct str namespace, struct str name)
 {
     const struct entry *e = cache_find(&i->cache, namespace, name);
@@ -403,13 +398,5 @@ bool informer_key_owner(const struct kobj *o, struct buf *key)
     if (!uid.n)
         return false;
     buf_str(key, uid);
-    return true;
-}
-
-bool informer_key_namespace(const struct kobj *o, struct buf *key)
-{
-    if (!o->namespace.n)
-        return false;
-    buf_str(key, o->namespace);
     return true;
 }

@@ -41,7 +41,6 @@ void informer_on_event(struct informer *i,
 
 bool informer_synced(const struct informer *i);
 uint64_t informer_revision(const struct informer *i); /* the cache has seen everything up to here */
-size_t informer_count(const struct informer *i);
 /* Borrowed until the loop's next turn; NULL: not there. */
 const struct kobj *informer_find(const struct informer *i, struct str namespace, struct str name);
 
@@ -59,6 +58,5 @@ void informer_each_in(const struct informer *i,
                       struct str key,
                       informer_visit_fn fn,
                       void *arg);
-/* Ready-made: the uid of the controlling owner; the namespace. */
+/* Ready-made: the uid of the controlling owner. */
 bool informer_key_owner(const struct kobj *o, struct buf *key);
-bool informer_key_namespace(const struct kobj *o, struct buf *key);

@@ -323,11 +323,6 @@ void node_agent_free(struct node_agent *n)
     free(n);
 }
 
-struct str node_agent_name(const struct node_agent *n)
-{
-    return n->name;
-}
-
 bool node_agent_registered(const struct node_agent *n)
 {
     return n->registered;

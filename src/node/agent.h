@@ -51,7 +51,6 @@ enum node_stop {
 void node_agent_stop(struct node_agent *n, enum node_stop how, loop_fn done, void *arg);
 void node_agent_free(struct node_agent *n); /* NULL is fine; implies NODE_STOP_KEEP_PODS */
 
-struct str node_agent_name(const struct node_agent *n);
 bool node_agent_registered(const struct node_agent *n); /* the Node object is there */
 size_t node_agent_pods(const struct node_agent *n);     /* with a directory here */
 

@@ -64,7 +64,6 @@ void local_pod_hold(struct local_pod *p, const struct podspec_trouble *t); /* sh
 void local_pod_update(struct local_pod *p, const struct kobj *pod);
 
 void *local_pod_owner(const struct local_pod *p);
-const struct kobj *local_pod_object(const struct local_pod *p);
 const struct pod_plan *local_pod_plan(const struct local_pod *p); /* of the latest turn */
 bool local_pod_settled(const struct local_pod *p); /* the plan is based on what is the case */
 struct jnode *local_pod_status(struct arena *a, const struct local_pod *p);

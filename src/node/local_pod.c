@@ -521,11 +521,6 @@ void *local_pod_owner(const struct local_pod *p)
     return p->owner;
 }
 
-const struct kobj *local_pod_object(const struct local_pod *p)
-{
-    return p->pod;
-}
-
 const struct pod_plan *local_pod_plan(const struct local_pod *p)
 {
     return &p->plan;

@@ -117,8 +117,6 @@ struct sched_plugin {
 /* All plugins, in the order in which filters run. */
 extern const struct sched_plugin *const sched_plugins[];
 extern const size_t sched_plugins_count;
-/* Index in sched_plugins, or -1. */
-int sched_plugin_find(struct str name);
 
 /* ---- for those who call plugins: evaluate.c, cache.c, select.c ---- */
 

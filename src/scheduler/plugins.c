@@ -16,12 +16,3 @@ const struct sched_plugin *const sched_plugins[] = {
 
 const size_t sched_plugins_count = COUNT_OF(sched_plugins);
 static_assert(COUNT_OF(sched_plugins) <= SCHED_PLUGINS_MAX, "raise SCHED_PLUGINS_MAX");
-
-int sched_plugin_find(struct str name)
-{
-    for (size_t i = 0; i < sched_plugins_count; i++) {
-        if (str_is(name, sched_plugins[i]->name))
-            return (int)i;
-    }
-    return -1;
-}

@@ -227,10 +227,3 @@ void scheduler_free(struct scheduler *s)
     arena_free(s->cycle_arena);
     free(s);
 }
-
-bool scheduler_idle(const struct scheduler *s)
-{
-    struct mono due;
-    return s->live && !s->turn_pending && list_empty(&s->binds) && !s->batch &&
-           !(core_next_due(s->core, &due) && due.ns <= now_of(s).ns);
-}

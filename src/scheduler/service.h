@@ -29,5 +29,3 @@ scheduler_new(struct transport *t, const struct scheduler_options *options, stru
 void scheduler_start(struct scheduler *s);
 /* Cancels what is under way; binds on the wire may still arrive. NULL is fine. */
 void scheduler_free(struct scheduler *s);
-/* Caches are complete, nothing is due and no bind is under way. */
-bool scheduler_idle(const struct scheduler *s);

@@ -419,10 +419,3 @@ void garbage_free(struct garbage *g)
         free(g->absent[i]);
     free(g);
 }
-
-bool garbage_idle(const struct garbage *g)
-{
-    struct mono due, now = loop_now(g->t->loop);
-    return !g->in_work && informers_synced(g->informers) &&
-           !(workqueue_next_due(g->queue, &due) && due.ns <= now.ns);
-}

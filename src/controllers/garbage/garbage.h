@@ -16,5 +16,3 @@ struct garbage *garbage_new(struct transport *t, struct informers *shared);
 /* Cancels what is under way. With shared caches nothing may run on the loop between this and their
  * end. NULL is fine. */
 void garbage_free(struct garbage *g);
-/* Caches complete, nothing due or under way. */
-bool garbage_idle(const struct garbage *g);
