@@ -50,7 +50,7 @@ static void measure_load(struct server *s, bool quick)
     line("create_rate_16_connections", r.created / r.create_s, "1/s", 155);
     line("create_to_bound_rate", r.bound / r.bound_s, "pods/s", 148);
     line("create_to_bound_p50_full_load", r.p50_ms, "ms", 1800);
-    sleep(3); /* status writes of the last pods */
+    sleep(12); /* the last status writes, and one turn of giving memory back (every 10 s) */
     line(quick ? "resident_1000_nodes_2000_pods" : "resident_1000_nodes_10000_pods",
          (double)server_rss_kb(s) / 1024, "MiB", 1.3 * 1024);
     struct load paced = { .kubeconfig = s->kubeconfig,
