@@ -450,7 +450,7 @@ static int parse_items(struct parser *p, struct jsonpath_item **out)
     while (p->rest.n) {
         struct jsonpath_item *item = ARENA_NEW(p->path->arena, struct jsonpath_item);
         ptrdiff_t brace = str_find_char(p->rest, '{');
-        struct str action;
+        struct str action = { 0 };
         bool end = false;
         if (brace != 0) {
             item->text = str_take(p->rest, brace < 0 ? p->rest.n : (size_t)brace);
