@@ -114,5 +114,20 @@ class MainJob(unittest.TestCase):
         self.assertEqual(before, after)
 
 
+class LocalJob(unittest.TestCase):
+    def test_pods_with_limits_run(self):
+        with Server(PROGRAM, "up", "--end-pods") as s:
+            job = gang("limited", 3, 0)
+            container = job["spec"]["template"]["spec"]["containers"][0]
+            container.update(command=["/bin/true"], resources={
+                "limits": {"cpu": "50m", "memory": "64Mi"}})
+            done = s.cli("apply", "-f", "-", stdin=json.dumps(job))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            done = s.cli("wait", "job/limited", "--for", "condition=Complete", "--timeout", "30s")
+            pods = s.request("GET", PODS)[1]["items"]
+            self.assertEqual(done.returncode, 0, [p["status"] for p in pods])
+            s.stop()
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)

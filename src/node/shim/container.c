@@ -59,7 +59,6 @@ static void child_run(struct container *c, int sock, const int out[2])
     struct err err = { 0 };
     char go;
     setup_signals();
-    setup_hurry();
     take_streams(out);
     if (setup_enter(c->spec, &err) < 0) {
         say(sock, WORD_FAILED, &err);

@@ -105,12 +105,22 @@ static int become(const struct shim_container *c, struct err *err)
     return 0;
 }
 
+/* Only after the cgroups were entered: a cpu cgroup without real-time budget refuses real-time
+ * processes (EINVAL). */
+static void hurry(void)
+{
+    const struct sched_param p = { .sched_priority = 1 };
+    sched_setscheduler(0, SCHED_RR, &p); /* not everyone may */
+}
+
 int setup_enter(const struct shim_container *c, struct err *err)
 {
     if (setsid() < 0)
         return err_sys(err, errno, "begin a session");
-    if (enter_cgroups(c, err) < 0 || bind_cells(c, err) < 0 ||
-        mounts_enter(c->mounts, c->n_mounts, err) < 0)
+    if (enter_cgroups(c, err) < 0)
+        return -1;
+    hurry();
+    if (bind_cells(c, err) < 0 || mounts_enter(c->mounts, c->n_mounts, err) < 0)
         return -1;
     if (become(c, err) < 0)
         return -1;
@@ -119,12 +129,6 @@ int setup_enter(const struct shim_container *c, struct err *err)
     /* After the change of user, which would clear it: no container outlives its shim. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     return getppid() == 1 ? err_set(err, ERR_IO, "the shim is gone") : 0;
-}
-
-void setup_hurry(void)
-{
-    const struct sched_param p = { .sched_priority = 1 };
-    sched_setscheduler(0, SCHED_RR, &p); /* not everyone may */
 }
 
 void setup_usual(void)
