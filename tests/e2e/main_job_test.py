@@ -79,18 +79,21 @@ class MainJob(unittest.TestCase):
     def test_no_two_pods_share_a_gpu(self):
         self.apply(*[gang(f"g{i}", 4, 2) for i in range(4)])
         self.s.wait("all bound", lambda: sum(len(self.bound(f"g{i}")) for i in range(4)) == 16)
-        taken = set()
-        for pod in (p for i in range(4) for p in self.bound(f"g{i}")):
-            devices = pod["metadata"]["annotations"]["scheduling.ganglion.io/devices"]
-            first, *rest = devices.split("=")[1].replace("-", ",-").split(",")
-            indexes = [int(first)]
-            for part in rest:
-                indexes += range(indexes[-1] + 1, -int(part) + 1) if part[0] == "-" else [int(part)]
-            for index in indexes:
-                place = (pod["spec"]["nodeName"], index)
-                self.assertNotIn(place, taken)
-                taken.add(place)
+        taken = self.devices([p for i in range(4) for p in self.bound(f"g{i}")])
         self.assertEqual(len(taken), 32)
+
+    def devices(self, pods):
+        """The (node, GPU) pairs of the pods; fails when two of them share one."""
+        taken = set()
+        for pod in pods:
+            text = pod["metadata"]["annotations"]["scheduling.ganglion.io/devices"]
+            for part in text.split("=")[1].split(","):
+                first, _, last = part.partition("-")
+                for index in range(int(first), int(last or first) + 1):
+                    place = (pod["spec"]["nodeName"], index)
+                    self.assertNotIn(place, taken)
+                    taken.add(place)
+        return taken
 
     def test_a_job_completes_and_counts_each_end_once(self):
         self.apply(gang("short", 4, 1, seconds=0.2))
@@ -108,8 +111,9 @@ class MainJob(unittest.TestCase):
         before = {p["metadata"]["uid"]: p["spec"]["nodeName"] for p in self.bound("stays")}
         self.s.kill()
         self.s.start()
-        self.apply(gang("next", 4, 6))
+        self.apply(gang("next", 4, 2))  # fits however the first gang lies
         self.s.wait("next bound", lambda: len(self.bound("next")) == 4)
+        self.assertEqual(len(self.devices(self.bound("stays") + self.bound("next"))), 16)
         after = {p["metadata"]["uid"]: p["spec"]["nodeName"] for p in self.bound("stays")}
         self.assertEqual(before, after)
 
