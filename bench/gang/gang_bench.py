@@ -13,7 +13,7 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "tests", "e2e"))
 from server import Server  # noqa: E402
 
-PROGRAM, RING_TRAIN, DATA, MANIFEST = sys.argv[1:5]
+PROGRAM, RING_TRAIN, DATA, MANIFEST = map(os.path.abspath, sys.argv[1:5])
 ROUNDS = 3 if os.environ.get("GANGLION_BENCH_QUICK") else 10
 JOB = "/apis/batch/v1/namespaces/default/jobs/ring-train"
 
