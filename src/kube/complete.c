@@ -2,6 +2,7 @@
  * complete — fills in what published manifests leave out; see complete.h. */
 #include "kube/complete.h"
 
+#include "kube/gang_dialect.h"
 #include "kube/meta.h"
 
 static const char *const schedulers[] = { "ganglion", "gang-scheduler", "kubenexus-scheduler" };
@@ -9,10 +10,6 @@ static const char *const schedulers[] = { "ganglion", "gang-scheduler", "kubenex
 /* Domains whose keys, and those of names below them, are ours. */
 static const char *const domains[] = { "agentaflow.gpu",   "agentaflow.io", "ganglion.io",
                                        "kubeattention.io", "kubenexus.io",  "neuronetes.io" };
-
-/* Keys of others' domains by which manifests of ours group their pods. */
-static const char *const foreign_keys[] = { "pod-group.scheduling.sigs.k8s.io/name",
-                                            "pod-group.scheduling.sigs.k8s.io/min-available" };
 
 struct completion {
     struct arena *a;
@@ -45,11 +42,7 @@ bool complete_is_our_key(struct str key)
         if (below(str_take(key, (size_t)slash), str_from(domains[i])))
             return true;
     }
-    for (size_t i = 0; i < COUNT_OF(foreign_keys); i++) {
-        if (str_is(key, foreign_keys[i]))
-            return true;
-    }
-    return false;
+    return gang_is_our_key(key);
 }
 
 static bool map_has_our_key(struct jnode *map)

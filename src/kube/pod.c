@@ -287,30 +287,6 @@ static const struct affinity *decode_affinity(struct json v, struct arena *a)
     return out;
 }
 
-/* ---- gangs ---- */
-
-/* The label keys by which a pod says that it belongs to a gang, in order of precedence. */
-static const struct {
-    struct str name, min;
-} gang_keys[] = {
-    { STR_INIT("pod-group.scheduling.kubenexus.io/name"),
-      STR_INIT("pod-group.scheduling.kubenexus.io/min-available") },
-    { STR_INIT("pod-group.scheduling.sigs.k8s.io/name"),
-      STR_INIT("pod-group.scheduling.sigs.k8s.io/min-available") },
-};
-
-static void decode_gang(struct pod *p)
-{
-    for (size_t i = 0; i < COUNT_OF(gang_keys); i++) {
-        struct str name = json_str(json_get(p->labels, gang_keys[i].name));
-        if (name.n == 0)
-            continue;
-        p->gang_name = name;
-        p->gang_min = json_str(json_get(p->labels, gang_keys[i].min));
-        return;
-    }
-}
-
 static void decode_conditions(struct pod *p, struct json root)
 {
     p->ready = condition_of(root, STR("Ready")) == CONDITION_TRUE;
@@ -394,7 +370,7 @@ static void pod_decode(void *out, const struct kobj *o, struct arena *a)
     decode_tolerations(p, json_get(spec, STR("tolerations")), a);
     decode_spreads(p, json_get(spec, STR("topologySpreadConstraints")), a);
     decode_host_ports(p, a);
-    decode_gang(p);
+    p->gang = gang_claim_of(a, root);
     decode_conditions(p, root);
     sum_requests(p, root, a);
 }

@@ -121,9 +121,10 @@ struct gang_batch {
 static struct gang_start *
 gang_of(struct node_agent *n, struct gang_batch *gangs, size_t *n_gangs, const struct tracked *t)
 {
-    struct str name = pod_of(t->latest)->gang_name;
-    if (!name.n || !t->p || t->recovered)
+    const struct gang_claim *claim = pod_of(t->latest)->gang;
+    if (!claim || !t->p || t->recovered)
         return NULL;
+    struct str name = claim->name;
     for (size_t i = 0; i < *n_gangs; i++)
         if (str_eq(gangs[i].name, name) && str_eq(gangs[i].namespace, t->latest->namespace))
             return gangs[i].start;

@@ -10,13 +10,13 @@
 static struct gang *
 gang_of(struct sched_core *s, const struct spod *p, const struct gang_claim *claim, struct arena *a)
 {
-    struct str key = claim->dialect ? arena_printf(a, "%.*s/%.*s", STR_ARG(p->obj->namespace),
-                                                   STR_ARG(claim->name))
-                                    : arena_printf(a, "pod %.*s", STR_ARG(p->key));
+    struct str key =
+        claim ? arena_printf(a, "%.*s/%.*s", STR_ARG(p->obj->namespace), STR_ARG(claim->name))
+              : arena_printf(a, "pod %.*s", STR_ARG(p->key));
     struct gang *g = map_get(&s->gangs, key);
     if (g)
         return g;
-    g = gang_new(key, claim->dialect, ++s->arrivals);
+    g = gang_new(key, claim ? claim->dialect : NULL, ++s->arrivals);
     map_put(&s->gangs, g->key, g);
     return g;
 }
@@ -37,12 +37,10 @@ static void gang_changed(struct sched_core *s, struct gang *g, struct mono now)
 static void join_gang(struct sched_core *s, struct spod *p)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
-    struct gang_claim claim = { 0 };
-    if (p->shape->profile->gangs)
-        claim = gang_claim_of(a, p->obj);
-    struct gang *g = gang_of(s, p, &claim, a);
+    const struct gang_claim *claim = p->shape->profile->gangs ? p->view->gang : NULL;
+    struct gang *g = gang_of(s, p, claim, a);
     queue_remove(&s->queue, g); /* its place in the order may change */
-    gang_add(g, p, &claim);
+    gang_add(g, p, claim);
 }
 
 static void leave_gang(struct sched_core *s, struct spod *p)

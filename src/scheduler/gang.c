@@ -47,7 +47,7 @@ void gang_set_message(struct gang *g, struct str text)
 /* Members may disagree on min-available: the largest counts, so that nobody starts too early. */
 static void take_claim(struct gang *g, const struct gang_claim *claim)
 {
-    if (!g->dialect)
+    if (!claim)
         return;
     if (claim->min > g->min)
         g->min = claim->min;

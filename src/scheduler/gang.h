@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/heap.h"
-#include "scheduler/gang_dialect.h"
+#include "kube/gang_dialect.h"
 #include "scheduler/pod.h"
 
 enum gang_state {

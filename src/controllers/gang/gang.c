@@ -23,10 +23,10 @@ enum { WATCH_PODS, WATCH_JOBS };
 
 static bool gang_key(const struct kobj *pod, struct buf *key)
 {
-    struct str gang = pod_of(pod)->gang_name;
-    if (!gang.n)
+    const struct gang_claim *claim = pod_of(pod)->gang;
+    if (!claim)
         return false;
-    buf_printf(key, "%.*s/%.*s", STR_ARG(pod->namespace), STR_ARG(gang));
+    buf_printf(key, "%.*s/%.*s", STR_ARG(pod->namespace), STR_ARG(claim->name));
     return true;
 }
 
@@ -67,9 +67,7 @@ static bool add_member(void *arg, const struct kobj *pod)
 {
     struct gang *g = arg;
     const struct pod *p = pod_of(pod);
-    int64_t min;
-    if (str_to_i64(p->gang_min, &min))
-        g->min = num_max_i64(g->min, min);
+    g->min = num_max_i64(g->min, p->gang->min);
     if (p->phase == POD_SUCCEEDED) {
         g->succeeded++;
     } else if (!p->node_name.n) {

@@ -57,8 +57,8 @@ static void pod_view_has_what_schedulers_need(void **state)
     CHECK_I64(p->phase, POD_RUNNING);
     CHECK_I64(p->restart_policy, POD_RESTART_NEVER);
     CHECK_I64(p->priority, -5);
-    CHECK_STR(p->gang_name, "g");
-    CHECK_STR(p->gang_min, "8");
+    CHECK_STR(p->gang->name, "g");
+    CHECK_I64(p->gang->min, 8);
     CHECK_I64(p->containers.n, 1);
     CHECK_I64(amounts_get(&p->containers.items[0].requests, STR("cpu")), 4000);
     CHECK_I64(amounts_get(&p->requests, STR("nvidia.com/gpu")), 1);

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * gang_dialect — see gang_dialect.h. */
+#include "kube/gang_dialect.h"
+
+#include "base/time.h"
+#include "codec/jnode.h"
+
+#define ROLES_TEXT_MAX 4096
+
+#define LABEL(k)                                                                                   \
+    {                                                                                              \
+        GANG_LABEL, STR_INIT(k)                                                                    \
+    } /* literals only */
+#define ANNOTATION(k)                                                                              \
+    {                                                                                              \
+        GANG_ANNOTATION, STR_INIT(k)                                                               \
+    }
+#define EITHER(k)                                                                                  \
+    {                                                                                              \
+        GANG_EITHER, STR_INIT(k)                                                                   \
+    }
+#define SPEC(k)                                                                                    \
+    {                                                                                              \
+        GANG_SPEC, STR_INIT(k)                                                                     \
+    }
+
+/* The order decides when a pod carries several: our own and KubeNexus' first, aliases, then the
+ * others. */
+const struct gang_dialect gang_dialects[] = {
+    { .project = "Ganglion",
+      .name = LABEL("scheduling.ganglion.io/pod-group"),
+      .min = EITHER("scheduling.ganglion.io/min-available"),
+      .role = LABEL("scheduling.ganglion.io/role"),
+      .role_min = EITHER("scheduling.ganglion.io/role-min-available"),
+      .objects = GANG_BY_GANGLION },
+    { .project = "KubeNexus",
+      .name = LABEL("pod-group.scheduling.kubenexus.io/name"),
+      .min = LABEL("pod-group.scheduling.kubenexus.io/min-available"),
+      .role = EITHER("task-group.kubenexus.io/name"),
+      .role_min = EITHER("task-group.kubenexus.io/minMember") },
+    { .project = "scheduler-plugins, lightweight",
+      .name = LABEL("pod-group.scheduling.sigs.k8s.io/name"),
+      .min = LABEL("pod-group.scheduling.sigs.k8s.io/min-available"),
+      .ours = true },
+    { .project = "KubeNexus, annotations",
+      .name = ANNOTATION("scheduling.x-k8s.io/pod-group"),
+      .min = ANNOTATION("scheduling.kubenexus.io/min-available") },
+    { .project = "scheduler-plugins",
+      .name = LABEL("scheduling.x-k8s.io/pod-group"),
+      .objects = GANG_BY_SCHEDULER_PLUGINS },
+    { .project = "Koordinator PodGroup",
+      .name = LABEL("pod-group.scheduling.sigs.k8s.io"),
+      .objects = GANG_BY_KOORDINATOR },
+    { .project = "Kubernetes",
+      .name = SPEC("spec.schedulingGroup.podGroupName"),
+      .objects = GANG_BY_KUBERNETES },
+    { .project = "Kubernetes Workload",
+      .name = SPEC("spec.workloadRef.name"),
+      .part = SPEC("spec.workloadRef.podGroup"),
+      .replica = SPEC("spec.workloadRef.podGroupReplicaKey"),
+      .objects = GANG_BY_WORKLOAD },
+    { .project = "Kubernetes Workload, labels",
+      .name = LABEL("scheduling.k8s.io/workload-name"),
+      .part = LABEL("scheduling.k8s.io/pod-group"),
+      .objects = GANG_BY_WORKLOAD },
+    { .project = "Kueue",
+      .name = LABEL("kueue.x-k8s.io/pod-group-name"),
+      .min = ANNOTATION("kueue.x-k8s.io/pod-group-total-count"),
+      .size = ANNOTATION("kueue.x-k8s.io/pod-group-total-count") },
+    { .project = "Koordinator",
+      .name = ANNOTATION("gang.scheduling.koordinator.sh/name"),
+      .min = ANNOTATION("gang.scheduling.koordinator.sh/min-available"),
+      .size = ANNOTATION("gang.scheduling.koordinator.sh/total-number"),
+      .timeout = ANNOTATION("gang.scheduling.koordinator.sh/waiting-time") },
+    { .project = "Volcano",
+      .name = ANNOTATION("scheduling.volcano.sh/group-name"),
+      .min = ANNOTATION("scheduling.volcano.sh/group-min-member"),
+      .role = EITHER("volcano.sh/task-spec"),
+      .objects = GANG_BY_VOLCANO },
+    { .project = "Volcano",
+      .name = ANNOTATION("scheduling.k8s.io/group-name"),
+      .min = ANNOTATION("scheduling.volcano.sh/group-min-member"),
+      .role = EITHER("volcano.sh/task-spec"),
+      .objects = GANG_BY_VOLCANO },
+    { .project = "Armada",
+      .name = ANNOTATION("armadaproject.io/gangId"),
+      .min = ANNOTATION("armadaproject.io/gangCardinality"),
+      .size = ANNOTATION("armadaproject.io/gangCardinality") },
+    { .project = "KAI",
+      .name = ANNOTATION("pod-group-name"),
+      .role = LABEL("kai.scheduler/subgroup-name"),
+      .objects = GANG_BY_KAI },
+    { .project = "YuniKorn",
+      .name = EITHER("yunikorn.apache.org/app-id"),
+      .role = ANNOTATION("yunikorn.apache.org/task-group-name"),
+      .roles = ANNOTATION("yunikorn.apache.org/task-groups"),
+      .timeout = ANNOTATION("yunikorn.apache.org/schedulingPolicyParameters"),
+      .with_role = true },
+    { .project = "YuniKorn",
+      .name = LABEL("applicationId"),
+      .role = ANNOTATION("yunikorn.apache.org/task-group-name"),
+      .roles = ANNOTATION("yunikorn.apache.org/task-groups"),
+      .timeout = ANNOTATION("yunikorn.apache.org/schedulingPolicyParameters"),
+      .with_role = true },
+    { .project = "Spark, KubeNexus",
+      .name = LABEL("scheduling.kubenexus.io/app-id"),
+      .role = LABEL("spark-role"),
+      .later = ANNOTATION("kubenexus.io/executor-count"),
+      .with_role = true,
+      .open = true },
+    { .project = "Spark",
+      .name = LABEL("spark-app-id"),
+      .role = LABEL("spark-role"),
+      .later = ANNOTATION("kubenexus.io/executor-count"),
+      .with_role = true,
+      .open = true },
+    { .project = "Spark",
+      .name = LABEL("spark-app-selector"),
+      .role = LABEL("spark-role"),
+      .later = ANNOTATION("kubenexus.io/executor-count"),
+      .with_role = true,
+      .open = true },
+};
+
+const size_t gang_dialects_count = COUNT_OF(gang_dialects);
+
+bool gang_is_our_key(struct str key)
+{
+    for (size_t i = 0; i < gang_dialects_count; i++) {
+        const struct gang_dialect *d = &gang_dialects[i];
+        const struct gang_key *keys[] = { &d->name, &d->part,     &d->min,   &d->size, &d->timeout,
+                                          &d->role, &d->role_min, &d->roles, &d->later };
+        for (size_t k = 0; k < COUNT_OF(keys); k++) {
+            if (d->ours && keys[k]->in != GANG_NOWHERE && str_eq(keys[k]->key, key))
+                return true;
+        }
+    }
+    return false;
+}
+
+bool gang_min_ok(int64_t min)
+{
+    return min >= 1 && min <= GANG_MEMBERS_MAX;
+}
+
+bool gang_timeout_parse(struct str text, int64_t *seconds)
+{
+    static const struct str param = STR_INIT("placeholderTimeoutInSeconds=");
+    int64_t ns, s;
+    ptrdiff_t at = str_find(text, param);
+    if (at >= 0) {
+        text = str_skip(text, (size_t)at + param.n);
+        text = str_split(&text, ' ');
+    }
+    if (str_to_i64(text, &s)) {
+        if (s < 0 || s > INT64_MAX / NS_PER_S)
+            return false;
+    } else {
+        if (!duration_parse(text, &ns) || ns < 0)
+            return false;
+        s = ns / NS_PER_S;
+    }
+    *seconds = s;
+    return true;
+}
+
+/* ---- reading one pod ---- */
+
+struct reader {
+    struct arena *a;
+    struct json pod, labels, annotations;
+    struct gang_claim *claim;
+};
+
+static struct str read_key(const struct reader *r, struct gang_key k)
+{
+    struct str label;
+    switch (k.in) {
+    case GANG_NOWHERE:
+        break;
+    case GANG_LABEL:
+        return json_str(json_get(r->labels, k.key));
+    case GANG_ANNOTATION:
+        return json_str(json_get(r->annotations, k.key));
+    case GANG_EITHER:
+        label = json_str(json_get(r->labels, k.key));
+        return label.p ? label : json_str(json_get(r->annotations, k.key));
+    case GANG_SPEC:
+        return json_str(json_path(r->pod, k.key.p));
+    }
+    return (struct str){ 0 };
+}
+
+/* The first thing wrong is the one that is told. */
+static void wrong(struct reader *r, struct str text)
+{
+    if (!r->claim->wrong.p)
+        r->claim->wrong = text;
+}
+
+/* A count that the pod gives under this key; 0 when it gives none, or nonsense. */
+static int64_t read_count(struct reader *r, struct gang_key k)
+{
+    struct str text = read_key(r, k);
+    int64_t n = 0;
+    if (!text.p)
+        return 0;
+    if (str_to_i64(text, &n) && gang_min_ok(n))
+        return n;
+    wrong(r, arena_printf(r->a, "%.*s is \"%.*s\", not a number from 1 to %d", STR_ARG(k.key),
+                          STR_ARG(text), GANG_MEMBERS_MAX));
+    return 0;
+}
+
+static void read_min(struct reader *r)
+{
+    struct gang_claim *c = r->claim;
+    const struct gang_dialect *d = c->dialect;
+    bool elsewhere = d->objects || d->with_role || d->min.in == GANG_NOWHERE;
+    c->min = read_count(r, d->min);
+    if (!c->min && !elsewhere)
+        wrong(r, arena_printf(r->a, "%.*s is missing", STR_ARG(d->min.key)));
+    c->size = read_count(r, d->size);
+    if (c->size && c->min > c->size)
+        wrong(r, arena_printf(r->a, "%.*s is %lld, but the gang has only %lld members (%.*s)",
+                              STR_ARG(d->min.key), (long long)c->min, (long long)c->size,
+                              STR_ARG(d->size.key)));
+}
+
+static void read_timeout(struct reader *r)
+{
+    struct gang_key k = r->claim->dialect->timeout;
+    struct str text = read_key(r, k);
+    bool other_parameters =
+        str_find_char(text, '=') >= 0 && str_find(text, STR("placeholderTimeout")) < 0;
+    if (text.n && !other_parameters && !gang_timeout_parse(text, &r->claim->timeout_s))
+        wrong(r, arena_printf(r->a, "%.*s is \"%.*s\", not a duration such as 600s", STR_ARG(k.key),
+                              STR_ARG(text)));
+}
+
+/* A number of executors to come, as a role in the form of YuniKorn's task groups. */
+static struct str executors(struct reader *r, int64_t count)
+{
+    static const struct {
+        struct str key, resource;
+    } asks[] = {
+        { STR_INIT("kubenexus.io/executor-cpu"), STR_INIT("cpu") },
+        { STR_INIT("kubenexus.io/executor-memory"), STR_INIT("memory") },
+    };
+    struct jnode *list = jnode_arr(r->a), *role = jnode_append(list, jnode_obj(r->a));
+    jnode_set_str(role, STR("name"), STR("executor"));
+    jnode_set_i64(role, STR("minMember"), count);
+    struct jnode *resources = jnode_need_obj(role, STR("minResource"));
+    for (size_t i = 0; i < COUNT_OF(asks); i++) {
+        struct str amount = json_str(json_get(r->annotations, asks[i].key));
+        if (amount.n)
+            jnode_set_str(resources, asks[i].resource, amount);
+    }
+    struct buf b;
+    buf_init(&b, ROLES_TEXT_MAX);
+    jnode_write(&b, list);
+    struct str out = b.failed ? (struct str){ 0 } : arena_str(r->a, buf_view(&b));
+    buf_fini(&b);
+    return out;
+}
+
+static void read_roles(struct reader *r)
+{
+    struct gang_claim *c = r->claim;
+    int64_t later = read_count(r, c->dialect->later);
+    c->role = read_key(r, c->dialect->role);
+    c->role_min = c->role.n ? read_count(r, c->dialect->role_min) : 0;
+    c->roles = later ? executors(r, later) : read_key(r, c->dialect->roles);
+}
+
+/* "object", "object.part" or "object.part.replica". */
+static void read_name(struct reader *r, struct str name)
+{
+    struct gang_claim *c = r->claim;
+    struct str replica = read_key(r, c->dialect->replica);
+    c->object = c->name = name;
+    c->part = read_key(r, c->dialect->part);
+    if (c->part.n)
+        c->name = arena_printf(r->a, "%.*s.%.*s", STR_ARG(c->name), STR_ARG(c->part));
+    if (replica.n)
+        c->name = arena_printf(r->a, "%.*s.%.*s", STR_ARG(c->name), STR_ARG(replica));
+}
+
+static bool carries(const struct reader *r, const struct gang_dialect *d, struct str *name)
+{
+    *name = read_key(r, d->name);
+    return name->n && (!d->with_role || read_key(r, d->role).n || read_key(r, d->roles).n);
+}
+
+const struct gang_claim *gang_claim_of(struct arena *a, struct json pod)
+{
+    struct json meta = json_get(pod, STR("metadata"));
+    struct reader r = { .a = a,
+                        .pod = pod,
+                        .labels = json_get(meta, STR("labels")),
+                        .annotations = json_get(meta, STR("annotations")) };
+    struct str name;
+    for (size_t i = 0; i < gang_dialects_count; i++) {
+        if (!carries(&r, &gang_dialects[i], &name))
+            continue;
+        r.claim = ARENA_NEW(a, struct gang_claim);
+        r.claim->dialect = &gang_dialects[i];
+        read_name(&r, name);
+        read_min(&r);
+        read_timeout(&r);
+        read_roles(&r);
+        return r.claim;
+    }
+    return NULL;
+}
+
+/* ---- roles ---- */
+
+static int add_role(struct gang_roles *out, struct json entry, struct err *err)
+{
+    struct gang_role role = {
+        .name = json_str(json_get(entry, STR("name"))),
+        .min = json_i64_or(json_get(entry, STR("minMember")), 0),
+        .resources = json_get(entry, STR("minResource")),
+        .node_selector = json_get(entry, STR("nodeSelector")),
+        .tolerations = json_get(entry, STR("tolerations")),
+    };
+    if (!role.name.n || !gang_min_ok(role.min))
+        return err_set(err, ERR_INVALID, "group \"%.*s\" needs a name and a minMember from 1 to %d",
+                       STR_ARG(role.name), GANG_MEMBERS_MAX);
+    out->items[out->n++] = role;
+    return 0;
+}
+
+int gang_roles_parse(struct gang_roles *out, struct str text, struct err *err)
+{
+    AUTO(json_doc_unrefp) struct json_doc *doc = NULL;
+    if (json_parse(&doc, text, &json_limits_body, err))
+        return err_wrap(err, "task groups");
+    struct json list = json_root(doc);
+    uint32_t n = json_type(list) == JSON_ARR ? json_len(list) : 0;
+    if (n == 0 || n > GANG_ROLES_MAX)
+        return err_set(err, ERR_INVALID, "task groups: not a list of 1 to %d groups",
+                       GANG_ROLES_MAX);
+    struct gang_roles roles = { 0 };
+    for (struct json_iter it = json_iter(list); json_next(&it);) {
+        if (add_role(&roles, it.value, err))
+            return err_wrap(err, "task groups");
+    }
+    roles.doc = TAKE(doc);
+    *out = roles;
+    return 0;
+}
+
+void gang_roles_fini(struct gang_roles *r)
+{
+    json_doc_unref(r->doc);
+    *r = (struct gang_roles){ 0 };
+}

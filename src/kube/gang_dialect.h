@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * gang_dialect — how pods say that they belong to a gang, in every spelling we honour. One table,
+ * read by pod_of, and through it by the scheduler, the gang controller, the node's common start and
+ * completion. Only names of keys come from the projects named. Group objects, which say the minimum
+ * in place of pods, are in gang_object.h. Pure. */
+#pragma once
+
+#include "base/arena.h"
+#include "codec/json.h"
+
+#define GANG_MEMBERS_MAX 100000 /* a larger minimum is refused as nonsense */
+#define GANG_ROLES_MAX 64       /* roles of one gang; further ones are refused */
+
+enum gang_place {
+    GANG_NOWHERE,
+    GANG_LABEL,
+    GANG_ANNOTATION,
+    GANG_EITHER, /* label or annotation, the label first */
+    GANG_SPEC,   /* a path in the pod */
+};
+
+struct gang_key {
+    enum gang_place in;
+    struct str key;
+};
+
+/* Kinds of group objects, as bits of gang_dialect.objects; gang_object.c has a row for each. */
+enum gang_objects {
+    GANG_BY_PODS = 0,
+    GANG_BY_GANGLION = 1u << 0,
+    GANG_BY_SCHEDULER_PLUGINS = 1u << 1,
+    GANG_BY_KOORDINATOR = 1u << 2,
+    GANG_BY_VOLCANO = 1u << 3,
+    GANG_BY_KAI = 1u << 4,
+    GANG_BY_KUBERNETES = 1u << 5,
+    GANG_BY_WORKLOAD = 1u << 6,
+};
+
+struct gang_dialect {
+    const char *project; /* who defined it */
+    struct gang_key name;
+    struct gang_key part, replica; /* with name they name the gang: a group inside an object */
+    struct gang_key min;           /* how many must start together */
+    struct gang_key size;          /* how many there will be in all */
+    struct gang_key timeout;       /* how long it may wait to start */
+    struct gang_key role;          /* the pod's part in the gang: "worker" */
+    struct gang_key role_min;      /* how many of the pod's own role must start */
+    struct gang_key roles;         /* JSON: a minimum for each role, also of later members */
+    struct gang_key later;         /* a number: executors that the pod will create */
+    uint32_t objects;              /* where the minimum stands when no pod says it */
+    bool with_role;                /* a gang only if the pod names a role or roles */
+    bool open;                     /* without a minimum one member is enough */
+    bool ours;                     /* manifests published for us use it (complete.h) */
+};
+
+struct gang_claim { /* what one pod says */
+    const struct gang_dialect *dialect;
+    struct str name;         /* of the gang; unique in its namespace */
+    struct str object, part; /* of the group object, and which group of it */
+    int64_t min;             /* 0: not said by the pod */
+    int64_t size;            /* 0: not said */
+    int64_t timeout_s;       /* 0: not said */
+    struct str role;         /* absent: none */
+    int64_t role_min;        /* 0: not said */
+    struct str roles;        /* JSON for gang_roles_parse: declared for the whole gang */
+    struct str wrong;        /* what is wrong with it, for people; absent: nothing */
+};
+
+extern const struct gang_dialect gang_dialects[];
+extern const size_t gang_dialects_count;
+
+/* What the pod says by the first row that it carries; NULL: it is in no gang. In a; texts borrow
+ * from the pod. */
+const struct gang_claim *gang_claim_of(struct arena *a, struct json pod);
+
+/* Members of one kind, with a minimum of their own. */
+struct gang_role {
+    struct str name;
+    int64_t min;
+    /* What one of them asks for, when pods that do not exist yet must find room; else absent. */
+    struct json resources; /* a ResourceList */
+    struct json node_selector, tolerations;
+};
+
+struct gang_roles {
+    struct json_doc *doc; /* counted: the texts of items */
+    struct gang_role items[GANG_ROLES_MAX];
+    size_t n;
+};
+
+/* Reads YuniKorn's task groups: [{"name", "minMember", "minResource", "nodeSelector",
+ * "tolerations"}]. ERR_INVALID says what is wrong with them. */
+int gang_roles_parse(struct gang_roles *out, struct str text, struct err *err);
+void gang_roles_fini(struct gang_roles *r);
+
+/* Is it a label or annotation of a row whose manifests are ours? */
+bool gang_is_our_key(struct str key);
+
+/* "90", "90s", "1m30s" or YuniKorn's "placeholderTimeoutInSeconds=90 …" in seconds; false: none of
+ * them, or negative. */
+bool gang_timeout_parse(struct str text, int64_t *seconds);
+/* A minimum that makes sense: 1 to GANG_MEMBERS_MAX. */
+bool gang_min_ok(int64_t min);
