@@ -8,7 +8,7 @@
 #include "base/vec.h"
 #include "codec/url.h"
 
-enum { WHY_MAX = 1024 };
+enum { WHY_MAX = 1024, LINES_MAX = 65536, NAME_SHOWN_MAX = 100 };
 
 struct check {
     const char *name;
@@ -64,9 +64,35 @@ static bool verbose(struct str query)
     struct str key, value;
     while (url_query_next(&query, &key, &value)) {
         if (str_is(key, "verbose"))
-            return !str_is(value, "false") && !str_is(value, "0");
+            return true;
     }
     return false;
+}
+
+static bool has_check(const struct health *h, unsigned kind, struct str name)
+{
+    for (size_t i = 0; i < h->checks.n; i++) {
+        if ((h->checks.items[i].kinds & kind) && str_is(name, h->checks.items[i].name))
+            return true;
+    }
+    return false;
+}
+
+/* Names that ?exclude= gave and no check has. */
+static void warn_of_unknown(struct buf *out, const struct health *h, unsigned kind, struct str query)
+{
+    struct str key, value;
+    bool first = true;
+    while (url_query_next(&query, &key, &value)) {
+        if (!str_is(key, "exclude") || has_check(h, kind, value))
+            continue;
+        buf_printf(out, "%s\"%.*s\"",
+                   first ? "warn: some health checks cannot be excluded: no matches for " : ", ",
+                   STR_ARG(str_take(value, NAME_SHOWN_MAX)));
+        first = false;
+    }
+    if (!first)
+        buf_char(out, '\n');
 }
 
 static int answer_one(struct buf *out, const struct check *c)
@@ -89,7 +115,7 @@ static int answer_all(struct buf *out,
 {
     bool well = true;
     AUTO(buf_fini) struct buf lines, why;
-    buf_init(&lines, 65536);
+    buf_init(&lines, LINES_MAX);
     buf_init(&why, WHY_MAX);
     for (size_t i = 0; i < h->checks.n; i++) {
         const struct check *c = &h->checks.items[i];
@@ -104,6 +130,7 @@ static int answer_all(struct buf *out,
         buf_printf(&lines, "[%c]%s %s\n", ok ? '+' : '-', c->name,
                    ok ? "ok" : "failed: reason withheld");
     }
+    warn_of_unknown(&lines, h, kind, query);
     if (well && !verbose(query)) {
         buf_str(out, STR("ok"));
         return 200;

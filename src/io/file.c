@@ -212,7 +212,9 @@ int file_lock(int *out_fd, const char *path, struct err *err)
         return err_set(err, ERR_BUSY, "%s is locked by process %.*s", path, STR_ARG(holder));
     }
     int n = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
-    if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)n, 0) != n)
+    /* The lock holds without it: on a full disk there may be no room for the number. */
+    if ((pwrite(fd, pid, (size_t)n, 0) != n || ftruncate(fd, n) != 0) && errno != ENOSPC &&
+        errno != EDQUOT && errno != EFBIG)
         return err_sys(err, errno, "writing the lock %s", path);
     *out_fd = fd;
     fd = -1;

@@ -7,6 +7,7 @@
  * WAL with synchronous=FULL: a commit is one append and one fdatasync. The log is copied back by a
  * second connection on a thread of its own (writer.c), never by a commit. */
 #include <assert.h>
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -58,17 +59,32 @@ static int fault_point(struct store_fault *f, struct err *err)
     return 0;
 }
 
+/* A quota and a limit of the file's size count as a full disk. */
+static bool is_full(struct disk *d, int code)
+{
+    int sys = sqlite3_system_errno(d->db);
+    return (code & 0xff) == SQLITE_FULL || code == SQLITE_IOERR_SHMSIZE ||
+           ((code & 0xff) != SQLITE_OK && (sys == ENOSPC || sys == EDQUOT || sys == EFBIG));
+}
+
 static int sql_fail(struct disk *d, struct err *err, const char *what)
 {
     int code = sqlite3_extended_errcode(d->db);
+    if (is_full(d, code)) {
+        err_set(err, ERR_IO, "%s: no space left on the disk: make room (%s, %d)", what,
+                sqlite3_errmsg(d->db), code);
+        if (err)
+            err->sys = ENOSPC;
+        return -1;
+    }
     return err_set(err, (code & 0xff) == SQLITE_BUSY ? ERR_BUSY : ERR_IO, "%s: %s (%d)", what,
                    sqlite3_errmsg(d->db), code);
 }
 
-static int sql_exec(struct disk *d, const char *sql, struct err *err)
+static int sql_exec(struct disk *d, const char *sql, const char *what, struct err *err)
 {
     if (sqlite3_exec(d->db, sql, NULL, NULL, NULL) != SQLITE_OK)
-        return sql_fail(d, err, sql);
+        return sql_fail(d, err, what);
     return 0;
 }
 
@@ -143,11 +159,28 @@ int disk_open(struct disk **out, const char *path, struct store_fault *fault, st
     struct disk *d = NULL;
     if (open_connection(&d, path, fault, err) != 0)
         return -1;
-    if (check_format(d, err) != 0 || sql_exec(d, setup_sql, err) != 0 || prepare(d, err) != 0) {
+    if (check_format(d, err) != 0 || sql_exec(d, setup_sql, "setting up the store", err) != 0 || prepare(d, err) != 0) {
         disk_close(d);
         return err_wrap(err, "opening %s", path);
     }
     sqlite3_wal_hook(d->db, on_wal, d);
+    *out = d;
+    return 0;
+}
+
+/* An exclusive lock keeps the log's index in memory instead of a file, so nothing need grow. The log
+ * is left as it is: copying it back needs room. */
+int disk_open_reader(struct disk **out, const char *path, struct err *err)
+{
+    struct disk *d = NULL;
+    if (open_connection(&d, path, NULL, err) != 0)
+        return -1;
+    sqlite3_db_config(d->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    if (sql_exec(d, "PRAGMA locking_mode = EXCLUSIVE;", "locking the store", err) != 0 ||
+        check_format(d, err) != 0) {
+        disk_close(d);
+        return err_wrap(err, "reading %s", path);
+    }
     *out = d;
     return 0;
 }
@@ -160,7 +193,8 @@ int disk_open_second(struct disk **out,
     struct disk *d = NULL;
     if (open_connection(&d, path, fault, err) != 0)
         return -1;
-    if (sql_exec(d, "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;", err) != 0) {
+    if (sql_exec(d, "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;",
+                 "setting up the store", err) != 0) {
         disk_close(d);
         return err_wrap(err, "opening %s", path);
     }

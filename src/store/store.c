@@ -6,6 +6,7 @@
 #include "store/store.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -88,7 +89,41 @@ static int load_object(void *arg, int64_t id, struct str resource, struct str do
     return 0;
 }
 
-static int open_disk(struct store *s, const struct store_options *o, struct err *err)
+/* What is on a full disk can still be read. *out is then NULL: the writer opens it when it can. */
+static int load_disk(struct store *s,
+                     const struct store_options *o,
+                     struct disk **out,
+                     uint64_t *revision,
+                     struct err *err)
+{
+    struct disk *d = NULL;
+    if (disk_open(&d, o->path, o->fault, err) == 0) {
+        if (disk_load(d, revision, load_object, s, err) == 0) {
+            *out = d;
+            return 0;
+        }
+        disk_close(d);
+        return err_wrap(err, "loading %s", o->path);
+    }
+    if (err->sys != ENOSPC)
+        return -1;
+    s->refusal = *err;
+    if (disk_open_reader(&d, o->path, NULL) != 0)
+        return -1;
+    int rc = disk_load(d, revision, load_object, s, NULL);
+    disk_close(d);
+    if (rc != 0) /* an empty file: made just now, or by a start that had no room either */
+        return -1;
+    LOG_WARN("store.full", kv_err(&s->refusal),
+             kv_cstr("next", "serving what is there, refusing writes until there is room"));
+    *out = NULL;
+    return 0;
+}
+
+static int open_disk(struct store *s,
+                     const struct store_options *o,
+                     struct disk **out,
+                     struct err *err)
 {
     struct buf lock;
     buf_init(&lock, 4096);
@@ -98,13 +133,11 @@ static int open_disk(struct store *s, const struct store_options *o, struct err 
     buf_fini(&lock);
     if (rc != 0)
         return -1;
-    /* Secrets are in it: SQLite would leave it to the umask. Its log and index take its mode. */
-    if (file_make(o->path, 0600, err) != 0 || disk_open(&s->disk, o->path, o->fault, err) != 0)
-        return -1;
     s->last_revision = UINT64_MAX; /* until it is read */
     uint64_t revision;
-    if (disk_load(s->disk, &revision, load_object, s, err) != 0)
-        return err_wrap(err, "loading %s", o->path);
+    /* Secrets are in it: SQLite would leave it to the umask. Its log and index take its mode. */
+    if (file_make(o->path, 0600, err) != 0 || load_disk(s, o, out, &revision, err) != 0)
+        return -1;
     s->revision = s->last_revision = s->queued_revision = revision;
     for (size_t i = 0; i < s->all.n; i++) {
         struct store_table *t = s->all.items[i];
@@ -121,7 +154,6 @@ static void store_free(struct store *s)
 {
     watch_fd_free(s->watch_fd);
     writer_free(s->writer);
-    disk_close(s->disk);
     window_fini(&s->window);
     for (size_t i = 0; i < s->all.n; i++)
         table_free(s->all.items[i]);
@@ -145,8 +177,9 @@ int store_open(struct store **out, struct loop *l, const struct store_options *o
                          .seed = clock_random_u64(),
                          .window.max = o->window_bytes ? o->window_bytes : STORE_WINDOW_BYTES,
                          .live_max = o->live_bytes ? o->live_bytes : STORE_LIVE_BYTES };
-    if ((o->path && open_disk(s, o, err) != 0) ||
-        writer_new(&s->writer, s->disk, o->path, o->fault, err) != 0) {
+    struct disk *d = NULL;
+    if ((o->path && open_disk(s, o, &d, err) != 0) ||
+        writer_new(&s->writer, d, o->path, o->fault, err) != 0) {
         store_free(s);
         return -1;
     }
@@ -167,9 +200,6 @@ void store_close(struct store *s)
         return;
     writer_stop(s->writer);
     on_finished(s, WATCH_READ);
-    struct err err = { 0 };
-    if (s->disk && disk_checkpoint(s->disk, true, &err) != 0)
-        LOG_WARN("store.checkpoint_failed", kv_err(&err), kv_cstr("next", "at the next start"));
     store_free(s);
 }
 
@@ -305,6 +335,13 @@ static void apply_op(struct store *s, const struct store_op *op, struct txn_op *
     t->newest = tree_put(t->newest, &item);
 }
 
+static void queue(struct store *s, struct txn *t)
+{
+    if (s->unfinished++ == 0)
+        s->progress = loop_now(s->loop);
+    writer_queue(s->writer, t);
+}
+
 static void record_roots(struct txn *t)
 {
     for (size_t i = 0; i < t->n; i++) {
@@ -336,8 +373,32 @@ int store_commit(struct store *s,
         apply_op(s, &ops[i], &t->ops[i]);
     t->revision = s->queued_revision;
     record_roots(t);
-    writer_queue(s->writer, t);
+    queue(s, t);
     return 0;
+}
+
+/* ---- how it is ---- */
+
+bool store_accepts(const struct store *s, struct err *why)
+{
+    if (s->refusal.kind != ERR_NONE)
+        *why = s->refusal;
+    return s->refusal.kind == ERR_NONE;
+}
+
+bool store_moves(const struct store *s, struct mono now)
+{
+    return s->unfinished == 0 || now.ns - s->progress.ns < STORE_STUCK_NS;
+}
+
+void store_retry(struct store *s)
+{
+    if (s->refusal.kind == ERR_NONE || s->unfinished > 0)
+        return;
+    struct txn *t = MEM_NEW(struct txn);
+    t->epoch = s->epoch;
+    t->revision = s->revision;
+    queue(s, t);
 }
 
 /* ---- publishing ---- */
@@ -403,10 +464,13 @@ static void on_finished(void *arg, unsigned events)
     struct list finished;
     list_init(&finished);
     writer_take(s->writer, &finished);
+    s->progress = loop_now(s->loop);
     while (!list_empty(&finished)) {
         struct txn *t = LIST_ITEM(finished.next, struct txn, node);
         list_remove(&t->node);
         bool failed = t->err.kind != ERR_NONE;
+        s->unfinished--;
+        s->refusal = t->err;
         if (!failed)
             publish(s, t);
         else if (t->epoch == s->epoch)

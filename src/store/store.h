@@ -32,7 +32,8 @@ struct store_options {
     struct store_fault *fault; /* NULL: none */
 };
 
-/* Opens and loads everything. ERR_BUSY: another process has it; ERR_IO: damaged, and how. */
+/* Opens and loads everything. ERR_BUSY: another process has it; ERR_IO: damaged, and how. On a full
+ * disk a store that is there opens for reading, see store_accepts. */
 int store_open(struct store **out, struct loop *l, const struct store_options *o, struct err *err);
 /* Waits for queued transactions, checkpoints, closes. */
 void store_close(struct store *s);
@@ -94,6 +95,16 @@ int store_commit(struct store *s,
                  store_done_fn done,
                  void *arg,
                  struct err *err);
+
+/* ---- how it is: on the apiserver's loop ---- */
+#define STORE_STUCK_NS (15 * NS_PER_S) /* for one batch; longer: the disk or the writer hangs */
+/* False when the last transaction was refused (a full disk); *why says what happened. A store that
+ * was opened on a full disk refuses from the start. */
+bool store_accepts(const struct store *s, struct err *why);
+/* False when the writer has finished nothing for STORE_STUCK_NS though something is queued. */
+bool store_moves(const struct store *s, struct mono now);
+/* While it refuses: tries an empty transaction, so that it notices when there is room again. */
+void store_retry(struct store *s);
 
 /* ---- watching: on the apiserver's loop ---- */
 struct store_watch;

@@ -50,7 +50,10 @@ struct txn {
 struct disk;
 typedef int (
     *disk_load_fn)(void *arg, int64_t id, struct str resource, struct str doc, struct err *err);
+/* err->sys is ENOSPC when there is no room to open it for writing. */
 int disk_open(struct disk **out, const char *path, struct store_fault *fault, struct err *err);
+/* For disk_load alone; works on a full disk. Nobody else may have the file open. */
+int disk_open_reader(struct disk **out, const char *path, struct err *err);
 int disk_load(struct disk *d, uint64_t *revision, disk_load_fn fn, void *arg, struct err *err);
 /* Commits all ops of the transactions in the list, in one SQLite transaction. */
 int disk_write(struct disk *d, struct list *txns, struct err *err);
@@ -65,6 +68,8 @@ void disk_close(struct disk *d); /* NULL is fine */
 
 /* ---- writer.c: the writer and the checkpointer threads ---- */
 struct writer;
+/* Takes d over, on failure too. d NULL with a path: the writer opens it when it first writes, and
+ * tries again with each batch until there is room. path NULL: memory only. */
 int writer_new(struct writer **out,
                struct disk *d,
                const char *path,
@@ -74,7 +79,7 @@ void writer_queue(struct writer *w, struct txn *t);
 int writer_fd(const struct writer *w); /* readable when something is finished */
 /* Moves finished transactions, in order, to the end of out. */
 void writer_take(struct writer *w, struct list *out);
-void writer_stop(struct writer *w); /* finishes what is queued, ends both threads */
+void writer_stop(struct writer *w); /* finishes what is queued, ends both threads, checkpoints */
 void writer_free(struct writer *w); /* NULL is fine */
 
 /* ---- window.c: history ---- */
@@ -118,7 +123,9 @@ struct store {
     int64_t next_id;
     size_t live, live_visible, live_max; /* text bytes of newest and of visible objects */
     struct writer *writer;
-    struct disk *disk;
+    size_t unfinished;    /* transactions that the writer has */
+    struct mono progress; /* when it last finished some, or got the first */
+    struct err refusal;   /* of the last transaction; ERR_NONE: it is on disk */
     int lock_fd;
     struct watch_fd *watch_fd;
     bool publishing;

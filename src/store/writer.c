@@ -20,8 +20,11 @@
 #define WAL_RESTART_PAGES 16384 /* 64 MiB of log: also start it over, writers wait shortly */
 
 struct writer {
-    struct disk *disk; /* NULL: memory only. Used by the writer thread alone once it runs */
-    struct disk *second;
+    struct disk *disk; /* used by the writer thread alone once it runs. NULL: not open yet */
+    struct disk *second; /* the checkpointer's, after it was given work */
+    const char *path;    /* NULL: memory only */
+    char *path_text;
+    struct store_fault *fault;
     struct thread *thread, *checkpointer;
     int fd;
 
@@ -59,6 +62,14 @@ static void take_broken(struct list *batch, uint64_t epoch, struct list *failed)
     }
 }
 
+/* Both connections, when they were not to be had before. */
+static int connect_disk(struct writer *w, struct err *err)
+{
+    if (!w->disk && disk_open(&w->disk, w->path, w->fault, err) != 0)
+        return -1;
+    return w->second ? 0 : disk_open_second(&w->second, w->path, w->fault, err);
+}
+
 struct broken {
     uint64_t epoch; /* transactions up to this epoch fail; 0: none yet */
     struct err err;
@@ -70,7 +81,8 @@ static void commit_batch(struct writer *w, struct list *batch, struct broken *br
     list_init(&failed);
     take_broken(batch, broken->epoch, &failed);
     struct err err = { 0 };
-    if (!list_empty(batch) && disk_write(w->disk, batch, &err) != 0) {
+    if (!list_empty(batch) &&
+        (connect_disk(w, &err) != 0 || disk_write(w->disk, batch, &err) != 0)) {
         broken->epoch = LIST_ITEM(batch->prev, struct txn, node)->epoch;
         broken->err = err;
         list_move(batch, &failed);
@@ -97,7 +109,7 @@ static void writer_main(void *arg)
         list_move(&w->queued, &batch);
         pthread_mutex_unlock(&w->lock);
         commit_batch(w, &batch, &broken);
-        size_t pages = disk_wal_pages(w->disk);
+        size_t pages = w->disk ? disk_wal_pages(w->disk) : 0;
         pthread_mutex_lock(&w->lock);
         list_move(&batch, &w->finished);
         if (pages >= WAL_COPY_PAGES && w->wal_pages == 0) {
@@ -145,13 +157,15 @@ int writer_new(struct writer **out,
     list_init(&w->queued);
     list_init(&w->finished);
     w->disk = d;
+    w->fault = fault;
+    w->path = w->path_text = path ? str_dup(str_from(path)) : NULL;
     w->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (w->fd < 0) {
         err_sys(err, errno, "starting the store's writer");
         goto failed;
     }
-    if (d) {
-        if (disk_open_second(&w->second, path, fault, err) != 0)
+    if (path) {
+        if (d && connect_disk(w, err) != 0 && err->sys != ENOSPC)
             goto failed;
         w->thread = thread_start("store-write", writer_main, w, err);
         w->checkpointer = thread_start("store-copy", checkpointer_main, w, err);
@@ -170,12 +184,13 @@ void writer_queue(struct writer *w, struct txn *t)
 {
     pthread_mutex_lock(&w->lock);
     assert(!w->stop);
-    bool first = list_empty(w->disk ? &w->queued : &w->finished);
-    list_push_back(w->disk ? &w->queued : &w->finished, &t->node);
-    if (first && w->disk)
+    struct list *to = w->path ? &w->queued : &w->finished;
+    bool first = list_empty(to);
+    list_push_back(to, &t->node);
+    if (first && w->path)
         pthread_cond_signal(&w->work);
     pthread_mutex_unlock(&w->lock);
-    if (first && !w->disk)
+    if (first && !w->path)
         announce(w);
 }
 
@@ -207,6 +222,10 @@ void writer_stop(struct writer *w)
     pthread_mutex_unlock(&w->lock);
     thread_join(TAKE(w->checkpointer));
     disk_close(TAKE(w->second));
+    struct err err = { 0 };
+    if (w->disk && disk_checkpoint(w->disk, true, &err) != 0)
+        LOG_WARN("store.checkpoint_failed", kv_err(&err), kv_cstr("next", "at the next start"));
+    disk_close(TAKE(w->disk));
 }
 
 void writer_free(struct writer *w)
@@ -219,5 +238,6 @@ void writer_free(struct writer *w)
     pthread_cond_destroy(&w->work);
     pthread_cond_destroy(&w->copy);
     pthread_mutex_destroy(&w->lock);
+    free(w->path_text);
     free(w);
 }

@@ -107,6 +107,16 @@ static void test_full_disk(void **state)
     CHECK_I64(store_count(fx.pods), 2);
 }
 
+/* The room that files may take, for this process: 0 is a disk that is completely full. */
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit l;
+    signal(SIGXFSZ, SIG_IGN);
+    CHECK_I64(getrlimit(RLIMIT_FSIZE, &l), 0);
+    l.rlim_cur = bytes;
+    CHECK_I64(setrlimit(RLIMIT_FSIZE, &l), 0);
+}
+
 /* ---- processes that die ---- */
 
 static int acks = -1;
@@ -220,6 +230,73 @@ static void test_dies_at_every_point(void **state)
     CHECK(died > 20);
 }
 
+/* Serves what is there, refuses writes, and goes on when there is room again. */
+static void start_on_a_full_disk(void)
+{
+    struct err err = { 0 };
+    fixture_open(&fx, (struct store_options){ .path = fx.path });
+    size_t before = store_count(fx.pods);
+    fixture_close(&fx);
+    limit_files(0);
+    CHECK_OK(fixture_try_open(&fx, (struct store_options){ .path = fx.path }, &err), err);
+    CHECK(!store_accepts(fx.store, &err));
+    CHECK_I64(err.sys, ENOSPC);
+    CHECK_I64(store_count(fx.pods), before);
+    int failures = fx.failures;
+    fixture_put(&fx, "refused", "1");
+    fixture_wait(&fx, fx.outcomes + 1);
+    CHECK_I64(fx.failures, failures + 1);
+    CHECK(!store_accepts(fx.store, &err));
+    limit_files(RLIM_INFINITY);
+    while (!store_accepts(fx.store, &err)) {
+        store_retry(fx.store);
+        CHECK_I64(fixture_put(&fx, "after", "2"), 0);
+        fixture_wait(&fx, fx.outcomes + 1);
+    }
+    fixture_close(&fx);
+    fixture_open(&fx, (struct store_options){ .path = fx.path });
+    CHECK_I64(store_count(fx.pods), before + 1);
+    CHECK_STR(fixture_value(&fx, "after"), "2");
+}
+
+static void test_start_on_full_disk(void **state)
+{
+    (void)state;
+    fixture_open(&fx, (struct store_options){ .path = fx.path });
+    fixture_put(&fx, "a", "first");
+    fixture_wait(&fx, 1);
+    fixture_close(&fx);
+    start_on_a_full_disk();
+    CHECK_STR(fixture_value(&fx, "a"), "first");
+}
+
+static void test_start_on_full_disk_after_a_crash(void **state)
+{
+    (void)state;
+    struct store_fault fault = { .die_at = 40 };
+    int out[2], status = 0;
+    pid_t pid = spawn_writer(out, &fault, 40);
+    uint32_t last = last_ack(out[0]);
+    CHECK(waitpid(pid, &status, 0) == pid);
+    CHECK_I64(WEXITSTATUS(status), STORE_FAULT_EXIT);
+    limit_files(0);
+    check_recovered(last);
+    limit_files(RLIM_INFINITY);
+    start_on_a_full_disk();
+}
+
+static void test_first_start_on_full_disk(void **state)
+{
+    (void)state;
+    struct err err = { 0 };
+    limit_files(0);
+    CHECK_I64(fixture_try_open(&fx, (struct store_options){ .path = fx.path }, &err), -1);
+    limit_files(RLIM_INFINITY);
+    CHECK(strstr(err.msg, "no space left") != NULL);
+    CHECK_OK(fixture_try_open(&fx, (struct store_options){ .path = fx.path }, &err), err);
+    CHECK(store_accepts(fx.store, &err));
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -228,6 +305,9 @@ int main(void)
         TEST(test_failed_commit_fails_all_that_builds_on_it),
         TEST(test_every_failing_point_leaves_a_whole_store),
         TEST(test_full_disk),
+        TEST(test_start_on_full_disk),
+        TEST(test_start_on_full_disk_after_a_crash),
+        TEST(test_first_start_on_full_disk),
         TEST(test_killed_while_writing),
         TEST(test_dies_at_every_point),
     };
