@@ -9,6 +9,7 @@
 #include "apiserver/apiserver_internal.h"
 #include "apiserver/auth.h"
 #include "apiserver/boot.h"
+#include "apiserver/checks.h"
 #include "apiserver/crd.h"
 #include "apiserver/expire.h"
 #include "apiserver/front.h"
@@ -45,6 +46,8 @@ static void on_tick(void *arg)
 {
     struct apiserver *s = arg;
     struct mono now = loop_now(s->loop);
+    checks_tick(s);
+    store_retry(s->store);
     trim_when_quiet(s);
     watcher_tick(s);
     read_retry(s);
@@ -118,7 +121,7 @@ static int start(struct apiserver *s, const struct apiserver_options *o, struct 
         boot_objects(s, err) != 0 || listen_http(s, o, err) != 0)
         return -1;
     s->housekeeping = timer_new(s->loop, on_tick, s);
-    timer_start_every(s->housekeeping, NS_PER_S);
+    timer_start_every(s->housekeeping, API_TICK_NS);
     return 0;
 }
 
@@ -133,6 +136,8 @@ int apiserver_new(struct apiserver **out,
     list_init(&s->watchers);
     list_init(&s->waits);
     s->tokens = auth_tokens_new();
+    s->health = health_new();
+    checks_add(s);
     if (start(s, o, err) != 0) {
         apiserver_free(s);
         return -1;
@@ -175,10 +180,20 @@ void apiserver_free(struct apiserver *s)
     tls_server_free(s->tls);
     tls_pair_fini(&s->ca);
     auth_tokens_free(s->tokens);
+    health_free(s->health);
     free(s->url);
     free(s->token);
     free(s->address_text);
     free(s);
+}
+
+void apiserver_add_check(struct apiserver *s,
+                         unsigned kinds,
+                         const char *name,
+                         health_fn fn,
+                         void *arg)
+{
+    health_add(s->health, kinds, name, fn, arg);
 }
 
 uint16_t apiserver_port(const struct apiserver *s)

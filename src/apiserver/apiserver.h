@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "client/transport.h"
+#include "daemon/health.h"
 #include "io/loop.h"
 
 struct apiserver;
@@ -41,6 +42,13 @@ int apiserver_new(struct apiserver **out,
  * it call apiserver_free. Transports must be closed before. */
 void apiserver_close(struct apiserver *s, loop_fn done, void *arg);
 void apiserver_free(struct apiserver *s); /* NULL is fine */
+
+/* One more check behind /livez (and /healthz) or /readyz; kinds, name and fn as for health_add. */
+void apiserver_add_check(struct apiserver *s,
+                         unsigned kinds,
+                         const char *name,
+                         health_fn fn,
+                         void *arg);
 
 /* ---- how to reach it ---- */
 uint16_t apiserver_port(const struct apiserver *s);  /* 0 without a listener */

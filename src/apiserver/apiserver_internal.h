@@ -6,12 +6,14 @@
 #include "apiserver/apiserver.h"
 #include "apiserver/registry.h"
 #include "base/list.h"
+#include "daemon/health.h"
 #include "io/http.h"
 #include "io/tls.h"
 #include "store/store.h"
 
 struct auth_tokens; /* apiserver/auth.h */
 
+#define API_TICK_NS NS_PER_S /* of housekeeping */
 #define API_BODY_BYTES_MAX ((size_t)3 << 20)
 
 struct api_metrics {
@@ -39,6 +41,9 @@ struct apiserver {
     struct list watchers; /* struct watcher */
     struct list waits;    /* struct read_wait: lists of a revision that is still to come */
     struct timer *housekeeping;
+    struct health *health;
+    struct mono tick_due, late_at; /* checks.c: of the next tick; when late_ns was seen */
+    int64_t late_ns;
     struct store_watch *crd_watch;
     struct mono expire_due;
     uint64_t ticked_revision, trimmed_revision; /* at the last tick; at the last mem_trim */

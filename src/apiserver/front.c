@@ -407,6 +407,17 @@ static void handle_metrics(struct front *f)
     buf_fini(&b);
 }
 
+static void handle_health(struct front *f, const struct http_request *req)
+{
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    int status = health_answer(&b, f->a->s->health, req->path, f->query);
+    if (status == 404)
+        buf_str(&b, STR("404 page not found\n"));
+    front_respond_text(f, status, "text/plain; charset=utf-8", buf_view(&b));
+    buf_fini(&b);
+}
+
 static bool allowed_path(struct front *f, const struct http_request *req)
 {
     struct str method = req->method;
@@ -432,7 +443,7 @@ static void handle_other(struct front *f, const struct http_request *req)
         front_respond_text(f, 404, "text/plain", STR("404 page not found\n"));
         return;
     case ROUTE_HEALTH:
-        front_respond_text(f, 200, "text/plain", STR("ok"));
+        handle_health(f, req);
         return;
     case ROUTE_METRICS:
         handle_metrics(f);

@@ -7,12 +7,15 @@
 #include "client/transport.h"
 
 struct service_kind {
-    const char *name; /* of the thread and in logs; 15 bytes at most */
-    const char *user; /* as whom it calls the API: "system:kube-scheduler" */
+    const char *name;  /* of the thread and in logs; 15 bytes at most */
+    const char *check; /* its name in /readyz and /livez: "service/scheduler" */
+    const char *user;  /* as whom it calls the API: "system:kube-scheduler" */
     /* On the service's loop. Returns the service's own state, or NULL with err. */
     void *(*start)(struct transport *t, const void *options, struct err *err);
     /* On the service's loop: end all work, free the state, then call done(arg). */
     void (*stop)(void *self, loop_fn done, void *arg);
+    /* On the service's loop, each second: has it seen all there is, and begun its work? */
+    bool (*ready)(const void *self);
     /* On the home loop, after start and before stop: what ties the service to the API server beyond
      * its transport. NULL: nothing. */
     void (*attach)(void *self, struct apiserver *api);
@@ -28,6 +31,11 @@ struct service *service_start(const struct service_kind *kind,
                               const void *options,
                               struct loop *home,
                               struct err *err);
-/* Asks it to stop; stopped(arg) is called on the home loop when its thread has ended and the
- * service was freed. */
+/* Asks it to stop; stopped(arg) is called on the home loop when its thread has ended. */
 void service_stop(struct service *s, loop_fn stopped, void *arg);
+void service_free(struct service *s); /* after it has stopped; NULL is fine */
+
+/* health_fn of a service, on the home loop: it started, is ready, and its loop turns. */
+bool service_is_ready(void *service, struct buf *why);
+/* ... its loop turns, or has not begun to. */
+bool service_is_alive(void *service, struct buf *why);

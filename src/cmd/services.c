@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "client/informer.h"
 #include "controllers/garbage/garbage.h"
 #include "controllers/runner.h"
 #include "node/agent.h"
@@ -37,11 +38,19 @@ static void controllers_stop(void *self, loop_fn done, void *arg)
     done(arg);
 }
 
+static bool controllers_ready(const void *self)
+{
+    const struct controllers *c = self;
+    return informers_synced(runner_informers(c->runner));
+}
+
 static const struct service_kind controllers_kind = {
     .name = "controllers",
+    .check = "service/controllers",
     .user = "system:kube-controller-manager",
     .start = controllers_start,
     .stop = controllers_stop,
+    .ready = controllers_ready,
 };
 
 /* ---- simulated nodes ---- */
@@ -60,11 +69,18 @@ static void sim_stop(void *self, loop_fn done, void *arg)
     done(arg);
 }
 
+static bool sim_ready(const void *self)
+{
+    return sim_nodes_registered(self);
+}
+
 static const struct service_kind sim_kind = {
     .name = "sim",
+    .check = "service/sim",
     .user = "system:ganglion:sim",
     .start = sim_start,
     .stop = sim_stop,
+    .ready = sim_ready,
 };
 
 /* ---- scheduler ---- */
@@ -85,11 +101,18 @@ static void scheduler_end(void *self, loop_fn done, void *arg)
     done(arg);
 }
 
+static bool scheduler_ready(const void *self)
+{
+    return scheduler_synced(self);
+}
+
 static const struct service_kind scheduler_kind = {
     .name = "scheduler",
+    .check = "service/scheduler",
     .user = "system:kube-scheduler",
     .start = scheduler_begin,
     .stop = scheduler_end,
+    .ready = scheduler_ready,
 };
 
 /* ---- the local node ---- */
@@ -179,11 +202,19 @@ static void node_detach(void *self, struct apiserver *api)
     apiserver_set_podlog(api, NULL, NULL);
 }
 
+static bool node_ready(const void *self)
+{
+    const struct local_node *n = self;
+    return node_agent_registered(n->agent);
+}
+
 static const struct service_kind node_kind = {
     .name = "node",
+    .check = "service/node",
     .user = "system:node:local",
     .start = node_begin,
     .stop = node_end,
+    .ready = node_ready,
     .attach = node_attach,
     .detach = node_detach,
 };

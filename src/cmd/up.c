@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * up — `ganglion up`: the API server on this thread, every other service on a thread of its own,
  * and `ganglion apiserver`: the API server alone. */
+#include <errno.h>
 #include <malloc.h>
-#include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -12,10 +13,11 @@
 #include "cmd/services.h"
 #include "cmd/up_config.h"
 #include "cmd/up_options.h"
+#include "daemon/lifecycle.h"
 #include "io/file.h"
 
 #define MALLOC_ARENAS 2 /* objects pass between threads; more arenas keep more holes */
-#define TRIM_PERIOD_NS (10 * NS_PER_S)
+#define HOUSEKEEPING_NS (10 * NS_PER_S)
 #define STOP_DEADLINE_NS (1800 * NS_PER_MS) /* then we exit without waiting for the rest */
 
 struct up {
@@ -25,9 +27,9 @@ struct up {
     struct apiserver *api;
     struct service *services[SERVICES_MAX];
     size_t n_services, n_running;
-    struct loop_signal *on_term, *on_int;
-    struct timer *deadline, *trim;
-    bool stopping;
+    struct lifecycle *life;
+    struct timer *housekeeping;
+    bool kubeconfig_due; /* there was no room for it */
 };
 
 /* ---- stopping: services first, they may still write; then the API ---- */
@@ -35,46 +37,67 @@ struct up {
 static void on_api_closed(void *arg)
 {
     struct up *up = arg;
-    loop_stop(up->loop);
+    lifecycle_step_done(up->life);
+}
+
+static void stop_api(void *arg, struct lifecycle *lc)
+{
+    (void)lc;
+    struct up *up = arg;
+    apiserver_close(up->api, on_api_closed, up);
 }
 
 static void on_service_stopped(void *arg)
 {
     struct up *up = arg;
     if (--up->n_running == 0)
-        apiserver_close(up->api, on_api_closed, up);
+        lifecycle_step_done(up->life);
 }
 
-static void on_deadline(void *arg)
-{
-    (void)arg; /* what was acknowledged is on disk: leaving now loses nothing */
-    LOG_WARN("up.stop_late", kv_cstr("next", "exiting at once"));
-    _exit(EXIT_FAILED);
-}
-
-static void on_stop(void *arg)
+/* All at once: none waits for another. */
+static void stop_services(void *arg, struct lifecycle *lc)
 {
     struct up *up = arg;
-    if (up->stopping)
-        return;
-    up->stopping = true;
     LOG_INFO("up.stopping");
-    timer_start(up->deadline, STOP_DEADLINE_NS);
     up->n_running = up->n_services;
     for (size_t i = 0; i < up->n_services; i++)
         service_stop(up->services[i], on_service_stopped, up);
     if (up->n_services == 0)
-        apiserver_close(up->api, on_api_closed, up);
+        lifecycle_step_done(lc);
+}
+
+static bool not_stopping(void *arg, struct buf *why)
+{
+    struct up *up = arg;
+    if (!lifecycle_stopping(up->life))
+        return true;
+    buf_str(why, STR("process is shutting down"));
+    return false;
 }
 
 /* ---- starting ---- */
 
 /* A burst of requests, or loading the store, needs memory for a moment that malloc would keep.
  * Takes 0.2 to 4 ms at 150 MB. */
-static void on_trim(void *arg)
+static void on_housekeeping(void *arg)
 {
-    (void)arg;
+    struct up *up = arg;
     malloc_trim(0);
+    if (up->kubeconfig_due)
+        up->kubeconfig_due = apiserver_write_kubeconfig(up->api, up->options.kubeconfig, NULL) != 0;
+}
+
+/* On a full disk the file of an earlier start must do until there is room. */
+static int write_kubeconfig(struct up *up, struct err *err)
+{
+    if (apiserver_write_kubeconfig(up->api, up->options.kubeconfig, err) == 0)
+        return 0;
+    if (err->sys != ENOSPC || !file_exists(up->options.kubeconfig))
+        return -1;
+    LOG_WARN("up.kubeconfig_kept", kv_cstr("file", up->options.kubeconfig), kv_err(err),
+             kv_cstr("next", "trying again every 10 s"));
+    up->kubeconfig_due = true;
+    return 0;
 }
 
 static int start_api(struct up *up, struct err *err)
@@ -84,14 +107,14 @@ static int start_api(struct up *up, struct err *err)
         return -1;
     if (apiserver_new(&up->api, up->loop, &up->options.api, err) != 0)
         return err->kind == ERR_DENIED ? err_wrap(err, "--listen without --allow-remote") : -1;
-    up->deadline = timer_new(up->loop, on_deadline, up);
-    up->trim = timer_new(up->loop, on_trim, up);
-    timer_start_every(up->trim, TRIM_PERIOD_NS);
-    up->on_term = loop_on_signal(up->loop, SIGTERM, on_stop, up, err);
-    up->on_int = loop_on_signal(up->loop, SIGINT, on_stop, up, err);
-    return up->on_term && up->on_int
-               ? apiserver_write_kubeconfig(up->api, up->options.kubeconfig, err)
-               : -1;
+    up->housekeeping = timer_new(up->loop, on_housekeeping, up);
+    timer_start_every(up->housekeeping, HOUSEKEEPING_NS);
+    up->life = lifecycle_new(up->loop, STOP_DEADLINE_NS, err);
+    if (!up->life)
+        return -1;
+    lifecycle_add(up->life, "api", stop_api, up);
+    apiserver_add_check(up->api, HEALTH_READY, "shutdown", not_stopping, up);
+    return write_kubeconfig(up, err);
 }
 
 static int start_services(struct up *up, struct err *err)
@@ -103,6 +126,8 @@ static int start_services(struct up *up, struct err *err)
         if (!s)
             return err_wrap(err, "starting %s", rows[i].kind->name);
         up->services[up->n_services++] = s;
+        apiserver_add_check(up->api, HEALTH_READY, rows[i].kind->check, service_is_ready, s);
+        apiserver_add_check(up->api, HEALTH_LIVE, rows[i].kind->check, service_is_alive, s);
     }
     return 0;
 }
@@ -117,10 +142,10 @@ static void say_ready(struct up *up)
 
 static void up_fini(struct up *up)
 {
-    loop_signal_free(up->on_term);
-    loop_signal_free(up->on_int);
-    timer_free(up->deadline);
-    timer_free(up->trim);
+    for (size_t i = 0; i < up->n_services; i++)
+        service_free(up->services[i]);
+    lifecycle_free(up->life);
+    timer_free(up->housekeeping);
     apiserver_free(up->api);
     loop_free(up->loop);
     up_options_fini(&up->options);
@@ -136,9 +161,12 @@ static int run(struct cli *cli, struct args *args, bool services, struct err *er
     }
     say_ready(&up);
     int rc = services ? start_services(&up, err) : 0;
+    lifecycle_add(up.life, "services", stop_services, &up);
     if (rc != 0)
-        on_stop(&up);
+        lifecycle_stop(up.life);
     loop_run(up.loop);
+    if (!lifecycle_clean(up.life))
+        _exit(EXIT_FAILED); /* what was acknowledged is on disk: leaving now loses nothing */
     up_fini(&up);
     return rc;
 }

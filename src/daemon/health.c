@@ -79,7 +79,8 @@ static bool has_check(const struct health *h, unsigned kind, struct str name)
 }
 
 /* Names that ?exclude= gave and no check has. */
-static void warn_of_unknown(struct buf *out, const struct health *h, unsigned kind, struct str query)
+static void
+warn_of_unknown(struct buf *out, const struct health *h, unsigned kind, struct str query)
 {
     struct str key, value;
     bool first = true;

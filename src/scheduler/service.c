@@ -213,6 +213,11 @@ void scheduler_start(struct scheduler *s)
     informers_start(s->informers);
 }
 
+bool scheduler_synced(const struct scheduler *s)
+{
+    return s->live;
+}
+
 void scheduler_free(struct scheduler *s)
 {
     if (!s)

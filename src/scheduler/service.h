@@ -12,6 +12,8 @@
  * Everything on the transport's loop. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "client/transport.h"
 
@@ -27,5 +29,6 @@ struct scheduler_options {
 struct scheduler *
 scheduler_new(struct transport *t, const struct scheduler_options *options, struct err *err);
 void scheduler_start(struct scheduler *s);
+bool scheduler_synced(const struct scheduler *s); /* its caches are complete: it decides */
 /* Cancels what is under way; binds on the wire may still arrive. NULL is fine. */
 void scheduler_free(struct scheduler *s);

@@ -506,6 +506,11 @@ struct sim_nodes *sim_nodes_new(struct transport *t, const struct sim_options *o
     return s;
 }
 
+bool sim_nodes_registered(const struct sim_nodes *s)
+{
+    return s->n_registered >= s->n_named && informers_synced(s->informers);
+}
+
 void sim_nodes_free(struct sim_nodes *s)
 {
     if (!s)

@@ -36,5 +36,6 @@ struct sim_options {
 
 /* Starts; nodes register in the background. */
 struct sim_nodes *sim_nodes_new(struct transport *t, const struct sim_options *o);
+bool sim_nodes_registered(const struct sim_nodes *s); /* all of them, and it sees their pods */
 /* Stops renewing and living; the Node objects stay. */
 void sim_nodes_free(struct sim_nodes *s);

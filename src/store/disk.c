@@ -159,7 +159,8 @@ int disk_open(struct disk **out, const char *path, struct store_fault *fault, st
     struct disk *d = NULL;
     if (open_connection(&d, path, fault, err) != 0)
         return -1;
-    if (check_format(d, err) != 0 || sql_exec(d, setup_sql, "setting up the store", err) != 0 || prepare(d, err) != 0) {
+    if (check_format(d, err) != 0 || sql_exec(d, setup_sql, "setting up the store", err) != 0 ||
+        prepare(d, err) != 0) {
         disk_close(d);
         return err_wrap(err, "opening %s", path);
     }
@@ -168,8 +169,8 @@ int disk_open(struct disk **out, const char *path, struct store_fault *fault, st
     return 0;
 }
 
-/* An exclusive lock keeps the log's index in memory instead of a file, so nothing need grow. The log
- * is left as it is: copying it back needs room. */
+/* An exclusive lock keeps the log's index in memory instead of a file, so nothing need grow. The
+ * log is left as it is: copying it back needs room. */
 int disk_open_reader(struct disk **out, const char *path, struct err *err)
 {
     struct disk *d = NULL;

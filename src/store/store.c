@@ -120,10 +120,8 @@ static int load_disk(struct store *s,
     return 0;
 }
 
-static int open_disk(struct store *s,
-                     const struct store_options *o,
-                     struct disk **out,
-                     struct err *err)
+static int
+open_disk(struct store *s, const struct store_options *o, struct disk **out, struct err *err)
 {
     struct buf lock;
     buf_init(&lock, 4096);

@@ -20,7 +20,7 @@
 #define WAL_RESTART_PAGES 16384 /* 64 MiB of log: also start it over, writers wait shortly */
 
 struct writer {
-    struct disk *disk; /* used by the writer thread alone once it runs. NULL: not open yet */
+    struct disk *disk;   /* used by the writer thread alone once it runs. NULL: not open yet */
     struct disk *second; /* the checkpointer's, after it was given work */
     const char *path;    /* NULL: memory only */
     char *path_text;

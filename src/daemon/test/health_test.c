@@ -37,6 +37,10 @@ static void checks_are_answered(void **state)
     check_answer(h, "/readyz", "exclude=sync", 200, "ok");
     check_answer(h, "/readyz", "verbose=1&exclude=sync", 200,
                  "[+]ping ok\n[+]store ok\n[+]sync excluded: ok\nreadyz check passed\n");
+    check_answer(h, "/readyz", "exclude=sync&exclude=none&verbose&exclude=other", 200,
+                 "[+]ping ok\n[+]store ok\n[+]sync excluded: ok\n"
+                 "warn: some health checks cannot be excluded: no matches for \"none\", \"other\"\n"
+                 "readyz check passed\n");
     synced = true;
     check_answer(h, "/readyz", NULL, 200, "ok");
     check_answer(h, "/readyz/store", NULL, 200, "ok");
