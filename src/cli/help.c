@@ -2,6 +2,7 @@
  * help — --help and the dispatch of a command line. */
 #include <errno.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "cli/nearest.h"
 #include "cli/verb.h"
@@ -55,11 +56,41 @@ void help_verb(FILE *out, const struct cli_verb *v)
         put_option(out, &cli_client_options[i]);
 }
 
-static const struct cli_verb *find_verb(const struct cli *cli, const char *name)
+/* A name of two words ("sim oracle") is a group and what it does: such verbs are typed as two
+ * words, and a group's name alone lists them. */
+struct str cli_group(const struct cli_verb *v)
+{
+    struct str rest = str_from(v->name), first = str_split(&rest, ' ');
+    return rest.p ? first : (struct str){ 0 };
+}
+
+static bool in_group(const struct cli_verb *v, const char *name)
+{
+    struct str group = cli_group(v);
+    return group.p && str_is(group, name);
+}
+
+static bool is_group(const struct cli *cli, const char *name)
 {
     for (size_t i = 0; i < cli->n_verbs; i++)
-        if (strcmp(cli->verbs[i]->name, name) == 0)
-            return cli->verbs[i];
+        if (in_group(cli->verbs[i], name))
+            return true;
+    return false;
+}
+
+/* The verb that the first of words (n of them) name; *used: how many of them. NULL: none. */
+static const struct cli_verb *find_verb(const struct cli *cli, char **words, int n, int *used)
+{
+    for (size_t i = 0; i < cli->n_verbs; i++) {
+        const struct cli_verb *v = cli->verbs[i];
+        struct str group = cli_group(v);
+        *used = group.p ? 2 : 1;
+        if (n < *used)
+            continue;
+        if (group.p ? str_is(group, words[0]) && strcmp(v->name + group.n + 1, words[1]) == 0
+                    : strcmp(v->name, words[0]) == 0)
+            return v;
+    }
     return NULL;
 }
 
@@ -105,16 +136,54 @@ static int unknown_verb(struct cli *cli, const char *name)
     return EXIT_USAGE;
 }
 
-static int help(struct cli *cli, const char *name)
+static int unknown_in_group(struct cli *cli, const char *group, const char *word)
 {
-    const struct cli_verb *v = name ? find_verb(cli, name) : NULL;
-    if (name && !v)
-        return unknown_verb(cli, name);
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct str whole = arena_printf(a, "%s %s", group, word);
+    struct nearest near = nearest_to(whole);
+    for (size_t i = 0; i < cli->n_verbs; i++)
+        if (in_group(cli->verbs[i], group))
+            nearest_try(&near, cli->verbs[i]->name);
+    if (near.name)
+        fprintf(cli->err, "ganglion: unknown verb \"%.*s\"; did you mean %s?\n", STR_ARG(whole),
+                near.name);
+    else
+        fprintf(cli->err, "ganglion: unknown verb \"%.*s\"; 'ganglion %s --help' lists them\n",
+                STR_ARG(whole), group);
+    return EXIT_USAGE;
+}
+
+static void help_group(FILE *out, const struct cli *cli, const char *name)
+{
+    fprintf(out, "Usage: ganglion %s VERB [options]\n\nVerbs:\n", name);
+    for (size_t i = 0; i < cli->n_verbs; i++)
+        if (in_group(cli->verbs[i], name) && !cli->verbs[i]->hidden)
+            fprintf(out, "  %-12s %s\n", cli->verbs[i]->name + strlen(name) + 1,
+                    cli->verbs[i]->help);
+    fprintf(out, "\n'ganglion %s VERB --help' tells more about a verb.\n", name);
+}
+
+static int help(struct cli *cli, char **words, int n)
+{
+    int used;
+    const struct cli_verb *v = find_verb(cli, words, n, &used);
     if (v)
         help_verb(cli->out, v);
-    else
+    else if (n == 0)
         help_overview(cli->out, cli);
+    else if (is_group(cli, words[0]))
+        help_group(cli->out, cli, words[0]);
+    else
+        return unknown_verb(cli, words[0]);
     return EXIT_OK;
+}
+
+static int run_group(struct cli *cli, const char *name, const char *word)
+{
+    if (word && !is_help(word))
+        return unknown_in_group(cli, name, word);
+    help_group(word ? cli->out : cli->err, cli, name);
+    return word ? EXIT_OK : EXIT_USAGE;
 }
 
 static int run(struct cli *cli, int argc, char **argv)
@@ -124,10 +193,16 @@ static int run(struct cli *cli, int argc, char **argv)
         return EXIT_USAGE;
     }
     if (is_help(argv[1]))
-        return help(cli, argc > 2 ? argv[2] : NULL);
-    const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
-    const struct cli_verb *v = find_verb(cli, name);
-    return v ? run_verb(cli, v, argc - 2, argv + 2) : unknown_verb(cli, name);
+        return help(cli, argv + 2, argc - 2);
+    if (strcmp(argv[1], "--version") == 0)
+        argv[1] = (char *)(uintptr_t) "version";
+    int used;
+    const struct cli_verb *v = find_verb(cli, argv + 1, argc - 1, &used);
+    if (v)
+        return run_verb(cli, v, argc - 1 - used, argv + 1 + used);
+    if (is_group(cli, argv[1]))
+        return run_group(cli, argv[1], argc > 2 ? argv[2] : NULL);
+    return unknown_verb(cli, argv[1]);
 }
 
 int cli_main(struct cli *cli, int argc, char **argv)

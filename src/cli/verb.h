@@ -37,7 +37,7 @@ struct args;
 typedef int (*verb_fn)(struct cli *cli, struct args *args, struct err *err);
 
 struct cli_verb {
-    const char *name;
+    const char *name;     /* "get"; of a group two words: "sim oracle" */
     const char *usage;    /* what follows the name: "(POD | TYPE/NAME) [-f]" */
     const char *help;     /* one line */
     const char *details;  /* paragraphs; NULL: none */
@@ -91,3 +91,5 @@ const struct cli_verb *args_verb(const struct args *a);
 /* ---- texts from the table ---- */
 void help_overview(FILE *out, const struct cli *cli);
 void help_verb(FILE *out, const struct cli_verb *v);
+/* The first word of a name of two words; absent when it has one. */
+struct str cli_group(const struct cli_verb *v);

@@ -52,6 +52,16 @@ static const struct cli_verb echo_verb = {
     .run = echo,
 };
 
+static const struct cli_verb group_verb = {
+    .name = "zoo feed", /* typed as two words */
+    .usage = "[WORD…]",
+    .help = "give food",
+    .options = rows,
+    .n_options = COUNT_OF(rows),
+    .max_operands = 2,
+    .run = echo,
+};
+
 static char *out_text, *err_text;
 
 static void print_page(FILE *out)
@@ -69,6 +79,7 @@ static int type(const char *line)
     while (n < cli_verbs_count)
         verbs[n] = cli_verbs[n], n++;
     verbs[n++] = &echo_verb;
+    verbs[n++] = &group_verb;
     snprintf(words, sizeof words, "%s", line);
     for (char *rest = words, *w; (w = strsep(&rest, " "));)
         if (*w)
@@ -115,6 +126,27 @@ static void options_have_many_forms(void **state)
     says("echo --list a --list=b", "text=none number=7 flag=0 list=[a][b]\n");
     says("echo --text= -- --flag -", "text= number=7 flag=0 list= <--flag> <->\n");
     says("echo -", "text=none number=7 flag=0 list= <->\n");
+}
+
+static void a_group_of_verbs_is_typed_as_two_words(void **state)
+{
+    (void)state;
+    says("zoo feed -n 3 lion", "text=none number=3 flag=0 list= <lion>\n");
+    CHECK_I64(type("zoo"), EXIT_USAGE); /* what? */
+    CHECK_I64(type("zoo --help"), EXIT_OK);
+    printed("feed         give food");
+    CHECK_I64(type("help zoo"), EXIT_OK);
+    printed("feed         give food");
+    CHECK_I64(type("help zoo feed"), EXIT_OK);
+    printed("Usage: ganglion zoo feed [WORD…]");
+    CHECK_I64(type("zoo feed --help"), EXIT_OK);
+    printed("Usage: ganglion zoo feed [WORD…]");
+    refuses("zoo fede", "ganglion: unknown verb \"zoo fede\"; did you mean zoo feed?\n");
+    refuses("zoo feed a b c", "ganglion: unexpected \"c\"; usage: ganglion zoo feed [WORD…]\n");
+    CHECK_I64(type("completion bash"), EXIT_OK);
+    printed(" zoo \"");
+    printed("\"zoo feed\") words=\"--help --text");
+    printed("\"zoo \"*) words=\" feed\"");
 }
 
 static void wrong_command_lines_say_what_is_right(void **state)
@@ -214,7 +246,7 @@ static void completion_is_shell(void **state)
 {
     (void)state;
     CHECK_I64(type("completion bash"), EXIT_OK);
-    printed("echo) words=\"--help --text --number --flag");
+    printed("\"echo \"*) words=\"--help --text --number --flag");
     CHECK_I64(shell_reads(out_text), 0);
     CHECK(shell_reads("if then") != 0); /* the check itself can fail */
     CHECK_I64(type("completion zsh"), EXIT_OK);
@@ -227,6 +259,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_have_many_forms),
+        cmocka_unit_test(a_group_of_verbs_is_typed_as_two_words),
         cmocka_unit_test(wrong_command_lines_say_what_is_right),
         cmocka_unit_test(exit_codes),
         cmocka_unit_test(help_comes_from_the_table),

@@ -9,6 +9,34 @@ static void put_words(FILE *out, const struct option *list, size_t n)
         fprintf(out, " --%s", list[i].name);
 }
 
+/* Verbs are sorted, so those of one group stand together. */
+static bool starts_group(const struct cli *cli, size_t i)
+{
+    struct str group = cli_group(cli->verbs[i]);
+    return group.p && (i == 0 || !str_eq(group, cli_group(cli->verbs[i - 1])));
+}
+
+/* The first words of all verbs, each once. */
+static void put_first_words(FILE *out, const struct cli *cli)
+{
+    for (size_t i = 0; i < cli->n_verbs; i++) {
+        const struct cli_verb *v = cli->verbs[i];
+        struct str group = cli_group(v);
+        if (starts_group(cli, i))
+            fprintf(out, "%.*s ", STR_ARG(group));
+        else if (!group.p && !v->hidden)
+            fprintf(out, "%s ", v->name);
+    }
+}
+
+/* The second words of a group; i is its first verb. */
+static void put_second_words(FILE *out, const struct cli *cli, size_t i)
+{
+    struct str group = cli_group(cli->verbs[i]);
+    for (; i < cli->n_verbs && str_eq(cli_group(cli->verbs[i]), group); i++)
+        fprintf(out, " %s", cli->verbs[i]->name + group.n + 1);
+}
+
 static void bash_completion(const struct cli *cli)
 {
     FILE *out = cli->out;
@@ -17,20 +45,29 @@ static void bash_completion(const struct cli *cli)
           "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
           "        words=\"",
           out);
-    for (size_t i = 0; i < cli->n_verbs; i++)
-        if (!cli->verbs[i]->hidden)
-            fprintf(out, "%s ", cli->verbs[i]->name);
-    fputs("\"\n    else\n        case ${COMP_WORDS[1]} in\n", out);
+    put_first_words(out, cli);
+    fputs("\"\n    else\n        case \"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" in\n", out);
     for (size_t i = 0; i < cli->n_verbs; i++) {
         const struct cli_verb *v = cli->verbs[i];
-        fprintf(out, "        %s) words=\"--help", v->name);
+        fprintf(out,
+                cli_group(v).p ? "        \"%s\") words=\"--help"
+                               : "        \"%s \"*) words=\"--help",
+                v->name);
         put_words(out, v->options, v->n_options);
         if (v->client)
             put_words(out, cli_client_options, cli_client_options_count);
         fputs("\" ;;\n", out);
     }
+    for (size_t i = 0; i < cli->n_verbs; i++) {
+        if (!starts_group(cli, i))
+            continue;
+        fprintf(out, "        \"%.*s \"*) words=\"", STR_ARG(cli_group(cli->verbs[i])));
+        put_second_words(out, cli, i);
+        fputs("\" ;;\n", out);
+    }
     fputs("        esac\n"
-          "        case $cur in -*) ;; *) COMPREPLY=($(compgen -f -- \"$cur\")); return ;; esac\n"
+          "        case $cur in -*) ;; *) [ \"${words#--}\" = \"$words\" ] || { "
+          "COMPREPLY=($(compgen -f -- \"$cur\")); return; } ;; esac\n"
           "    fi\n"
           "    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
           "}\n"
@@ -42,14 +79,24 @@ static void fish_completion(const struct cli *cli)
 {
     for (size_t i = 0; i < cli->n_verbs; i++) {
         const struct cli_verb *v = cli->verbs[i];
+        struct str group = cli_group(v);
         if (v->hidden)
             continue;
-        fprintf(cli->out, "complete -c ganglion -n __fish_use_subcommand -a %s -d '%s'\n", v->name,
-                v->help);
+        if (starts_group(cli, i))
+            fprintf(cli->out, "complete -c ganglion -n __fish_use_subcommand -a %.*s\n",
+                    STR_ARG(group));
+        if (group.p)
+            fprintf(cli->out,
+                    "complete -c ganglion -n '__fish_seen_subcommand_from %.*s' -a %s -d '%s'\n",
+                    STR_ARG(group), v->name + group.n + 1, v->help);
+        else
+            fprintf(cli->out, "complete -c ganglion -n __fish_use_subcommand -a %s -d '%s'\n",
+                    v->name, v->help);
         for (size_t k = 0; k < v->n_options; k++)
             fprintf(cli->out,
                     "complete -c ganglion -n '__fish_seen_subcommand_from %s' -l %s -d '%s'\n",
-                    v->name, v->options[k].name, v->options[k].help);
+                    group.p ? v->name + group.n + 1 : v->name, v->options[k].name,
+                    v->options[k].help);
     }
 }
 
