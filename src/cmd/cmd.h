@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cmd — the verbs that run services; main.c puts them beside those of cli/. */
+ * cmd — the verbs that run services or simulations; main.c puts them beside those of cli/. */
 #pragma once
 
 #include "cli/verb.h"
 
 extern const struct cli_verb apiserver_verb;
+extern const struct cli_verb sim_oracle_verb;
 extern const struct cli_verb up_verb;

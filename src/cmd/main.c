@@ -9,7 +9,11 @@
 #include "cmd/up_config.h"
 #include "io/clock.h"
 
-static const struct cli_verb *const service_verbs[] = { &apiserver_verb, &up_verb };
+static const struct cli_verb *const service_verbs[] = {
+    &apiserver_verb,
+    &sim_oracle_verb,
+    &up_verb,
+};
 
 static const struct cli_page pages[] = { { "config", up_config_page } };
 

@@ -21,6 +21,10 @@ static struct kobj *
 object(struct replay *r, struct json v, const char *api_version, const char *kind)
 {
     struct kobj *o = NULL;
+    if (json_type(v) != JSON_OBJ) {
+        buf_printf(r->diff, "a %s is no object; ", kind);
+        return NULL;
+    }
     struct jnode *root = jnode_thaw(r->a, v);
     jnode_set_str(root, STR("apiVersion"), str_from(api_version));
     jnode_set_str(root, STR("kind"), str_from(kind));
