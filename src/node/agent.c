@@ -241,6 +241,7 @@ node_agent_new(struct transport *t, const struct node_options *o, struct err *er
     n->arena = arena_new();
     n->lock = -1;
     map_init(&n->tracked);
+    map_init(&n->shown);
     list_init(&n->sents);
     list_init(&n->readers);
     copy_options(n, o);
@@ -258,6 +259,7 @@ node_agent_new(struct transport *t, const struct node_options *o, struct err *er
     }
     n->beat = timer_new(t->loop, agent_on_beat, n);
     n->again = timer_new(t->loop, on_again, n);
+    n->tidy = timer_new(t->loop, agent_volumes_tidy, n);
     timer_start_every(n->beat, BEAT_NS);
     agent_register(n);
     watch(n);
@@ -267,8 +269,11 @@ node_agent_new(struct transport *t, const struct node_options *o, struct err *er
 /* Ends everything that speaks with the API; local pods stay. */
 static void stop_api(struct node_agent *n)
 {
+    const struct map_slot *slot;
     n->stopping = true;
     agent_logs_end(n);
+    for (size_t i = 0; (slot = map_next(&n->tracked, &i));)
+        agent_volumes_end(slot->value);
     LIST_EACH (&n->sents, node) {
         struct sent *x = LIST_ITEM(node, struct sent, link);
         n->t->ops->cancel(x->call);
@@ -278,7 +283,8 @@ static void stop_api(struct node_agent *n)
     n->informers = NULL;
     timer_free(n->beat);
     timer_free(n->again);
-    n->beat = n->again = NULL;
+    timer_free(n->tidy);
+    n->beat = n->again = n->tidy = NULL;
 }
 
 /* Any order will do; the map must not change while it is walked. */
@@ -318,6 +324,7 @@ void node_agent_free(struct node_agent *n)
         recorder_free(n->recorder);
     tracked_vec_fini(&n->fresh);
     map_fini(&n->tracked);
+    map_fini(&n->shown);
     if (n->lock >= 0)
         close(n->lock);
     arena_free(n->arena);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * agent_internal — the agent's parts: agent.c (life, watches), agent_pod.c (one pod against the
- * API), agent_node.c (the Node and its Lease), agent_log.c (log requests). */
+ * API), agent_refs.c and agent_volumes.c (ConfigMaps and Secrets), agent_node.c (the Node and its
+ * Lease), agent_log.c (log requests). */
 #pragma once
 
 #include "base/list.h"
@@ -22,6 +23,9 @@ struct pod_ref { /* a ConfigMap or Secret that a pod names */
     const struct kobj *object; /* NULL: there is none */
 };
 
+struct shown;
+VEC_TYPE(shown_vec, struct shown *);
+
 struct tracked { /* one pod of ours in the API */
     struct node_agent *n;
     const struct kobj *latest; /* the newest revision seen; a reference */
@@ -31,6 +35,7 @@ struct tracked { /* one pod of ours in the API */
     const struct kobj *asked;  /* the revision whose references are looked up; a reference */
     struct pod_ref refs[AGENT_REFS_MAX];
     size_t n_refs, n_waiting; /* answers */
+    struct shown_vec shown;   /* what its volumes show while it runs */
     struct timer *timer;
     int64_t retry_ns;
     bool prepare_again, writing;
@@ -61,8 +66,9 @@ struct node_agent {
     struct informers *informers;
     struct informer *pods, *nodes;
     struct recorder *recorder;
-    struct timer *beat, *again;
+    struct timer *beat, *again, *tidy;
     struct map tracked;
+    struct map shown; /* struct shown by key */
     struct tracked_vec fresh;
     struct list sents, readers;
     bool registered, leased, swept, stopping;
@@ -82,11 +88,28 @@ void agent_event(struct node_agent *n,
                  struct str message);
 
 /* ---- agent_pod.c ---- */
+/* The pod a call was about; NULL when it is gone. Frees the call's record. */
+struct tracked *agent_answered(struct sent *x, size_t *index);
+void tracked_prepare(struct tracked *t); /* everything it names is looked up */
 struct tracked *tracked_new(struct node_agent *n, const struct kobj *pod);
 void tracked_free(struct tracked *t);  /* not its local pod */
 void tracked_begin(struct tracked *t); /* new here: run it, find it again, or only end it */
 void tracked_update(struct tracked *t, const struct kobj *pod);
 void tracked_turned(struct tracked *t); /* its local pod had a turn */
+
+/* ---- agent_refs.c ---- */
+typedef void (*agent_ref_fn)(void *arg, bool secret, struct str name);
+void agent_refs_of_volumes(const struct kobj *pod, agent_ref_fn fn, void *arg);
+struct gvr agent_ref_resource(bool secret);
+void agent_refs_look_up(struct tracked *t); /* tracked_prepare follows */
+void agent_refs_drop(struct tracked *t);
+struct json agent_refs_find(void *tracked, bool secret, struct str name);
+
+/* ---- agent_volumes.c ---- */
+void agent_volumes_begin(struct tracked *t); /* it is prepared: follow what its volumes show */
+void agent_volumes_end(struct tracked *t);
+void agent_volumes_changed(struct tracked *t, const struct kobj *before); /* the pod itself did */
+void agent_volumes_tidy(void *agent);
 
 /* ---- agent_node.c ---- */
 void agent_register(struct node_agent *n);

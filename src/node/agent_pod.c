@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * agent_pod — one pod between the API and the executor: looks up what its containers refer to,
- * prepares it, writes its status when that changed, deletes it when its processes have ended. At
- * most one write of a pod is under way. */
+ * agent_pod — one pod between the API and the executor: prepares it, writes its status when that
+ * changed, deletes it when its processes have ended. At most one write of a pod is under way. */
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -11,7 +10,6 @@
 #define RETRY_MIN_NS NS_PER_S
 #define RETRY_MAX_NS (30 * NS_PER_S)
 
-static void look_up(struct tracked *t);
 static void write_status(struct tracked *t);
 static void on_timer(void *arg);
 
@@ -28,15 +26,6 @@ struct tracked *tracked_new(struct node_agent *n, const struct kobj *pod)
     return t;
 }
 
-static void drop_refs(struct tracked *t)
-{
-    for (size_t i = 0; i < t->n_refs; i++)
-        kobj_unref(t->refs[i].object);
-    t->n_refs = t->n_waiting = 0;
-    kobj_unref(t->asked);
-    t->asked = NULL;
-}
-
 void tracked_free(struct tracked *t)
 {
     if (!t)
@@ -46,7 +35,8 @@ void tracked_free(struct tracked *t)
         if (n->fresh.items[i] == t)
             n->fresh.items[i] = NULL;
     map_del(&n->tracked, t->uid);
-    drop_refs(t);
+    agent_refs_drop(t);
+    agent_volumes_end(t);
     timer_free(t->timer);
     json_doc_unref(t->written);
     json_doc_unref(t->in_flight);
@@ -55,8 +45,7 @@ void tracked_free(struct tracked *t)
     free(t);
 }
 
-/* The pod a call was about; NULL when it is gone. Frees the call's record. */
-static struct tracked *answered(struct sent *x, size_t *index)
+struct tracked *agent_answered(struct sent *x, size_t *index)
 {
     struct node_agent *n = x->n;
     struct tracked *t = map_get(&n->tracked, str_from(x->uid));
@@ -76,7 +65,7 @@ static void retry_later(struct tracked *t)
 
 static void on_deleted(void *arg, const struct reply *reply, const struct err *err)
 {
-    struct tracked *t = answered(arg, NULL);
+    struct tracked *t = agent_answered(arg, NULL);
     (void)err;
     if (!t)
         return;
@@ -97,56 +86,6 @@ static void delete_pod(struct tracked *t)
     x->call = call_delete(t->n->t, &d, on_deleted, x);
 }
 
-/* ---- references ---- */
-
-static void need_ref(struct tracked *t, bool secret, struct str name)
-{
-    for (size_t i = 0; i < t->n_refs; i++)
-        if (t->refs[i].secret == secret && str_eq(t->refs[i].name, name))
-            return;
-    if (name.n && t->n_refs < AGENT_REFS_MAX)
-        t->refs[t->n_refs++] = (struct pod_ref){ .secret = secret, .name = name };
-}
-
-static void need_both(struct tracked *t, struct json o, const char *map, const char *secret)
-{
-    struct json m = json_get(o, str_from(map)), s = json_get(o, str_from(secret));
-    struct str secret_name = json_str(json_get(s, STR("secretName")));
-    need_ref(t, false, json_str(json_get(m, STR("name"))));
-    need_ref(t, true, secret_name.n ? secret_name : json_str(json_get(s, STR("name"))));
-}
-
-static void refs_of_containers(struct tracked *t, struct json list)
-{
-    struct json_iter it = json_iter(list), inner;
-    while (json_next(&it)) {
-        for (inner = json_iter(json_get(it.value, STR("env"))); json_next(&inner);)
-            need_both(t, json_get(inner.value, STR("valueFrom")), "configMapKeyRef",
-                      "secretKeyRef");
-        for (inner = json_iter(json_get(it.value, STR("envFrom"))); json_next(&inner);)
-            need_both(t, inner.value, "configMapRef", "secretRef");
-    }
-}
-
-static void refs_of_volumes(struct tracked *t, struct json list)
-{
-    struct json_iter it = json_iter(list), inner;
-    while (json_next(&it)) {
-        need_both(t, it.value, "configMap", "secret");
-        for (inner = json_iter(json_path(it.value, "projected.sources")); json_next(&inner);)
-            need_both(t, inner.value, "configMap", "secret");
-    }
-}
-
-static struct json find_ref(void *arg, bool secret, struct str name)
-{
-    struct tracked *t = arg;
-    for (size_t i = 0; i < t->n_refs; i++)
-        if (t->refs[i].secret == secret && str_eq(t->refs[i].name, name))
-            return kobj_root(t->refs[i].object);
-    return (struct json){ 0 };
-}
-
 static void trouble(struct tracked *t, const struct podspec_trouble *why)
 {
     bool mount = why->container == SIZE_MAX;
@@ -158,50 +97,17 @@ static void trouble(struct tracked *t, const struct podspec_trouble *why)
     retry_later(t);
 }
 
-static void prepare(struct tracked *t)
+void tracked_prepare(struct tracked *t)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
     struct podspec_trouble why = { 0 };
-    if (local_pod_prepare(t->p, a, find_ref, t, &why) < 0)
+    if (local_pod_prepare(t->p, a, agent_refs_find, t, &why) < 0) {
         trouble(t, &why);
-    else
+    } else {
         t->retry_ns = RETRY_MIN_NS;
-    drop_refs(t);
-}
-
-static void on_ref(void *arg, const struct reply *reply, const struct err *err)
-{
-    size_t i;
-    struct tracked *t = answered(arg, &i);
-    (void)err; /* what could not be read counts as missing; it is asked again later */
-    if (!t || i >= t->n_refs || !t->n_waiting)
-        return;
-    if (!agent_refused(reply))
-        t->refs[i].object = kobj_ref(reply->object);
-    if (--t->n_waiting == 0 && t->p)
-        prepare(t);
-}
-
-static void look_up(struct tracked *t)
-{
-    static const char *const lists[] = { "spec.initContainers", "spec.containers" };
-    drop_refs(t);
-    t->asked = kobj_ref(t->latest);
-    for (size_t i = 0; i < COUNT_OF(lists); i++)
-        refs_of_containers(t, kobj_path(t->asked, lists[i]));
-    refs_of_volumes(t, kobj_path(t->asked, "spec.volumes"));
-    t->n_waiting = t->n_refs;
-    if (!t->n_refs) {
-        prepare(t);
-        return;
+        agent_volumes_begin(t);
     }
-    for (size_t i = 0; i < t->n_refs; i++) {
-        struct sent *x = agent_sent(t->n, t->uid);
-        x->index = i;
-        struct gvr r = t->refs[i].secret ? GVR("", "v1", "secrets") : GVR("", "v1", "configmaps");
-        struct call_get get = { r, t->asked->namespace, t->refs[i].name };
-        x->call = call_get(t->n->t, &get, on_ref, x);
-    }
+    agent_refs_drop(t);
 }
 
 /* ---- status ---- */
@@ -217,12 +123,16 @@ static void newer(struct tracked *t, const struct kobj *pod)
         return;
     const struct kobj *before = t->latest;
     t->latest = kobj_ref(pod);
+    if (t->p) {
+        local_pod_update(t->p, t->latest);
+        agent_volumes_changed(t, before);
+    }
     kobj_unref(before);
 }
 
 static void on_written(void *arg, const struct reply *reply, const struct err *err)
 {
-    struct tracked *t = answered(arg, NULL);
+    struct tracked *t = agent_answered(arg, NULL);
     if (!t)
         return;
     t->writing = false;
@@ -291,6 +201,8 @@ static void write_status(struct tracked *t)
 
 void tracked_turned(struct tracked *t)
 {
+    if (local_pod_plan(t->p)->over)
+        agent_volumes_end(t);
     write_status(t);
 }
 
@@ -301,7 +213,7 @@ static void on_timer(void *arg)
     struct tracked *t = arg;
     if (t->prepare_again && t->p && !local_pod_prepared(t->p) && !pod_of(t->latest)->deleting) {
         t->prepare_again = false;
-        look_up(t);
+        agent_refs_look_up(t);
     } else if (t->p) {
         write_status(t);
     } else if (pod_of(t->latest)->deleting && !t->writing) {
@@ -319,15 +231,15 @@ void tracked_begin(struct tracked *t)
         return;
     }
     t->p = executor_add(t->n->executor, t->latest, t);
-    if (t->p && !local_pod_prepared(t->p))
-        look_up(t);
+    if (t->p && local_pod_prepared(t->p))
+        agent_volumes_begin(t);
+    else if (t->p)
+        agent_refs_look_up(t);
 }
 
 void tracked_update(struct tracked *t, const struct kobj *pod)
 {
     newer(t, pod);
-    if (t->p)
-        local_pod_update(t->p, t->latest);
-    else if (pod_of(t->latest)->deleting && !t->writing)
+    if (!t->p && pod_of(t->latest)->deleting && !t->writing)
         delete_pod(t);
 }

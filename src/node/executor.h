@@ -60,6 +60,13 @@ int local_pod_prepare(struct local_pod *p,
                       podspec_find_fn find,
                       void *find_arg,
                       struct podspec_trouble *trouble);
+/* Brings the volumes that come from the API up to date. -1: the first *trouble; what cannot be
+ * brought up to date shows what it did. */
+int local_pod_project(struct local_pod *p,
+                      struct arena *a,
+                      podspec_find_fn find,
+                      void *find_arg,
+                      struct podspec_trouble *trouble);
 void local_pod_hold(struct local_pod *p, const struct podspec_trouble *t); /* shown in the status */
 void local_pod_update(struct local_pod *p, const struct kobj *pod);
 

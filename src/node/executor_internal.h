@@ -52,6 +52,8 @@ void local_pod_turn_soon(struct local_pod *p);
 void local_pod_join(struct local_pod *p); /* connects to its shim, or recovers from disk */
 void local_pod_free(struct local_pod *p);
 bool local_pod_all_held(const struct local_pod *p);
+void local_pod_event(struct local_pod *p, const char *type, const char *reason, struct str message);
+const struct container *local_pod_container(const struct local_pod *p, size_t i);
 
 /* ---- gang_start.c ---- */
 void gang_start_leave(struct local_pod *p); /* harmless outside a gang */

@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "io/file.h"
 #include "node/executor_internal.h"
-#include "node/podvolumes.h"
 
 #define TURNS_MAX 4 /* plans in a row: a step may make another one possible */
 
@@ -17,12 +16,12 @@ static struct wall now_of(const struct local_pod *p)
     return loop_wall(p->x->loop);
 }
 
-static const struct container *container_of(const struct local_pod *p, size_t i)
+const struct container *local_pod_container(const struct local_pod *p, size_t i)
 {
     return podstate_container(pod_of(p->pod), i);
 }
 
-static void event(struct local_pod *p, const char *type, const char *reason, struct str message)
+void local_pod_event(struct local_pod *p, const char *type, const char *reason, struct str message)
 {
     p->x->hooks.event(p->x->arg, p->pod, type, reason, message);
 }
@@ -40,12 +39,13 @@ static void take_running(struct local_pod *p, size_t i, const struct shim_state 
     bool fresh = r->phase != RUN_UP && p->settled;
     r->phase = RUN_UP;
     r->started = s->started;
-    podprobe_begin(&p->probes[i], container_of(p, i)->raw, r);
+    podprobe_begin(&p->probes[i], local_pod_container(p, i)->raw, r);
     if (!fresh)
         return;
     AUTO(arena_freep) struct arena *a = arena_new();
-    event(p, "Normal", "Started",
-          arena_printf(a, "Container started: %.*s", STR_ARG(container_of(p, i)->name)));
+    local_pod_event(
+        p, "Normal", "Started",
+        arena_printf(a, "Container started: %.*s", STR_ARG(local_pod_container(p, i)->name)));
 }
 
 static void take_end(struct local_pod *p, size_t i, const struct shim_state *s)
@@ -66,7 +66,7 @@ static void take_end(struct local_pod *p, size_t i, const struct shim_state *s)
     if (!fresh || !r->end.start_failed)
         return;
     AUTO(arena_freep) struct arena *a = arena_new();
-    event(p, "Warning", "Failed", arena_printf(a, "Error: %s", r->end.message));
+    local_pod_event(p, "Warning", "Failed", arena_printf(a, "Error: %s", r->end.message));
 }
 
 static void on_state(void *arg, const struct shim_state *s)
@@ -150,8 +150,9 @@ static void probe_event(struct local_pod *p, size_t i, enum probe_kind k, struct
 {
     AUTO(arena_freep) struct arena *a = arena_new();
     (void)i;
-    event(p, "Warning", "Unhealthy",
-          arena_printf(a, "%s probe failed: %.*s", podprobe_word(k), STR_ARG(str_trim(output))));
+    local_pod_event(
+        p, "Warning", "Unhealthy",
+        arena_printf(a, "%s probe failed: %.*s", podprobe_word(k), STR_ARG(str_trim(output))));
 }
 
 /* A token is "CONTAINER-KIND-ATTEMPT". */
@@ -199,14 +200,15 @@ static void step_term(struct local_pod *p, size_t i)
 {
     struct run *r = &p->runs[i];
     AUTO(arena_freep) struct arena *a = arena_new();
-    struct str name = container_of(p, i)->name;
+    struct str name = local_pod_container(p, i)->name;
     r->term_at = now_of(p);
     if (p->client)
         shim_client_signal(p->client, i, SIGTERM);
-    event(p, "Normal", "Killing",
-          r->unhealthy ? arena_printf(a, "Container %.*s failed its %s probe, will be restarted",
-                                      STR_ARG(name), r->started_ok ? "liveness" : "startup")
-                       : arena_printf(a, "Stopping container %.*s", STR_ARG(name)));
+    local_pod_event(p, "Normal", "Killing",
+                    r->unhealthy
+                        ? arena_printf(a, "Container %.*s failed its %s probe, will be restarted",
+                                       STR_ARG(name), r->started_ok ? "liveness" : "startup")
+                        : arena_printf(a, "Stopping container %.*s", STR_ARG(name)));
 }
 
 static void step(struct local_pod *p, size_t i)
@@ -236,10 +238,11 @@ static void tell_waits(struct local_pod *p)
             continue;
         AUTO(arena_freep) struct arena *a = arena_new();
         p->waits |= bit;
-        event(p, "Warning", "BackOff",
-              arena_printf(a, "Back-off restarting failed container %.*s in pod %.*s_%.*s(%.*s)",
-                           STR_ARG(container_of(p, i)->name), STR_ARG(p->pod->name),
-                           STR_ARG(p->pod->namespace), STR_ARG(p->uid)));
+        local_pod_event(
+            p, "Warning", "BackOff",
+            arena_printf(a, "Back-off restarting failed container %.*s in pod %.*s_%.*s(%.*s)",
+                         STR_ARG(local_pod_container(p, i)->name), STR_ARG(p->pod->name),
+                         STR_ARG(p->pod->namespace), STR_ARG(p->uid)));
     }
 }
 
@@ -267,7 +270,7 @@ static void ask(struct local_pod *p, size_t i, enum probe_kind k)
 {
     struct str fields[PODPROBE_FIELDS_MAX];
     AUTO(arena_freep) struct arena *a = arena_new();
-    struct json raw = container_of(p, i)->raw, spec = podprobe_spec(raw, k);
+    struct json raw = local_pod_container(p, i)->raw, spec = podprobe_spec(raw, k);
     size_t n = podprobe_fields(fields, a, spec, raw, str_from(p->ip));
     struct str token = arena_printf(a, "%zu-%d-%lld", i, (int)k, (long long)p->runs[i].attempt);
     if (!n || !p->client) {
@@ -357,94 +360,6 @@ void local_pod_join(struct local_pod *p)
     pod_disk_recover(p);
     p->settled = true;
     local_pod_turn_soon(p);
-}
-
-static void warn_paused(struct local_pod *p, uint64_t paused)
-{
-    for (size_t i = 0; i < p->n_runs; i++) {
-        if (!(paused & UINT64_C(1) << i))
-            continue;
-        AUTO(arena_freep) struct arena *a = arena_new();
-        const struct container *c = container_of(p, i);
-        event(
-            p, "Warning", "BuiltInPause",
-            arena_printf(a,
-                         "Container %.*s names no command, and the local node does not pull image "
-                         "\"%.*s\": it runs the built-in pause instead",
-                         STR_ARG(c->name), STR_ARG(c->image)));
-    }
-}
-
-static int write_spec(struct local_pod *p, const struct buf *spec, struct err *err)
-{
-    char path[700];
-    snprintf(path, sizeof path, "%s/spec", p->dir);
-    if (pod_disk_write_meta(p, err) < 0)
-        return -1;
-    return file_write_atomic(path, buf_view(spec), 0600, err);
-}
-
-static struct podspec spec_of(const struct local_pod *p, struct str *cells)
-{
-    const struct executor_options *o = &p->x->o;
-    for (size_t i = 0; i < o->machine->n_cells; i++)
-        cells[i] = o->machine->cells[i].cpus;
-    return (struct podspec){
-        .pod = p->pod,
-        .pod_ip = str_from(p->ip),
-        .host_ip = o->host_ip,
-        .node_name = o->node_name,
-        .dir = str_from(p->dir),
-        .cpu_milli = o->machine->cpu_milli,
-        .mem_bytes = o->machine->mem_bytes,
-        .cell_cpus = cells,
-        .n_cells = o->machine->n_cells,
-        .images = o->images,
-        .n_images = o->n_images,
-        .log_bytes = o->log_bytes,
-        .log_files = o->log_files,
-    };
-}
-
-int local_pod_prepare(struct local_pod *p,
-                      struct arena *a,
-                      podspec_find_fn find,
-                      void *find_arg,
-                      struct podspec_trouble *trouble)
-{
-    struct str cells[MACHINE_CELLS_MAX], procs[CGROUPS_DIRS_MAX];
-    struct podspec s = spec_of(p, cells);
-    struct err err = { 0 };
-    struct buf spec;
-    uint64_t paused = 0;
-    s.find = find;
-    s.find_arg = find_arg;
-    if (file_make_dirs(p->dir, 0755, &err) < 0) {
-        *trouble = (struct podspec_trouble){ .reason = STR("CreatePodSandboxError"),
-                                             .message = arena_str(a, str_from(err.msg)),
-                                             .container = SIZE_MAX };
-        return -1;
-    }
-    if (podvolumes_make(a, &s, trouble) < 0)
-        return -1;
-    s.cgroups = procs;
-    s.n_cgroups = pod_cgroup_make(p, a, procs);
-    buf_init(&spec, PODSPEC_BYTES_MAX);
-    int rc = podspec_write(&spec, a, &s, &paused, trouble);
-    if (rc == 0 && write_spec(p, &spec, &err) < 0) {
-        *trouble = (struct podspec_trouble){ .reason = STR("CreatePodSandboxError"),
-                                             .message = arena_str(a, str_from(err.msg)),
-                                             .container = SIZE_MAX };
-        rc = -1;
-    }
-    buf_fini(&spec);
-    if (rc < 0)
-        return -1;
-    p->prepared = true;
-    p->hold = (struct pod_hold){ 0 };
-    warn_paused(p, paused);
-    local_pod_turn_soon(p);
-    return 0;
 }
 
 void local_pod_hold(struct local_pod *p, const struct podspec_trouble *t)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * podvolumes — see podvolumes.h. Files are written anew each time: an attempt that failed half-way
- * leaves nothing that matters. */
+ * podvolumes — see podvolumes.h. */
 #include "node/podvolumes.h"
 
 #include <errno.h>
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include "io/file.h"
+#include "node/volume_files.h"
 
 #define MODE_DEFAULT 0644
 
@@ -17,6 +17,7 @@ struct volume_pass {
     struct podspec_trouble *trouble;
     struct str name, dir; /* of the volume; dir is NUL-terminated */
     int64_t mode;         /* of files that name none */
+    struct volume_files files;
 };
 
 static int refuse(struct volume_pass *p, struct str why)
@@ -35,25 +36,11 @@ static int refuse_err(struct volume_pass *p, const struct err *err)
     return refuse(p, arena_str(p->a, str_from(err->msg)));
 }
 
-/* Writes one file below the volume; folders on the way are made. */
-static int put_file(struct volume_pass *p, struct str path, struct str bytes, int64_t mode)
+static int add_file(struct volume_pass *p, struct str path, struct str bytes, int64_t mode)
 {
     struct err err = { 0 };
-    struct str whole = arena_printf(p->a, "%.*s/%.*s", STR_ARG(p->dir), STR_ARG(path));
-    for (struct str rest = path; rest.n;)
-        if (str_is(str_split(&rest, '/'), ".."))
-            return refuse(p, STR("a path must not hold \"..\""));
-    size_t cut = whole.n;
-    while (whole.p[cut - 1] != '/')
-        cut--;
-    struct str folder = arena_str(p->a, str_take(whole, cut - 1));
-    if (file_make_dirs(folder.p, 0755, &err) < 0 ||
-        file_write_atomic(whole.p, bytes, (mode_t)(mode & 0777), &err) < 0)
-        return refuse_err(p, &err);
-    int64_t owner = json_i64_or(kobj_path(p->s->pod, "spec.securityContext.fsGroup"), -1);
-    if (owner >= 0 && geteuid() == 0 && chown(whole.p, (uid_t)-1, (gid_t)owner) < 0)
-        return refuse(p, STR("the file's group cannot be set"));
-    return 0;
+    struct volume_file file = { path, bytes, (mode_t)(mode & 0777) };
+    return volume_files_add(&p->files, file, &err) < 0 ? refuse_err(p, &err) : 0;
 }
 
 /* items: key → path; all keys when there are none. */
@@ -72,7 +59,7 @@ static int put_keys(struct volume_pass *p, struct json source, bool secret, stru
         if (!bytes.p && !optional)
             return refuse(p, arena_printf(p->a, "references non-existent %s key: %.*s",
                                           secret ? "secret" : "config", STR_ARG(key)));
-        if (bytes.p && put_file(p, json_str(json_get(it.value, STR("path"))), bytes,
+        if (bytes.p && add_file(p, json_str(json_get(it.value, STR("path"))), bytes,
                                 json_i64_or(json_get(it.value, STR("mode")), p->mode)) < 0)
             return -1;
     }
@@ -82,21 +69,31 @@ static int put_keys(struct volume_pass *p, struct json source, bool secret, stru
     for (size_t k = 0; k < COUNT_OF(parts); k++) {
         it = json_iter(json_get(object, str_from(parts[k])));
         while (json_next(&it))
-            if (put_file(p, it.key, podenv_key(p->a, object, secret, it.key), p->mode) < 0)
+            if (add_file(p, it.key, podenv_key(p->a, object, secret, it.key), p->mode) < 0)
                 return -1;
     }
     return 0;
 }
 
-/* "key=\"value\"" lines, as a downwardAPI file shows a whole map. */
+/* The smallest key behind `last`; absent: none is left. */
+static struct str next_key(struct json map, struct str last)
+{
+    struct str least = { 0 };
+    struct json_iter it = json_iter(map);
+    while (json_next(&it))
+        if ((!last.p || str_cmp(it.key, last) > 0) && (!least.p || str_cmp(it.key, least) < 0))
+            least = it.key;
+    return least;
+}
+
+/* "key=\"value\"" lines in the order of the keys, as a downwardAPI file shows a whole map. */
 static struct str map_text(struct arena *a, struct json map)
 {
     struct buf b;
     buf_init(&b, (size_t)1 << 20);
-    struct json_iter it = json_iter(map);
-    while (json_next(&it)) {
-        buf_printf(&b, "%s%.*s=", b.n ? "\n" : "", STR_ARG(it.key));
-        json_write_str(&b, json_str(it.value));
+    for (struct str key = next_key(map, (struct str){ 0 }); key.p; key = next_key(map, key)) {
+        buf_printf(&b, "%s%.*s=", b.n ? "\n" : "", STR_ARG(key));
+        json_write_str(&b, json_str(json_get(map, key)));
     }
     struct str out = arena_str(a, buf_view(&b));
     buf_fini(&b);
@@ -119,7 +116,7 @@ static int put_downward(struct volume_pass *p, struct json source)
             text = podenv_resource(p->a, p->s, 0, json_get(it.value, STR("resourceFieldRef")));
         if (!text.p)
             return refuse(p, arena_printf(p->a, "unsupported fieldPath: %.*s", STR_ARG(path)));
-        if (put_file(p, json_str(json_get(it.value, STR("path"))), text,
+        if (add_file(p, json_str(json_get(it.value, STR("path"))), text,
                      json_i64_or(json_get(it.value, STR("mode")), p->mode)) < 0)
             return -1;
     }
@@ -166,27 +163,26 @@ static int check_host_path(struct volume_pass *p, struct json host)
     return 0;
 }
 
+static int64_t group_of(const struct volume_pass *p)
+{
+    return json_i64_or(kobj_path(p->s->pod, "spec.securityContext.fsGroup"), -1);
+}
+
 static int make_empty_dir(struct volume_pass *p)
 {
-    int64_t group = json_i64_or(kobj_path(p->s->pod, "spec.securityContext.fsGroup"), -1);
+    int64_t group = group_of(p);
     if (chmod(p->dir.p, 0777) < 0 ||
         (group >= 0 && geteuid() == 0 && chown(p->dir.p, (uid_t)-1, (gid_t)group) < 0))
         return refuse(p, STR("the folder's mode cannot be set"));
     return 0;
 }
 
-static int make_volume(struct volume_pass *p, struct json v)
+/* What the API says goes into the volume: collected first, so that a missing part changes nothing.
+ */
+static int collect(struct volume_pass *p, struct json v)
 {
-    struct json host = json_get(v, STR("hostPath")), map = json_get(v, STR("configMap")),
-                secret = json_get(v, STR("secret")), down = json_get(v, STR("downwardAPI")),
-                projected = json_get(v, STR("projected"));
-    struct err err = { 0 };
-    if (json_has(host))
-        return check_host_path(p, host);
-    if (file_make_dirs(p->dir.p, 0755, &err) < 0)
-        return refuse_err(p, &err);
-    if (json_has(json_get(v, STR("emptyDir"))))
-        return make_empty_dir(p);
+    struct json map = json_get(v, STR("configMap")), secret = json_get(v, STR("secret")),
+                down = json_get(v, STR("downwardAPI")), projected = json_get(v, STR("projected"));
     struct json source = json_has(map)      ? map
                          : json_has(secret) ? secret
                          : json_has(down)   ? down
@@ -201,6 +197,27 @@ static int make_volume(struct volume_pass *p, struct json v)
     if (json_has(projected))
         return put_projected(p, projected);
     return refuse(p, STR("the local node has no volumes of this kind"));
+}
+
+static int show_volume(struct volume_pass *p, struct json v)
+{
+    struct err err = { 0 };
+    bool changed;
+    int rc = collect(p, v);
+    if (rc == 0 && volume_files_show(&p->files, p->dir.p, group_of(p), &changed, &err) < 0)
+        rc = refuse_err(p, &err);
+    volume_files_fini(&p->files);
+    return rc;
+}
+
+static int make_volume(struct volume_pass *p, struct json v)
+{
+    struct err err = { 0 };
+    if (json_has(json_get(v, STR("hostPath"))))
+        return check_host_path(p, json_get(v, STR("hostPath")));
+    if (file_make_dirs(p->dir.p, 0755, &err) < 0)
+        return refuse_err(p, &err);
+    return json_has(json_get(v, STR("emptyDir"))) ? make_empty_dir(p) : show_volume(p, v);
 }
 
 /* A subPath that is not there becomes a folder, as kubelet makes it. */
@@ -233,13 +250,22 @@ static int make_all_sub_paths(struct arena *a, const struct podspec *s)
     return 0;
 }
 
+static struct volume_pass pass_of(struct arena *a,
+                                  const struct podspec *s,
+                                  struct json volume,
+                                  struct podspec_trouble *trouble)
+{
+    struct volume_pass p = { .a = a, .s = s, .trouble = trouble };
+    p.name = json_str(json_get(volume, STR("name")));
+    p.dir = arena_printf(a, "%.*s/volumes/%.*s", STR_ARG(s->dir), STR_ARG(p.name));
+    return p;
+}
+
 int podvolumes_make(struct arena *a, const struct podspec *s, struct podspec_trouble *trouble)
 {
     struct json_iter it = json_iter(kobj_path(s->pod, "spec.volumes"));
     while (json_next(&it)) {
-        struct volume_pass p = { .a = a, .s = s, .trouble = trouble };
-        p.name = json_str(json_get(it.value, STR("name")));
-        p.dir = arena_printf(a, "%.*s/volumes/%.*s", STR_ARG(s->dir), STR_ARG(p.name));
+        struct volume_pass p = pass_of(a, s, it.value, trouble);
         if (make_volume(&p, it.value) < 0)
             return -1;
     }
@@ -249,4 +275,30 @@ int podvolumes_make(struct arena *a, const struct podspec *s, struct podspec_tro
                                          .message = STR("a subPath cannot be made"),
                                          .container = SIZE_MAX };
     return -1;
+}
+
+/* Is it filled from the API? */
+static bool changes(struct json volume)
+{
+    static const char *const kinds[] = { "configMap", "secret", "downwardAPI", "projected" };
+    for (size_t i = 0; i < COUNT_OF(kinds); i++)
+        if (json_has(json_get(volume, str_from(kinds[i]))))
+            return true;
+    return false;
+}
+
+int podvolumes_refresh(struct arena *a, const struct podspec *s, struct podspec_trouble *trouble)
+{
+    struct json_iter it = json_iter(kobj_path(s->pod, "spec.volumes"));
+    int rc = 0;
+    while (json_next(&it)) {
+        struct podspec_trouble one;
+        struct volume_pass p = pass_of(a, s, it.value, &one);
+        if (!changes(it.value) || show_volume(&p, it.value) == 0)
+            continue;
+        if (rc == 0)
+            *trouble = one;
+        rc = -1;
+    }
+    return rc;
 }

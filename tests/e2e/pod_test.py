@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a local pod sees and does while it runs, on a real `ganglion up`. usage: PROGRAM"""
+import base64
+import sys
+import unittest
+
+from server import CONFIG_MAPS, Server, config_map
+
+PROGRAM = sys.argv.pop(1)
+PODS = "/api/v1/namespaces/default/pods"
+SECRETS = "/api/v1/namespaces/default/secrets"
+EVENTS = "/api/v1/namespaces/default/events"
+
+
+def container(script, **more):
+    return {"name": "main", "image": "none", "command": ["/bin/sh", "-c", script], **more}
+
+
+def pod(name, *containers, **spec):
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": name}},
+            "spec": {"restartPolicy": "Never", "terminationGracePeriodSeconds": 1,
+                     "containers": list(containers), **spec}}
+
+
+class Case(unittest.TestCase):
+    """One server for all tests of a class; each test uses names of its own."""
+    options = ("--end-pods",)
+
+    @classmethod
+    def setUpClass(cls):
+        cls.s = Server(PROGRAM, "up", *cls.options).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.s.stop()
+        cls.s.close()
+
+    def create(self, path, body):
+        status, answer = self.s.request("POST", path, body)
+        self.assertEqual(status, 201, answer)
+        return answer
+
+    def patch(self, path, body):
+        status, answer = self.s.request("PATCH", path, body,
+                                        {"Content-Type": "application/merge-patch+json"})
+        self.assertEqual(status, 200, answer)
+
+    def get(self, name):
+        return self.s.request("GET", f"{PODS}/{name}")[1]
+
+    def delete(self, name, **options):
+        self.assertIn(self.s.request("DELETE", f"{PODS}/{name}", options or None)[0], (200, 202))
+
+    def gone(self, name):
+        self.s.wait(f"the end of {name}",
+                    lambda: self.s.request("GET", f"{PODS}/{name}")[0] == 404)
+
+    def phase(self, name, *phases):
+        self.s.wait(f"{name} {phases}", lambda: self.get(name)["status"].get("phase") in phases)
+
+    def log(self, name):
+        return self.s.request("GET", f"{PODS}/{name}/log", raw=True)[1].decode()
+
+    def says(self, name, text):
+        self.s.wait(f"{name} says {text!r}", lambda: text in self.log(name))
+
+    def events(self, name, reason):
+        found = self.s.request("GET", f"{EVENTS}?fieldSelector=involvedObject.name={name}")[1]
+        return [e["message"] for e in found["items"] if e["reason"] == reason]
+
+    def event(self, name, reason, text=""):
+        def there():
+            return any(text in m for m in self.events(name, reason))
+        self.s.wait(f"event {reason} of {name} with {text!r}", there)
+
+
+def mount(name, at, **more):
+    return {"name": name, "mountPath": at, **more}
+
+
+class Volumes(Case):
+    WATCHER = ("last=; while :; do now=$$(cat /tmp/seen/*/* 2>/dev/null | tr '\\n' ' '); "
+               "[ \"$$now\" = \"$$last\" ] || echo \"sees $$now\"; last=$$now; sleep 0.05; done")
+
+    def test_updates_reach_running_pods(self):
+        self.create(CONFIG_MAPS, config_map("conf", a="one"))
+        self.create(SECRETS, {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"},
+                              "data": {"pw": base64.b64encode(b"hunter").decode()}})
+        self.create(PODS, pod(
+            "sees", container(self.WATCHER, volumeMounts=[
+                mount("c", "/tmp/seen/1"), mount("s", "/tmp/seen/2"), mount("d", "/tmp/seen/3"),
+                mount("c", "/tmp/seen/4/fixed", subPath="a")]),
+            volumes=[{"name": "c", "configMap": {"name": "conf"}},
+                     {"name": "s", "secret": {"secretName": "keys", "defaultMode": 0o400}},
+                     {"name": "d", "downwardAPI": {"items": [
+                         {"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]}}]))
+        self.says("sees", 'sees onehunterapp="sees"one')
+        self.patch(f"{CONFIG_MAPS}/conf", {"data": {"a": "two"}})
+        self.says("sees", 'sees twohunterapp="sees"one')  # a subPath keeps what it was made of
+        self.patch(f"{SECRETS}/keys", {"data": {"pw": base64.b64encode(b"better").decode()}})
+        self.says("sees", 'sees twobetterapp="sees"one')
+        self.patch(f"{PODS}/sees", {"metadata": {"labels": {"app": None, "zone": "z"}}})
+        self.says("sees", 'sees twobetterzone="z"one')
+        self.patch(f"{CONFIG_MAPS}/conf", {"data": {"a": None, "b": "three"}})
+        self.says("sees", 'sees threebetterzone="z"one')
+        self.delete("sees")
+        self.gone("sees")
+
+    def test_optional_and_immutable(self):
+        self.create(CONFIG_MAPS, {**config_map("still", a="one"), "immutable": True})
+        self.create(PODS, pod(
+            "may", container(self.WATCHER, volumeMounts=[
+                mount("later", "/tmp/seen/1"), mount("still", "/tmp/seen/2")]),
+            volumes=[{"name": "later", "configMap": {"name": "later", "optional": True}},
+                     {"name": "still", "configMap": {"name": "still"}}]))
+        self.says("may", "sees one")
+        self.create(CONFIG_MAPS, config_map("later", x="now"))
+        self.says("may", "sees nowone")
+        # Deleted and made anew: a pod that runs keeps what was promised not to change.
+        self.s.request("DELETE", f"{CONFIG_MAPS}/still")
+        self.create(CONFIG_MAPS, config_map("still", a="other"))
+        self.patch(f"{CONFIG_MAPS}/later", {"data": {"x": "then"}})
+        self.says("may", "sees thenone")
+        self.assertNotIn("other", self.log("may"))
+        self.delete("may")
+        self.gone("may")
+
+    def test_updates_while_away_are_seen_after_a_restart(self):
+        self.create(CONFIG_MAPS, config_map("slow", a="one"))
+        self.create(PODS, pod("stays", container(self.WATCHER, volumeMounts=[
+            mount("c", "/tmp/seen/1")]), volumes=[{"name": "c", "configMap": {"name": "slow"}}]))
+        self.says("stays", "sees one")
+        self.s.kill()
+        self.s.start()
+        self.patch(f"{CONFIG_MAPS}/slow", {"data": {"a": "two"}})
+        self.says("stays", "sees two")
+        self.delete("stays")
+        self.gone("stays")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
