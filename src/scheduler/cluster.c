@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "scheduler/budget.h"
+
 void cluster_init(struct cluster *c)
 {
     *c = (struct cluster){ 0 };
@@ -12,6 +14,7 @@ void cluster_init(struct cluster *c)
     map_init(&c->namespaces);
     map_init(&c->selecting);
     map_init(&c->images);
+    map_init(&c->budgets);
     list_init(&c->nominated);
 }
 
@@ -54,6 +57,8 @@ void cluster_fini(struct cluster *c)
     map_fini(&c->namespaces);
     map_fini(&c->selecting);
     map_fini(&c->images);
+    cluster_budgets_fini(c);
+    lifted_pods_fini(&c->lifted);
     snapshot_fini(&c->snap);
 }
 

@@ -36,12 +36,21 @@ struct image_entry {
 
 VEC_TYPE(kobj_ptrs, struct kobj *);
 
+struct lifted { /* a pod that a dry run took off its node */
+    const struct spod *pod;
+    uint32_t node;
+    bool back; /* and put there again */
+};
+VEC_TYPE(lifted_pods, struct lifted);
+
 struct cluster {
     struct snapshot snap;
     struct map namespaces; /* name → namespace_entry */
     struct map selecting;  /* key → selecting_entry */
     struct map images;     /* name → image_entry, of images_version */
     uint64_t images_version;
+    struct map budgets;           /* "namespace/name" → budget.h */
+    struct lifted_pods lifted;    /* by the dry run under way; empty otherwise */
     struct domain_index *domains; /* a pointer: plugins with a const cluster may fill it */
     struct list nominated;        /* spods with a node kept for them */
     size_t n_nominated;

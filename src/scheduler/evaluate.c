@@ -25,15 +25,19 @@ is_admitted(struct sched_cycle *c, struct run_set *set, uint32_t node, struct no
     return true;
 }
 
-static void
-filter_node(struct sched_cycle *c, struct run_set *set, uint32_t node, struct node_answer *out)
+/* why: where reasons go, NULL when nobody asks. */
+static void filter_node(struct sched_cycle *c,
+                        struct run_set *set,
+                        uint32_t node,
+                        struct node_answer *out,
+                        struct why *why)
 {
     *out = (struct node_answer){ .plugin = -1 };
     for (size_t i = 0; i < set->n; i++) {
         struct plugin_run *run = &set->runs[i];
         if (!run->filters)
             continue;
-        out->verdict = run->plugin->filter(c, run, node, &out->why);
+        out->verdict = run->plugin->filter(c, run, node, why);
         if (out->verdict != SCHED_OK) {
             out->plugin = run->index;
             return;
@@ -71,7 +75,7 @@ passes_nominated(struct cluster *cl, struct sched_cycle *c, uint32_t node, struc
         int rejected;
         struct why ignored = { 0 };
         set.n = runs_prepare(c, ~0u, set.runs, &rejected, &ignored);
-        filter_node(c, &set, node, out);
+        filter_node(c, &set, node, out, &out->why);
         ok = out->verdict == SCHED_OK;
     }
     snapshot_rollback(&cl->snap, mark);
@@ -85,7 +89,7 @@ static void answer_node(struct cluster *cl,
                         struct node_answer *out)
 {
     if (is_admitted(c, set, node, out) && passes_nominated(cl, c, node, out))
-        filter_node(c, set, node, out);
+        filter_node(c, set, node, out, &out->why);
 }
 
 static void score_all(struct sched_cycle *c, struct run_set *set, struct evaluation *out)
@@ -179,6 +183,74 @@ void evaluate_node(struct cluster *cl,
     }
     if (cl->snap.nodes.items[node]->alive)
         answer_node(cl, &c, &set, node, out);
+}
+
+/* ---- many questions ---- */
+
+struct asking {
+    struct cluster *cl;
+    struct arena *fixed, *scratch;
+    struct sched_cycle c;
+    struct run_set set;
+    bool related, rejected;
+    struct why rejected_why;
+};
+
+static void asking_prepare(struct asking *q, struct arena *a)
+{
+    int rejected;
+    q->c.a = a;
+    q->rejected_why = (struct why){ 0 };
+    q->set.n = runs_prepare(&q->c, ~0u, q->set.runs, &rejected, &q->rejected_why);
+    q->rejected = rejected >= 0;
+}
+
+struct asking *asking_new(struct cluster *c, const struct spod *pod)
+{
+    struct asking *q = MEM_NEW(struct asking);
+    q->cl = c;
+    q->fixed = arena_new();
+    q->scratch = arena_new();
+    q->c = cycle_of(c, pod, q->fixed);
+    cluster_images_refresh(c);
+    asking_prepare(q, q->fixed);
+    for (size_t i = 0; i < q->set.n; i++)
+        q->related =
+            q->related || (q->set.runs[i].scope == SCOPE_CLUSTER && q->set.runs[i].filters);
+    return q;
+}
+
+void asking_free(struct asking *q)
+{
+    if (!q)
+        return;
+    arena_free(q->fixed);
+    arena_free(q->scratch);
+    free(q);
+}
+
+bool asking_is_related(const struct asking *q)
+{
+    return q->related;
+}
+
+enum verdict asking_node(struct asking *q, uint32_t node, struct why *why)
+{
+    struct node_answer answer = { .verdict = SCHED_UNRESOLVABLE };
+    arena_reset(q->scratch);
+    q->c.a = q->scratch;
+    if (q->related)
+        asking_prepare(q, q->scratch);
+    if (q->rejected)
+        answer.why = q->rejected_why;
+    else if (!q->cl->snap.nodes.items[node]->alive)
+        answer.why.n = 0;
+    else if (is_admitted(&q->c, &q->set, node, &answer) &&
+             passes_nominated(q->cl, &q->c, node, &answer))
+        filter_node(&q->c, &q->set, node, &answer, why ? &answer.why : NULL);
+    if (why)
+        *why = answer.why;
+    return answer.verdict;
 }
 
 /* ---- words ---- */

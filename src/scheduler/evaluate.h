@@ -43,6 +43,18 @@ void evaluate_node(struct cluster *c,
                    struct arena *a,
                    struct node_answer *out);
 
+/* Many questions about one pod while others come and go: what depends on its shape is prepared
+ * once, what depends on other pods anew for each question. */
+struct asking;
+struct asking *asking_new(struct cluster *c, const struct spod *pod);
+void asking_free(struct asking *q); /* NULL is fine */
+/* The verdict for one node now. why may be NULL; its texts live until the next question. */
+enum verdict asking_node(struct asking *q, uint32_t node, struct why *why);
+/* Other pods decide too: the answer for one node may change when pods move elsewhere. */
+bool asking_is_related(const struct asking *q);
+
+DEFINE_FREEP(struct asking *, asking_freep, asking_free)
+
 /* "0/17 nodes are available: 1 node(s) had untolerated taint(s), 16 Insufficient nvidia.com/gpu."
  * as kube-scheduler words it. */
 struct str evaluation_message(struct arena *a, const struct cluster *c, const struct evaluation *e);

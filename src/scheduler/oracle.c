@@ -2,8 +2,10 @@
  * oracle — see oracle.h. */
 #include "scheduler/oracle.h"
 
+#include "scheduler/budget.h"
 #include "scheduler/evaluate.h"
 #include "scheduler/intake.h"
+#include "scheduler/preempt.h"
 
 VEC_TYPE(spod_vec, struct spod *);
 
@@ -70,6 +72,16 @@ static void add_selecting(struct replay *r, struct json root)
             if (o)
                 cluster_selecting_set(&r->cluster, kinds[i].selecting, o);
         }
+    }
+}
+
+static void add_budgets(struct replay *r, struct json list)
+{
+    for (struct json_iter it = json_iter(list); json_next(&it);) {
+        AUTO(kobj_unrefp)
+        struct kobj *o = object(r, it.value, "policy/v1", "PodDisruptionBudget");
+        if (o)
+            cluster_budget_set(&r->cluster, o);
     }
 }
 
@@ -243,6 +255,92 @@ static bool same_gates(struct replay *r, struct json want)
     return false;
 }
 
+/* ---- preemption ---- */
+
+static bool is_in(struct json list, struct str text)
+{
+    for (struct json_iter it = json_iter(list); json_next(&it);) {
+        if (str_eq(json_str(it.value), text))
+            return true;
+    }
+    return false;
+}
+
+static void put_victims(struct buf *b, const struct victims *v)
+{
+    buf_printf(b, "%zu violations, [", v->violations);
+    for (size_t i = 0; i < v->n; i++)
+        buf_printf(b, "%s%.*s", i ? ", " : "", STR_ARG(v->pods[i]->key));
+    buf_char(b, ']');
+}
+
+static bool same_victims(struct replay *r, const struct candidate *got, struct json want)
+{
+    struct json list = json_get(want, STR("victims"));
+    bool same =
+        json_len(list) == got->victims.n &&
+        json_i64_or(json_get(want, STR("pdbViolations")), 0) == (int64_t)got->victims.violations;
+    size_t i = 0;
+    for (struct json_iter it = json_iter(list); same && json_next(&it);)
+        same = str_eq(got->victims.pods[i++]->key, json_str(it.value));
+    if (same)
+        return true;
+    buf_str(r->diff, STR("victims: "));
+    put_victims(r->diff, &got->victims);
+    buf_printf(r->diff, ", want %.*s", STR_ARG(json_text(want)));
+    return false;
+}
+
+static bool same_candidates(struct replay *r, const struct preemption *p, struct json want)
+{
+    struct json list = json_get(want, STR("candidates")), best = json_get(want, STR("best"));
+    if (json_len(list) != p->n) {
+        buf_printf(r->diff, "%zu candidates, want %zu", p->n, (size_t)json_len(list));
+        return false;
+    }
+    for (struct json_iter it = json_iter(list); json_next(&it);) {
+        struct str name = json_str(json_get(it.value, STR("node")));
+        const struct candidate *got = NULL;
+        for (size_t i = 0; i < p->n; i++) {
+            if (str_eq(r->cluster.snap.nodes.items[p->candidates[i].node]->name, name))
+                got = &p->candidates[i];
+        }
+        buf_printf(r->diff, "candidate %.*s: ", STR_ARG(name));
+        if (!got) {
+            buf_str(r->diff, STR("missing"));
+            return false;
+        }
+        if (!same_victims(r, got, it.value))
+            return false;
+        if (got->is_best != is_in(best, name)) {
+            buf_printf(r->diff, "best %d, want %.*s", got->is_best, STR_ARG(json_text(best)));
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool same_preemption(struct replay *r, const struct evaluation *e, struct json want)
+{
+    struct preemption p;
+    struct json status = json_get(want, STR("status"));
+    size_t start = r->diff->n;
+    preempt_pod(&r->cluster, r->pod, e, r->a, &p);
+    if (!same_candidates(r, &p, want))
+        return false;
+    r->diff->n = start;
+    struct str code = json_str(json_get(status, STR("code")));
+    struct why why = { 0 };
+    if (p.message.n)
+        why_add(&why, p.message);
+    if (str_is(code, p.chosen ? "Success" : "Unschedulable") &&
+        same_reasons(&why, json_get(status, STR("reasons"))))
+        return true;
+    buf_printf(r->diff, "preemption \"%.*s\", want %.*s", STR_ARG(p.message),
+               STR_ARG(json_text(status)));
+    return false;
+}
+
 static bool compare(struct replay *r, struct json want)
 {
     struct json gates = json_get(want, STR("preenqueue"));
@@ -260,7 +358,8 @@ static bool compare(struct replay *r, struct json want)
             return false;
         r->diff->n = start;
     }
-    return true;
+    struct json preemption = json_get(want, STR("preemption"));
+    return !json_has(preemption) || same_preemption(r, &e, preemption);
 }
 
 bool oracle_replay(struct json test_case, struct buf *diff)
@@ -276,6 +375,7 @@ bool oracle_replay(struct json test_case, struct buf *diff)
         add_nodes(&r, json_get(test_case, STR("nodes")));
         add_namespaces(&r, json_get(test_case, STR("namespaces")));
         add_selecting(&r, test_case);
+        add_budgets(&r, json_get(test_case, STR("podDisruptionBudgets")));
         add_placed(&r, json_get(test_case, STR("pods")));
         r.pod = add_pod(&r, json_get(test_case, STR("pod")));
         if (r.pod)

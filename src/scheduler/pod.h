@@ -83,6 +83,7 @@ struct spod {
     struct list nominated; /* in the core's list while another node is kept for it */
     struct snode *kept;    /* that node */
     bool assumed;          /* placed by us, the API has not said so yet */
+    bool evicting;         /* we asked for its eviction */
     /* words, through tx_set only */
     int64_t node;                  /* SCHED_NO_NODE: not placed */
     int64_t next, prev;            /* pods of one node, by id; -1: end */

@@ -54,6 +54,8 @@ struct profile *profile_new(struct str name)
     bool plain = str_is(name, "default-scheduler");
     p->ties = str_is(name, "ganglion") ? TIES_FIRST : TIES_BY_HASH;
     p->starvation_ns = plain ? 0 : STARVATION_NS;
+    p->preempts = true;
+    p->preempt = (struct preempt_args){ .min_candidates_percent = 10, .min_candidates = 100 };
     p->gangs = true; /* a pod that carries a gang's labels means it, whoever schedules it */
     return p;
 }

@@ -16,6 +16,10 @@ struct profile_plugin {
 
 enum ties { TIES_BY_HASH, TIES_FIRST }; /* which of the best nodes: by the pod's uid; lowest id */
 
+struct preempt_args { /* DefaultPreemption's */
+    int64_t min_candidates_percent, min_candidates;
+};
+
 struct profile {
     struct str name; /* spec.schedulerName */
     uint32_t id;
@@ -26,6 +30,8 @@ struct profile {
     uint64_t seed;
     int64_t starvation_ns; /* a gang that waited so long goes first; 0: never */
     bool gangs;            /* gang labels are honoured */
+    bool preempts;         /* pods of this profile may push others out */
+    struct preempt_args preempt;
 };
 
 /* A built-in profile by name, or the default-scheduler set under another name. */

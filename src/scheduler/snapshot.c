@@ -270,8 +270,16 @@ static void journal_push(struct snapshot *s, uint32_t node)
     s->journal[s->journal_end++ & (SCHED_JOURNAL - 1)] = node;
 }
 
+void snapshot_quiet(struct snapshot *s, bool on)
+{
+    assert(s->quiet != on);
+    s->quiet = on;
+}
+
 void snapshot_touch(struct snapshot *s, uint32_t node)
 {
+    if (s->quiet)
+        return;
     tx_log_push(&s->log, (struct tx_entry){ NULL, node });
     journal_push(s, node);
 }

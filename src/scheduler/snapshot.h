@@ -93,6 +93,7 @@ struct snapshot {
     int64_t n_terms;         /* pods placed with pod (anti-)affinity terms; a tx word */
     uint64_t journal_end;    /* how many touches there were */
     uint32_t *journal;       /* the last SCHED_JOURNAL of them */
+    bool quiet;              /* snapshot_quiet */
     struct tx_log log;
 };
 
@@ -138,6 +139,9 @@ void snapshot_rollback(struct snapshot *s, size_t mark);
 void snapshot_commit(struct snapshot *s); /* forgets the log: no mark survives */
 /* Something about this node changed, scores over it are stale. */
 void snapshot_touch(struct snapshot *s, uint32_t node);
+/* While quiet, changes are not told to caches: for dry runs that ask none and roll back before they
+ * are loud again. */
+void snapshot_quiet(struct snapshot *s, bool on);
 /* Of all words that transactions change. */
 uint64_t snapshot_hash(const struct snapshot *s);
 

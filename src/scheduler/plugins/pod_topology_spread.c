@@ -229,6 +229,26 @@ static bool has_all_domains(const struct spread_set *set, uint32_t node)
     return true;
 }
 
+/* What kube-scheduler's counts say when a dry run takes a pod off: one less for every pod that the
+ * selector matches, though pods that terminate, and all pods of an empty selector, were not
+ * counted before. */
+static void uncount_lifted(struct sched_cycle *c, struct spread_set *set)
+{
+    for (size_t i = 0; i < c->cluster->lifted.n; i++) {
+        const struct lifted *l = &c->cluster->lifted.items[i];
+        const struct snode *n = c->snap->nodes.items[l->node];
+        if (l->back || !has_all_domains(set, l->node) ||
+            !str_eq(spod_namespace(l->pod), spod_namespace(c->pod)))
+            continue;
+        for (size_t r = 0; r < set->n; r++) {
+            const struct label_sel *sel = &set->rules[r].selector;
+            if ((l->pod->view->deleting || label_sel_is_empty(sel)) &&
+                label_sel_matches(sel, &l->pod->labels) && is_included(c, &set->rules[r], n))
+                set->counted[r].count[set->counted[r].domains->of[l->node]]--;
+        }
+    }
+}
+
 static void count_hard(struct sched_cycle *c, struct spread_set *set)
 {
     for (uint32_t i = 0; i < c->snap->nodes.n; i++) {
@@ -243,6 +263,7 @@ static void count_hard(struct sched_cycle *c, struct spread_set *set)
             k->count[k->domains->of[i]] += count_matching(c, n, &set->rules[r].selector);
         }
     }
+    uncount_lifted(c, set);
 }
 
 static int64_t minimum(const struct counted *k, int64_t min_domains)
