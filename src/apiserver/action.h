@@ -19,6 +19,7 @@ struct action;
 
 struct user {
     struct str name, uid;
+    struct str credential; /* which of its tokens: "JTI=..."; absent: not known */
     const struct str *groups;
     size_t n_groups;
 };

@@ -7,7 +7,6 @@
 
 #include "apiserver/admit.h"
 #include "apiserver/apiserver_internal.h"
-#include "apiserver/auth.h"
 #include "apiserver/boot.h"
 #include "apiserver/checks.h"
 #include "apiserver/crd.h"
@@ -135,7 +134,6 @@ int apiserver_new(struct apiserver **out,
     list_init(&s->pages);
     list_init(&s->watchers);
     list_init(&s->waits);
-    s->tokens = auth_tokens_new();
     s->health = health_new();
     checks_add(s);
     if (start(s, o, err) != 0) {
@@ -179,10 +177,10 @@ void apiserver_free(struct apiserver *s)
     registry_fini(&s->registry);
     tls_server_free(s->tls);
     tls_pair_fini(&s->ca);
-    auth_tokens_free(s->tokens);
     health_free(s->health);
     free(s->url);
     free(s->token);
+    free(s->token_key);
     free(s->address_text);
     free(s);
 }

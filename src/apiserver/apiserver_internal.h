@@ -11,8 +11,6 @@
 #include "io/tls.h"
 #include "store/store.h"
 
-struct auth_tokens; /* apiserver/auth.h */
-
 #define API_TICK_NS NS_PER_S /* of housekeeping */
 #define API_BODY_BYTES_MAX ((size_t)3 << 20)
 
@@ -32,11 +30,11 @@ struct apiserver {
     struct tls_pair ca;
     struct str address;
     char *url, *token, *address_text;
+    char *token_key; /* signs tokens of service accounts */
     bool closing;
     loop_fn closed;
     void *closed_arg;
 
-    struct auth_tokens *tokens;
     struct list pages;    /* struct page: paging snapshots, oldest first */
     struct list watchers; /* struct watcher */
     struct list waits;    /* struct read_wait: lists of a revision that is still to come */

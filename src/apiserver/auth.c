@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * auth — see auth.h. Tokens are 256 random bits; a lookup compares them in constant time. */
+ * auth — see auth.h. The administrator's token is 256 random bits, compared in constant time. */
 #include "apiserver/auth.h"
 
 #include <stdlib.h>
@@ -7,113 +7,10 @@
 #include "apiserver/apiserver_internal.h"
 #include "apiserver/authz.h"
 #include "apiserver/refuse.h"
-#include "codec/base64.h"
-#include "io/clock.h"
+#include "apiserver/token.h"
+#include "io/secret.h"
 
-#define TOKEN_BYTES 32
 #define GROUPS_MAX 64 /* of an impersonated user or a certificate */
-
-struct token {
-    struct list node;
-    struct wall expires;
-    char *text, *user, *uid;
-};
-
-struct auth_tokens {
-    struct list all; /* struct token */
-    size_t n;
-};
-
-struct auth_tokens *auth_tokens_new(void)
-{
-    struct auth_tokens *t = MEM_NEW(struct auth_tokens);
-    list_init(&t->all);
-    return t;
-}
-
-static void token_free(struct auth_tokens *all, struct token *t)
-{
-    list_remove(&t->node);
-    all->n--;
-    free(t->text);
-    free(t->user);
-    free(t->uid);
-    free(t);
-}
-
-void auth_tokens_free(struct auth_tokens *t)
-{
-    if (!t)
-        return;
-    LIST_EACH (&t->all, n) {
-        token_free(t, LIST_ITEM(n, struct token, node));
-    }
-    free(t);
-}
-
-/* Equal without telling by the time where the first difference is. */
-static bool same_secret(struct str a, struct str b)
-{
-    if (a.n != b.n)
-        return false;
-    unsigned char differ = 0;
-    for (size_t i = 0; i < a.n; i++)
-        differ |= (unsigned char)(a.p[i] ^ b.p[i]);
-    return differ == 0;
-}
-
-static void drop_expired(struct apiserver *s)
-{
-    struct wall now = api_now(s);
-    LIST_EACH (&s->tokens->all, n) {
-        struct token *t = LIST_ITEM(n, struct token, node);
-        if (t->expires.ns <= now.ns)
-            token_free(s->tokens, t);
-    }
-}
-
-/* In the form of a JWT, because clients read the expiry out of it. The last part is the secret; the
- * server compares the whole and verifies nothing else. */
-static char *token_text(struct str user, struct wall expires)
-{
-    uint8_t random[TOKEN_BYTES];
-    clock_random(random, sizeof random);
-    struct buf claims, b;
-    buf_init(&claims, 1024);
-    buf_init(&b, 4096);
-    buf_printf(&claims, "{\"iss\":\"https://kubernetes.default.svc\",\"sub\":");
-    json_write_str(&claims, user);
-    buf_printf(&claims, ",\"exp\":%lld}", (long long)(expires.ns / NS_PER_S));
-    base64_encode(&b, STR("{\"alg\":\"opaque\"}"), BASE64_URL_RAW);
-    buf_char(&b, '.');
-    base64_encode(&b, buf_view(&claims), BASE64_URL_RAW);
-    buf_char(&b, '.');
-    base64_encode(&b, str_make(random, sizeof random), BASE64_URL_RAW);
-    char *text = str_dup(buf_view(&b));
-    buf_fini(&claims);
-    buf_fini(&b);
-    return text;
-}
-
-int auth_token_make(struct apiserver *s,
-                    struct arena *a,
-                    const struct auth_claim *claim,
-                    struct str *out,
-                    struct err *err)
-{
-    drop_expired(s);
-    if (s->tokens->n >= AUTH_TOKENS_MAX)
-        return err_set(err, ERR_BUSY, "there are %d tokens already", AUTH_TOKENS_MAX);
-    struct token *t = MEM_NEW(struct token);
-    *t = (struct token){ .expires = claim->expires,
-                         .text = token_text(claim->user, claim->expires),
-                         .user = str_dup(claim->user),
-                         .uid = str_dup(claim->uid) };
-    list_push_back(&s->tokens->all, &t->node);
-    s->tokens->n++;
-    *out = arena_str(a, str_from(t->text));
-    return 0;
-}
 
 static void set_groups(struct user *u, struct str *groups, size_t n)
 {
@@ -132,18 +29,39 @@ void auth_service_account(struct arena *a, struct str namespace, struct str name
     set_groups(out, groups, 3);
 }
 
-/* A token counts as long as its account exists under the same uid. */
-static bool
-account_lives(struct apiserver *s, struct str namespace, struct str name, struct str uid)
+static bool lives(struct apiserver *s,
+                  const char *plural,
+                  struct str namespace,
+                  struct str name,
+                  struct str uid)
 {
-    struct store_table *t = store_table(s->store, STR(""), STR("serviceaccounts"));
+    struct store_table *t = store_table(s->store, STR(""), str_from(plural));
     const struct kobj *o = store_get(t, namespace, name);
     return o && str_eq(o->uid, uid);
 }
 
+/* A token counts as long as its account, and what it is bound to, exist under the same uid. */
+static bool still_counts(struct apiserver *s, const struct token_claims *c)
+{
+    static const struct {
+        const char *bound, *plural;
+        bool namespaced;
+    } kinds[] = { { "pod", "pods", true },
+                  { "secret", "secrets", true },
+                  { "node", "nodes", false } };
+    if (!lives(s, "serviceaccounts", c->namespace, c->account, c->uid))
+        return false;
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        struct str namespace = kinds[i].namespaced ? c->namespace : STR("");
+        if (str_is(c->bound, kinds[i].bound))
+            return lives(s, kinds[i].plural, namespace, c->bound_name, c->bound_uid);
+    }
+    return c->bound.n == 0;
+}
+
 bool auth_token_user(struct apiserver *s, struct arena *a, struct str token, struct user *out)
 {
-    if (same_secret(token, str_from(s->token))) {
+    if (secret_equal(token, str_from(s->token))) {
         struct str *groups = ARENA_ARRAY(a, struct str, 2);
         groups[0] = STR("system:masters");
         groups[1] = STR("system:authenticated");
@@ -151,20 +69,14 @@ bool auth_token_user(struct apiserver *s, struct arena *a, struct str token, str
         set_groups(out, groups, 2);
         return true;
     }
-    drop_expired(s);
-    LIST_EACH (&s->tokens->all, n) {
-        struct token *t = LIST_ITEM(n, struct token, node);
-        if (!same_secret(token, str_from(t->text)))
-            continue;
-        struct str rest = str_skip(str_from(t->user), strlen("system:serviceaccount:"));
-        struct str namespace = str_split(&rest, ':');
-        if (!account_lives(s, namespace, rest, str_from(t->uid)))
-            return false;
-        auth_service_account(a, namespace, rest, out);
-        out->uid = arena_str(a, str_from(t->uid));
-        return true;
-    }
-    return false;
+    struct token_claims c;
+    if (token_read(&c, a, str_from(s->token_key), token, api_now(s), NULL) != 0 ||
+        !token_is_for(&c, STR(TOKEN_ISSUER)) || !still_counts(s, &c))
+        return false;
+    auth_service_account(a, c.namespace, c.account, out);
+    out->uid = c.uid;
+    out->credential = arena_printf(a, "JTI=%.*s", STR_ARG(c.id));
+    return true;
 }
 
 static void anonymous(struct arena *a, struct user *out)

@@ -11,7 +11,7 @@
 
 #define CA_DAYS 3650
 #define CERT_DAYS 397
-#define TOKEN_BYTES 32
+#define SECRET_BYTES 32
 #define PEM_BYTES_MAX 65536
 
 /* Reads DIR/NAME into a string to free; NULL when there is no such file. */
@@ -45,12 +45,12 @@ static int save_text(const char *dir, const char *name, const char *value, struc
     return rc;
 }
 
-static char *new_token(void)
+static char *new_secret(void)
 {
-    uint8_t random[TOKEN_BYTES];
+    uint8_t random[SECRET_BYTES];
     clock_random(random, sizeof random);
     struct buf b;
-    buf_init(&b, 4 * TOKEN_BYTES);
+    buf_init(&b, 4 * SECRET_BYTES);
     base64_encode(&b, str_make(random, sizeof random), BASE64_URL_RAW);
     char *text = str_dup(buf_view(&b));
     buf_fini(&b);
@@ -68,21 +68,29 @@ static int make_ca(struct apiserver *s, const char *dir, struct err *err)
     return save_text(dir, "ca.crt", s->ca.cert_pem, err);
 }
 
+static int need_secret(char **secret, const char *dir, const char *name, struct err *err)
+{
+    if (*secret)
+        return 0;
+    *secret = new_secret();
+    return dir ? save_text(dir, name, *secret, err) : 0;
+}
+
 int identity_load(struct apiserver *s, const char *dir, struct err *err)
 {
     if (dir && (load_text(&s->ca.cert_pem, dir, "ca.crt", err) != 0 ||
                 load_text(&s->ca.key_pem, dir, "ca.key", err) != 0 ||
-                load_text(&s->token, dir, "admin.token", err) != 0))
+                load_text(&s->token, dir, "admin.token", err) != 0 ||
+                load_text(&s->token_key, dir, "sa.key", err) != 0))
         return -1;
     if (!s->ca.cert_pem || !s->ca.key_pem) {
         tls_pair_fini(&s->ca);
         if (make_ca(s, dir, err) != 0)
             return -1;
     }
-    if (s->token)
-        return 0;
-    s->token = new_token();
-    return dir ? save_text(dir, "admin.token", s->token, err) : 0;
+    if (need_secret(&s->token_key, dir, "sa.key", err) != 0)
+        return -1;
+    return need_secret(&s->token, dir, "admin.token", err);
 }
 
 int identity_server(struct apiserver *s, struct str address, struct err *err)

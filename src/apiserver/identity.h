@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * identity — the server's CA, certificate and administrator token, and the kubeconfig that carries
- * them. The CA and the token are kept in the data directory, readable by the owner only. */
+ * identity — the server's CA, certificate and administrator token, the kubeconfig that carries
+ * them, and the key that signs the tokens of service accounts. CA, token and key are kept in the
+ * data directory, readable by the owner only. */
 #pragma once
 
 #include "base/err.h"

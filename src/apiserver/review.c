@@ -7,6 +7,7 @@
 #include "apiserver/authz.h"
 #include "apiserver/decode.h"
 #include "apiserver/refuse.h"
+#include "apiserver/token.h"
 #include "codec/uuid.h"
 #include "io/clock.h"
 #include "kube/default.h"
@@ -47,12 +48,11 @@ static enum turn self(struct action *a)
     struct jnode *status = jnode_set(a->obj, STR("status"), jnode_obj(a->arena));
     struct jnode *info = jnode_set(status, STR("userInfo"), jnode_obj(a->arena));
     put_user(a, info, &a->user);
-    if (str_starts(a->user.name, STR("system:serviceaccount:"))) {
+    if (a->user.credential.n > 0) {
         struct jnode *extra = jnode_set(info, STR("extra"), jnode_obj(a->arena));
         struct jnode *ids = jnode_set(extra, STR("authentication.kubernetes.io/credential-id"),
                                       jnode_arr(a->arena));
-        jnode_append(ids,
-                     jnode_str(a->arena, arena_printf(a->arena, "JTI=%.*s", STR_ARG(a->user.uid))));
+        jnode_append(ids, jnode_str(a->arena, a->user.credential));
     }
     return reply_created(a, a->obj);
 }
@@ -166,11 +166,6 @@ static enum turn check_seconds(struct action *a, int64_t seconds)
     return t;
 }
 
-struct made {
-    struct str token;
-    struct wall now, expires;
-};
-
 static struct jnode *token_spec(struct action *a, struct jnode *body, int64_t seconds)
 {
     struct jnode *spec = jnode_obj(a->arena);
@@ -179,7 +174,7 @@ static struct jnode *token_spec(struct action *a, struct jnode *body, int64_t se
     for (size_t i = 0; i < jnode_len(audiences); i++)
         jnode_append(list, jnode_str(a->arena, jnode_text_of_str(jnode_at(audiences, i))));
     if (jnode_len(audiences) == 0)
-        jnode_append(list, jnode_str(a->arena, STR("https://kubernetes.default.svc")));
+        jnode_append(list, jnode_str(a->arena, STR(TOKEN_ISSUER)));
     jnode_set_i64(spec, STR("expirationSeconds"), seconds);
     struct jnode *bound = jnode_path(body, "spec.boundObjectRef");
     jnode_set(spec, STR("boundObjectRef"),
@@ -187,8 +182,11 @@ static struct jnode *token_spec(struct action *a, struct jnode *body, int64_t se
     return spec;
 }
 
-static struct jnode *
-token_answer(struct action *a, const struct kobj *account, struct jnode *body, const struct made *m)
+static struct jnode *token_answer(struct action *a,
+                                  const struct kobj *account,
+                                  struct jnode *spec,
+                                  const struct token_claims *c,
+                                  struct str token)
 {
     char text[TIME_TEXT_MAX];
     struct jnode *root = jnode_obj(a->arena);
@@ -198,13 +196,86 @@ token_answer(struct action *a, const struct kobj *account, struct jnode *body, c
     jnode_set_str(meta, STR("name"), a->r.name);
     jnode_set_str(meta, STR("namespace"), a->r.namespace);
     jnode_set_str(meta, STR("uid"), account->uid);
-    jnode_set_str(meta, STR("creationTimestamp"), wall_text(text, m->now));
-    int64_t seconds = (m->expires.ns - m->now.ns) / NS_PER_S;
-    jnode_set(root, STR("spec"), token_spec(a, body, seconds));
+    jnode_set_str(meta, STR("creationTimestamp"), wall_text(text, c->issued));
+    jnode_set(root, STR("spec"), spec);
     struct jnode *status = jnode_set(root, STR("status"), jnode_obj(a->arena));
-    jnode_set_str(status, STR("token"), m->token);
-    jnode_set_str(status, STR("expirationTimestamp"), wall_text(text, m->expires));
+    jnode_set_str(status, STR("token"), token);
+    jnode_set_str(status, STR("expirationTimestamp"), wall_text(text, c->expires));
     return root;
+}
+
+static enum turn refuse_no_such(struct action *a, const char *plural, struct str name)
+{
+    struct status_spec s = {
+        .code = 404,
+        .reason = "NotFound",
+        .message = arena_printf(a->arena, "%s \"%.*s\" not found", plural, STR_ARG(name)),
+        .name = name,
+        .kind = str_from(plural),
+    };
+    return action_refuse(a, &s);
+}
+
+/* What the token shall end with: fills in bound, or refuses. */
+static enum turn bind_token(struct action *a, struct jnode *ref, struct token_claims *c)
+{
+    struct str kind = jnode_text_of_str(jnode_get(ref, STR("kind")));
+    struct str name = jnode_text_of_str(jnode_get(ref, STR("name")));
+    struct str uid = jnode_text_of_str(jnode_get(ref, STR("uid")));
+    if (jnode_type(ref) != JSON_OBJ)
+        return TURN_GO;
+    bool pod = str_is(kind, "Pod"), secret = str_is(kind, "Secret"), node = str_is(kind, "Node");
+    if (!pod && !secret && !node)
+        return refuse_bad_request(a, "cannot bind token to object of type %.*s", STR_ARG(kind));
+    const char *plural = pod ? "pods" : secret ? "secrets" : "nodes";
+    struct store_table *t = store_table(a->s->store, STR(""), str_from(plural));
+    const struct kobj *o = store_get(t, node ? STR("") : a->r.namespace, name);
+    if (!o)
+        return refuse_no_such(a, plural, name);
+    if (uid.n > 0 && !str_eq(uid, o->uid))
+        return refuse_conflict(
+            a, name,
+            "the UID in the bound object reference (%.*s) does not match the UID "
+            "in record. The object might have been deleted and then recreated",
+            STR_ARG(uid));
+    if (pod && !str_eq(json_str(kobj_path(o, "spec.serviceAccountName")), a->r.name))
+        return refuse_bad_request(a,
+                                  "cannot bind token for serviceaccount \"%.*s\" to pod running "
+                                  "with different serviceaccount name.",
+                                  STR_ARG(a->r.name));
+    c->bound = pod ? STR("pod") : secret ? STR("secret") : STR("node");
+    c->bound_name = o->name;
+    c->bound_uid = o->uid;
+    return TURN_GO;
+}
+
+static struct str new_id(struct arena *a)
+{
+    uint8_t random[16];
+    char text[UUID_TEXT_LEN + 1];
+    clock_random(random, sizeof random);
+    return arena_str(a, uuid_text(text, random));
+}
+
+static struct str
+sign(struct action *a, const struct kobj *account, struct jnode *spec, struct token_claims *c)
+{
+    struct jnode *list = jnode_get(spec, STR("audiences"));
+    struct str *audiences = ARENA_ARRAY(a->arena, struct str, jnode_len(list));
+    for (size_t i = 0; i < jnode_len(list); i++)
+        audiences[i] = jnode_text_of_str(jnode_at(list, i));
+    c->namespace = a->r.namespace;
+    c->account = a->r.name;
+    c->uid = account->uid;
+    c->audiences = audiences;
+    c->n_audiences = jnode_len(list);
+    c->id = new_id(a->arena);
+    struct buf b;
+    buf_init(&b, TOKEN_BYTES_MAX);
+    token_write(&b, str_from(a->s->token_key), c);
+    struct str text = b.failed ? STR("") : arena_str(a->arena, buf_view(&b));
+    buf_fini(&b);
+    return text;
 }
 
 static enum turn make_token(struct action *a)
@@ -216,19 +287,22 @@ static enum turn make_token(struct action *a)
     enum turn t = decode_other(a, STR("authentication.k8s.io/v1"), STR("TokenRequest"), &body);
     int64_t seconds = TOKEN_SECONDS_DEFAULT;
     jnode_to_i64(jnode_path(body, "spec.expirationSeconds"), &seconds);
+    struct token_claims c = { .issued = api_now(a->s) };
     if (t == TURN_GO)
         t = check_seconds(a, seconds);
+    if (t == TURN_GO)
+        t = bind_token(a, jnode_path(body, "spec.boundObjectRef"), &c);
     if (t != TURN_GO)
         return t;
-    struct user u;
-    auth_service_account(a->arena, a->r.namespace, a->r.name, &u);
-    struct wall now = api_now(a->s), expires = { now.ns + seconds * NS_PER_S };
-    struct str token;
-    struct err err = { 0 };
-    struct auth_claim claim = { u.name, account->uid, expires };
-    if (auth_token_make(a->s, a->arena, &claim, &token, &err) != 0)
-        return refuse_err(a, &err);
-    return reply_created(a, token_answer(a, account, body, &(struct made){ token, now, expires }));
+    c.expires.ns = c.issued.ns + seconds * NS_PER_S;
+    struct jnode *spec = token_spec(a, body, seconds);
+    if (jnode_len(jnode_get(spec, STR("audiences"))) > TOKEN_AUDIENCES_MAX)
+        return refuse_bad_request(a, "spec.audiences: more than %d", TOKEN_AUDIENCES_MAX);
+    struct str token = sign(a, account, spec, &c);
+    if (token.n == 0)
+        return refuse_bad_request(a, "spec.audiences: the token would be longer than %zu bytes",
+                                  TOKEN_BYTES_MAX);
+    return reply_created(a, token_answer(a, account, spec, &c, token));
 }
 
 const action_step_fn review_token_steps[] = { authz_check, make_token, NULL };
