@@ -314,6 +314,15 @@ const struct gang_claim *gang_claim_of(struct arena *a, struct json pod)
     return NULL;
 }
 
+bool gang_claim_same(const struct gang_claim *a, const struct gang_claim *b)
+{
+    if (!a || !b)
+        return a == b;
+    return a->dialect == b->dialect && str_eq(a->name, b->name) && a->min == b->min &&
+           a->size == b->size && a->timeout_s == b->timeout_s && str_eq(a->role, b->role) &&
+           a->role_min == b->role_min && str_eq(a->roles, b->roles) && str_eq(a->wrong, b->wrong);
+}
+
 /* ---- roles ---- */
 
 static int add_role(struct gang_roles *out, struct json entry, struct err *err)

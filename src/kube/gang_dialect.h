@@ -73,6 +73,9 @@ extern const size_t gang_dialects_count;
  * from the pod. */
 const struct gang_claim *gang_claim_of(struct arena *a, struct json pod);
 
+/* Do two revisions of a pod say the same? */
+bool gang_claim_same(const struct gang_claim *a, const struct gang_claim *b);
+
 /* Members of one kind, with a minimum of their own. */
 struct gang_role {
     struct str name;

@@ -21,6 +21,7 @@ struct sched_core *core_new(struct profile **profiles, size_t n)
     queue_init(&s->queue);
     map_init(&s->pods);
     map_init(&s->gangs);
+    map_init(&s->groups);
     return s;
 }
 
@@ -50,6 +51,7 @@ void core_free(struct sched_core *s)
     queue_fini(&s->queue);
     map_fini(&s->pods);
     map_fini(&s->gangs);
+    core_groups_fini(s);
     cluster_fini(&s->cluster);
     shapes_fini(&s->shapes);
     for (size_t i = 0; i < s->profiles.n; i++)
@@ -182,7 +184,7 @@ void core_node_del(struct sched_core *s, struct str name, struct mono now)
         struct spod *p = snap->pods.items[n->first_pod];
         snapshot_remove(snap, p);
         if (p->gang)
-            p->gang->n_placed--;
+            gang_count_placed(p, -1);
         spod_ptrs_push(&s->orphans, p); /* until the pod is gone or the node back */
     }
     snapshot_commit(snap);
@@ -270,7 +272,7 @@ static void assume(struct sched_core *s, struct gang *g, const struct plan *plan
     for (size_t i = 0; i < plan->n; i++) {
         plan->items[i].pod->assumed = true;
         cluster_nominate(&s->cluster, plan->items[i].pod, NULL);
-        g->n_placed++;
+        gang_count_placed(plan->items[i].pod, 1);
     }
     s->bound_pods += plan->n;
     g->attempts = 0;
@@ -292,6 +294,7 @@ void core_step(struct sched_core *s, struct mono now, struct arena *a, struct de
     } while (g && gang_pending(g) == 0 && gang_is_complete(g));
     if (!g)
         return;
+    gang_settle(g);
     if (!gang_is_complete(g)) {
         wait_incomplete(s, g, a, now, out);
         return;

@@ -13,6 +13,7 @@ struct sched_core {
     struct queue queue;
     struct map pods;          /* "namespace/name" → spod */
     struct map gangs;         /* key → gang */
+    struct map groups;        /* "bit namespace/name" → group_entry (core_gangs.c) */
     struct spod_ptrs orphans; /* bound to nodes that are not here */
     uint64_t arrivals, cycles, bound_pods;
     struct { /* of a pod alone, on the snapshot that its shape remembers */
@@ -29,3 +30,10 @@ void core_wake(struct sched_core *s, uint32_t event, int64_t node, struct mono n
 void core_drop_pod(struct sched_core *s, struct spod *p);
 /* Puts a bound pod on its node, with what its annotations say. */
 void core_place_bound(struct sched_core *s, struct spod *p, struct snode *n);
+
+/* ---- core_gangs.c ---- */
+void core_join_gang(struct sched_core *s, struct spod *p);
+void core_leave_gang(struct sched_core *s, struct spod *p);
+/* Queues the gang if it has members to place. */
+void core_gang_changed(struct sched_core *s, struct gang *g, struct mono now);
+void core_groups_fini(struct sched_core *s);

@@ -5,57 +5,6 @@
 #include "scheduler/core_internal.h"
 #include "scheduler/relations.h"
 
-/* ---- gangs ---- */
-
-static struct gang *
-gang_of(struct sched_core *s, const struct spod *p, const struct gang_claim *claim, struct arena *a)
-{
-    struct str key =
-        claim ? arena_printf(a, "%.*s/%.*s", STR_ARG(p->obj->namespace), STR_ARG(claim->name))
-              : arena_printf(a, "pod %.*s", STR_ARG(p->key));
-    struct gang *g = map_get(&s->gangs, key);
-    if (g)
-        return g;
-    g = gang_new(key, claim ? claim->dialect : NULL, ++s->arrivals);
-    map_put(&s->gangs, g->key, g);
-    return g;
-}
-
-/* Queues the gang if it has members to place. */
-static void gang_changed(struct sched_core *s, struct gang *g, struct mono now)
-{
-    if (g->n_members == g->n_placed || (!g->dialect && g->n_gated)) {
-        queue_remove(&s->queue, g);
-        return;
-    }
-    if (gang_is_complete(g))
-        queue_add(&s->queue, g, now);
-    else
-        queue_delay(&s->queue, g, (struct mono){ now.ns + QUEUE_ARRIVAL_NS });
-}
-
-static void join_gang(struct sched_core *s, struct spod *p)
-{
-    AUTO(arena_freep) struct arena *a = arena_new();
-    const struct gang_claim *claim = p->shape->profile->gangs ? p->view->gang : NULL;
-    struct gang *g = gang_of(s, p, claim, a);
-    queue_remove(&s->queue, g); /* its place in the order may change */
-    gang_add(g, p, claim);
-}
-
-static void leave_gang(struct sched_core *s, struct spod *p)
-{
-    struct gang *g = p->gang;
-    if (!g)
-        return;
-    gang_remove(g, p);
-    if (g->n_members)
-        return;
-    queue_remove(&s->queue, g);
-    map_del(&s->gangs, g->key);
-    gang_free(g);
-}
-
 /* ---- leaving ---- */
 
 static void forget_orphan(struct sched_core *s, const struct spod *p)
@@ -70,7 +19,7 @@ static void forget_orphan(struct sched_core *s, const struct spod *p)
 
 void core_drop_pod(struct sched_core *s, struct spod *p)
 {
-    leave_gang(s, p);
+    core_leave_gang(s, p);
     cluster_nominate(&s->cluster, p, NULL);
     if (p->node >= 0)
         snapshot_remove(&s->cluster.snap, p);
@@ -90,7 +39,7 @@ static void pod_gone(struct sched_core *s, struct spod *p, struct mono now)
     bool survives = g && g->n_members > 1;
     core_drop_pod(s, p);
     if (survives)
-        gang_changed(s, g, now);
+        core_gang_changed(s, g, now);
     if (node >= 0)
         core_wake(s, WAKE_POD_GONE, node, now);
 }
@@ -122,7 +71,7 @@ void core_place_bound(struct sched_core *s, struct spod *p, struct snode *n)
     snapshot_place(&s->cluster.snap, p, &where);
     snapshot_commit(&s->cluster.snap);
     if (p->gang)
-        p->gang->n_placed++;
+        gang_count_placed(p, 1);
 }
 
 static void pod_came(struct sched_core *s, const struct kobj *obj, struct mono now)
@@ -137,7 +86,7 @@ static void pod_came(struct sched_core *s, const struct kobj *obj, struct mono n
     snapshot_pod_enter(&s->cluster.snap, p);
     map_put(&s->pods, p->key, p);
     if (profile)
-        join_gang(s, p);
+        core_join_gang(s, p);
     if (bound) {
         struct snode *n = snapshot_node(&s->cluster.snap, view->node_name);
         if (n)
@@ -148,7 +97,7 @@ static void pod_came(struct sched_core *s, const struct kobj *obj, struct mono n
         cluster_nominate(&s->cluster, p, snapshot_node(&s->cluster.snap, view->nominated_node));
     }
     if (p->gang)
-        gang_changed(s, p->gang, now);
+        core_gang_changed(s, p->gang, now);
     if (bound)
         core_wake(s, WAKE_POD_PLACED, -1, now);
 }
@@ -180,6 +129,7 @@ static bool is_same_for_us(const struct spod *p, const struct kobj *obj)
     return same_demands(p, view) && view->deleting == p->view->deleting &&
            view->n_gates == p->view->n_gates && view->priority == p->view->priority &&
            str_eq(view->nominated_node, p->view->nominated_node) &&
+           gang_claim_same(view->gang, p->view->gang) &&
            same_text(p->obj, obj, "metadata.labels") &&
            same_text(p->obj, obj, "spec.nodeSelector") && same_text(p->obj, obj, "spec.affinity") &&
            same_text(p->obj, obj, "spec.tolerations");
@@ -251,7 +201,7 @@ void core_forget(struct sched_core *s, const struct pod_id *pods, size_t n, stru
         if (node >= 0) {
             snapshot_remove(&s->cluster.snap, p);
             snapshot_commit(&s->cluster.snap);
-            p->gang->n_placed--;
+            gang_count_placed(p, -1);
             core_wake(s, WAKE_POD_GONE, node, now);
         }
         struct gang *g = p->gang;

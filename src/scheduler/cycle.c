@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "scheduler/select.h"
 
@@ -76,65 +77,171 @@ static bool one_kind(const struct planned *items, size_t n)
     return true;
 }
 
+/* ---- what must be met ---- */
+
+struct quest { /* one attempt to place a gang */
+    struct cluster *c;
+    struct gang *g;
+    struct planned *items;
+    size_t n, need;                             /* members to place; how many must fit */
+    size_t role_need[1 + GANG_ROLES_MAX];       /* the same by part of the gang */
+    size_t left, role_left[1 + GANG_ROLES_MAX]; /* members that were not tried yet */
+};
+
+static size_t missing(int64_t min, size_t placed)
+{
+    return min > (int64_t)placed ? (size_t)min - placed : 0;
+}
+
+static void set_needs(struct quest *q)
+{
+    const struct gang *g = q->g;
+    memset(q->role_need, 0, sizeof q->role_need);
+    memset(q->role_left, 0, sizeof q->role_left);
+    q->need = missing(g->min, g->n_placed);
+    for (size_t i = 1; i < g->n_parts; i++)
+        q->role_need[i] = missing(g->parts[i].min, g->parts[i].n_placed);
+    if (q->need == 0 && q->n && gang_has_started(g))
+        q->need = 1; /* a member that came late, or replaces another */
+    q->left = q->n;
+    for (size_t i = 0; i < q->n; i++)
+        q->role_left[q->items[i].pod->part]++;
+}
+
+static bool is_met(const struct quest *q)
+{
+    for (size_t i = 1; i < q->g->n_parts; i++) {
+        if (q->role_need[i])
+            return false;
+    }
+    return q->need == 0;
+}
+
+/* No matter what fits from here on, some minimum stays unmet. */
+static bool is_lost(const struct quest *q)
+{
+    for (size_t i = 1; i < q->g->n_parts; i++) {
+        if (q->role_left[i] < q->role_need[i])
+            return true;
+    }
+    return q->left < q->need;
+}
+
+static void count_down(size_t *n)
+{
+    *n -= *n > 0;
+}
+
+/* Members without which the gang cannot start come first, so that none beyond a role's minimum
+ * takes the room of another role. Keeps the order otherwise. */
+static void needed_first(const struct quest *q, struct arena *a)
+{
+    size_t total = q->need, sum = 0, n = 0, late = 0;
+    size_t want[1 + GANG_ROLES_MAX];
+    if (q->g->n_parts == 0)
+        return;
+    memcpy(want, q->role_need, sizeof want);
+    for (size_t i = 1; i < q->g->n_parts; i++)
+        sum += want[i];
+    size_t spare = total > sum ? total - sum : 0; /* of any role */
+    struct planned *extra = ARENA_ARRAY(a, struct planned, q->n);
+    for (size_t i = 0; i < q->n; i++) {
+        struct planned item = q->items[i];
+        size_t *take = want[item.pod->part] ? &want[item.pod->part] : &spare;
+        if (*take)
+            q->items[n++] = item;
+        else
+            extra[late++] = item;
+        count_down(take);
+    }
+    memcpy(q->items + n, extra, late * sizeof *extra);
+}
+
 /* Places what fits; items[0 … placed) are the placed ones afterwards. Stops early when the gang
  * cannot reach its minimum any more. */
-static void
-place_members(struct cluster *c, struct planned *items, size_t n, size_t need, struct plan *out)
+static void place_members(struct quest *q, struct plan *out)
 {
     AUTO(arena_freep) struct arena *scratch = arena_new();
+    needed_first(q, scratch);
     out->n = 0;
     out->failed = NULL;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < q->n; i++) {
         struct placement where;
-        struct spod *p = items[i].pod;
+        struct spod *p = q->items[i].pod;
         bool twin_failed = out->failed && out->failed->shape == p->shape && !p->relations &&
                            !out->failed->relations;
-        if (!twin_failed && select_node(c, p, scratch, &where)) {
-            snapshot_place(&c->snap, p, &where);
-            items[i] = items[out->n];
-            items[out->n++] = (struct planned){ p, where };
+        count_down(&q->left);
+        count_down(&q->role_left[p->part]);
+        if (!twin_failed && select_node(q->c, p, scratch, &where)) {
+            snapshot_place(&q->c->snap, p, &where);
+            q->items[i] = q->items[out->n];
+            q->items[out->n++] = (struct planned){ p, where };
+            count_down(&q->need);
+            count_down(&q->role_need[p->part]);
         } else if (!out->failed) {
             out->failed = p;
         }
-        if (out->n + (n - i - 1) < need)
+        if (is_lost(q))
             return;
         arena_reset(scratch);
     }
 }
 
+/* ---- why not ---- */
+
+/* "3 of 4 members fit", or of a role when that is what lacks. */
+static struct str fit_text(const struct quest *q, struct arena *a, const struct plan *out)
+{
+    const struct gang *g = q->g;
+    for (size_t i = 1; i < g->n_parts && out->n + g->n_placed >= gang_needs(g); i++) {
+        const struct gang_part *p = &g->parts[i];
+        if (q->role_need[i])
+            return arena_printf(a, "%lld of %lld members with role %.*s fit",
+                                (long long)p->min - (long long)q->role_need[i], (long long)p->min,
+                                STR_ARG(p->name));
+    }
+    return arena_printf(a, "%zu of %zu members fit", out->n + g->n_placed, gang_needs(g));
+}
+
 /* Why the first failed member did not fit beside those that are placed now. */
-static void explain(struct cluster *c, struct gang *g, struct arena *a, struct plan *out)
+static void explain(const struct quest *q, struct arena *a, struct plan *out)
 {
     struct evaluation e;
-    evaluate(c, out->failed, false, a, &e);
-    out->message = evaluation_message(a, c, &e);
+    evaluate(q->c, out->failed, false, a, &e);
+    out->message = evaluation_message(a, q->c, &e);
     out->wakes = evaluation_wakes(out->failed->shape->profile, &e);
-    if (!g->dialect)
+    if (!q->g->dialect)
         return;
-    out->message = arena_printf(a, "gang %.*s: %zu of %zu members fit: %.*s", STR_ARG(g->key),
-                                out->n + g->n_placed, gang_needs(g), STR_ARG(out->message));
+    struct str fit = fit_text(q, a, out);
+    out->message = arena_printf(a, "gang %.*s: %.*s: %.*s", STR_ARG(q->g->key), STR_ARG(fit),
+                                STR_ARG(out->message));
+}
+
+/* ---- the attempt ---- */
+
+static void
+try_in_order(struct quest *q, int (*order)(const void *, const void *), struct plan *out)
+{
+    q->n = collect(q->g, q->items);
+    set_needs(q);
+    if (q->n > 1)
+        qsort(q->items, q->n, sizeof *q->items, order);
+    place_members(q, out);
+    out->placed = out->n > 0 && is_met(q);
 }
 
 static bool attempt(struct cluster *c, struct gang *g, struct arena *a, struct plan *out)
 {
     size_t mark = snapshot_mark(&c->snap);
-    size_t n = collect(g, out->items);
-    size_t need = gang_needs(g) > g->n_placed ? gang_needs(g) - g->n_placed : 0;
-    if (need == 0)
-        need = n ? 1 : 0; /* a member that came late, or replaces another */
-    if (n > 1)
-        qsort(out->items, n, sizeof *out->items, compare_large_first);
-    place_members(c, out->items, n, need, out);
-    if (out->n < need && !one_kind(out->items, n)) {
+    struct quest q = { .c = c, .g = g, .items = out->items };
+    try_in_order(&q, compare_large_first, out);
+    if (!out->placed && out->failed && !one_kind(q.items, q.n)) {
         snapshot_rollback(&c->snap, mark);
-        n = collect(g, out->items);
-        qsort(out->items, n, sizeof *out->items, compare_small_first);
-        place_members(c, out->items, n, need, out);
+        try_in_order(&q, compare_small_first, out);
     }
-    out->placed = need > 0 && out->n >= need;
     out->fits = out->n;
     if (!out->placed && out->failed)
-        explain(c, g, a, out);
+        explain(&q, a, out);
     return out->placed;
 }
 

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * gang — pods that start together or not at all. A pod in no gang is a gang of one, so that queue
- * and cycle know one entity only. Loop thread only. */
+ * and cycle know one entity only.
+ *
+ * What a gang needs is said by its members (labels and annotations, kube/gang_dialect.h) or by a
+ * group object (kube/gang_object.h). gang_settle works it out of both when something changed: a
+ * minimum for all, and one for each role. Loop thread only. */
 #pragma once
 
 #include "base/heap.h"
-#include "kube/gang_dialect.h"
+#include "kube/gang_object.h"
 #include "scheduler/pod.h"
 
 enum gang_state {
@@ -14,17 +18,41 @@ enum gang_state {
     GANG_PARKED,  /* did not fit; woken by events that could help */
 };
 
+struct gang_part {   /* members of one role; part 0 are those without a role */
+    struct str name; /* own text */
+    int64_t min;
+    size_t n_members, n_placed, n_gated;
+    const struct gang_role *declared; /* with what its future members ask for; NULL: unknown */
+};
+
 struct gang {
     struct str key;                     /* "namespace/name", own text; for one pod its key */
     const struct gang_dialect *dialect; /* NULL: one pod */
     struct list members;                /* spods, pending and placed */
     size_t n_members, n_placed, n_gated;
-    int64_t min;      /* 0: unknown or wrong */
-    struct str wrong; /* own text: why min is 0 */
+    int64_t min;          /* that must start together; 0: unknown or wrong */
+    int64_t size;         /* as members say; 0: unsaid */
+    int64_t timeout_s;    /* how long it may wait before people are told; 0: unsaid */
+    struct str wrong;     /* own text: what is wrong with what it says */
+    struct {              /* what its members say together */
+        int64_t min, low; /* the largest minimum and the smallest */
+        int64_t size, timeout_s;
+        struct str wrong; /* own text: the first thing that is wrong */
+    } heard;
+    bool unheard;     /* a member left: all must be heard anew */
     int64_t priority; /* the highest of its members */
     struct wall created;
     uint64_t order; /* of arrival */
     const struct profile *profile;
+
+    struct str namespace, object, part; /* own texts: the group object that may speak for it */
+    const struct gang_object_kind *source_kind;
+    struct kobj *source;     /* that object; NULL: none is here */
+    struct arena *source_a;  /* of said */
+    struct gang_spec said;   /* by the object */
+    struct gang_roles roles; /* declared by a member for all; n 0: none */
+    struct gang_part *parts; /* [1 + GANG_ROLES_MAX]; NULL while nobody has a role */
+    size_t n_parts;
 
     /* the queue's: */
     enum gang_state state;
@@ -39,17 +67,28 @@ struct gang {
     struct str message; /* own text: why it waits */
 };
 
-struct gang *gang_new(struct str key, const struct gang_dialect *dialect, uint64_t order);
+/* Of the gang that this pod, which is not added yet, claims to be in; or of the pod alone. */
+struct gang *gang_new(struct str key, const struct spod *first, uint64_t order);
 void gang_free(struct gang *g); /* must have no members */
-void gang_add(struct gang *g, struct spod *p, const struct gang_claim *claim);
+void gang_add(struct gang *g, struct spod *p);
 void gang_remove(struct gang *g, struct spod *p);
+/* A member was placed (1), or left its node (-1). */
+void gang_count_placed(struct spod *p, int by);
 void gang_set_message(struct gang *g, struct str text);
+/* The group object that speaks for it came or changed; NULL: it went. */
+void gang_set_source(struct gang *g, const struct kobj *o);
 
+/* Works out what the gang needs from what is said now: min, size, timeout_s, wrong, the parts'
+ * minima. Cheap unless a member left. */
+void gang_settle(struct gang *g);
 /* Members that a cycle must place now: not placed, not gated. */
 size_t gang_pending(const struct gang *g);
 /* How many members must exist and be placed for the gang to run. */
 size_t gang_needs(const struct gang *g);
-/* Enough members exist, none of the needed ones is gated, and min makes sense. */
+/* Enough members exist, of each role too, none of the needed ones is gated, and the minimum makes
+ * sense. */
 bool gang_is_complete(const struct gang *g);
+/* The gang has what it needs to run: all minima are placed. */
+bool gang_has_started(const struct gang *g);
 /* Why an incomplete gang waits, for people. */
 struct str gang_waiting_text(struct arena *a, const struct gang *g);

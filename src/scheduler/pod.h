@@ -80,6 +80,7 @@ struct spod {
     uint32_t id;    /* in the snapshot */
     struct gang *gang;
     struct list in_gang;
+    uint32_t part;         /* its role in the gang: a number of gang->parts; 0: none */
     struct list nominated; /* in the core's list while another node is kept for it */
     struct snode *kept;    /* that node */
     bool assumed;          /* placed by us, the API has not said so yet */

@@ -45,6 +45,8 @@ static void put_object(struct scenario *s, const struct kobj *o)
         core_namespace_set(s->core, o, s->now);
     else if (str_is(o->kind, "Service"))
         core_selecting_set(s->core, SELECTING_SERVICE, o, s->now);
+    else if (gang_object_bit(o))
+        core_group_set(s->core, gang_object_bit(o), o, s->now);
     else
         wrong(s, "unknown kind %.*s", STR_ARG(o->kind));
 }
@@ -80,8 +82,8 @@ static void apply_text(struct scenario *s, struct str text)
     struct jnode *meta = jnode_need_obj(root, STR("metadata"));
     if (!jnode_get(meta, STR("uid")))
         jnode_set_str(meta, STR("uid"), arena_printf(s->a, "uid-%d", uid++));
-    if (str_is(jnode_text_of_str(jnode_get(root, STR("kind"))), "Pod") &&
-        !jnode_get(meta, STR("namespace")))
+    struct str kind = jnode_text_of_str(jnode_get(root, STR("kind")));
+    if (!str_is(kind, "Node") && !str_is(kind, "Namespace") && !jnode_get(meta, STR("namespace")))
         jnode_set_str(meta, STR("namespace"), STR("default"));
     CHECK_OK(kobj_freeze(&o, root, &err), err);
     put_object(s, o);

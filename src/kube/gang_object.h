@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * gang_object — objects that say how a gang starts, in place of its pods: PodGroups of ours,
+ * scheduler-plugins, Koordinator, Volcano, KAI and Kubernetes, and Kubernetes' Workload. One table:
+ * a kind is a row of paths; fields that still move between versions are changed here alone. Pure.
+ */
+#pragma once
+
+#include "kube/gang_dialect.h"
+#include "kube/kobj.h"
+
+/* What the phases of a gang are called in an object of this kind; NULL: it has no such word. */
+struct gang_words {
+    const char *pending, *scheduled, *running, *finished, *failed;
+};
+
+struct gang_object_kind {
+    uint32_t bit; /* enum gang_objects; several versions share one */
+    const char *project;
+    struct str group, version, plural;
+    /* paths; NULL: this kind has none */
+    const char *min, *timeout_s, *resources, *priority_class;
+    const char *any;         /* where this stands, one member is enough */
+    const char *roles;       /* a list of {name, minMember} */
+    const char *role_mins;   /* a map from role to minimum */
+    const char *groups;      /* a list of {name, …}: min is looked up in the entry of the part */
+    struct gang_words words; /* of status.phase; pending NULL: no phase is written */
+    const char *counts[4];   /* of scheduled, running, succeeded, failed members, in status */
+};
+
+extern const struct gang_object_kind gang_object_kinds[];
+extern const size_t gang_object_kinds_count;
+
+struct gang_spec { /* what an object says; texts borrow from it */
+    int64_t min;   /* 0: unsaid or wrong */
+    int64_t timeout_s;
+    struct json resources; /* a ResourceList that the cluster must have free; absent: none */
+    struct str priority_class;
+    struct gang_role *roles; /* in the arena */
+    size_t n_roles;
+    struct str wrong; /* for people; absent: nothing */
+};
+
+/* The bit of the kinds that this object may be; 0: it is no group object. */
+uint32_t gang_object_bit(const struct kobj *o);
+
+/* False: it says nothing about this part (a Workload without such a group, a mirror of ours). */
+bool gang_object_read(const struct gang_object_kind *k,
+                      const struct kobj *o,
+                      struct str part,
+                      struct arena *a,
+                      struct gang_spec *out);
+
+/* The annotation of a PodGroup of ours that only mirrors a gang, and the dialect it mirrors. */
+#define GANG_MIRROR_OF "scheduling.ganglion.io/mirror-of"

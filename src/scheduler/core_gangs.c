@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * core_gangs — how pods come together in gangs, and how group objects speak for them. */
+#include <stdlib.h>
+
+#include "scheduler/core_internal.h"
+
+struct group_entry {
+    struct str key; /* own text */
+    struct kobj *obj;
+};
+
+/* ---- group objects ---- */
+
+static struct str group_key(struct arena *a, uint32_t bit, struct str namespace, struct str name)
+{
+    return arena_printf(a, "%u %.*s/%.*s", (unsigned)bit, STR_ARG(namespace), STR_ARG(name));
+}
+
+static void entry_free(struct group_entry *e)
+{
+    kobj_unref(e->obj);
+    free((void *)(uintptr_t)e->key.p); /* own text */
+    free(e);
+}
+
+void core_groups_fini(struct sched_core *s)
+{
+    const struct map_slot *slot;
+    for (size_t i = 0; (slot = map_next(&s->groups, &i));)
+        entry_free(slot->value);
+    map_fini(&s->groups);
+}
+
+/* The object that speaks for the gang; NULL: none is here. */
+static const struct kobj *find_source(const struct sched_core *s, const struct gang *g)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    for (uint32_t left = g->dialect ? g->dialect->objects : 0; left; left &= left - 1) {
+        const struct group_entry *e =
+            map_get(&s->groups, group_key(a, left & -left, g->namespace, g->object));
+        if (e)
+            return e->obj;
+    }
+    return NULL;
+}
+
+/* Tells all gangs for which this object speaks. Objects are few beside pods: a scan will do. */
+static void tell_gangs(struct sched_core *s, uint32_t bit, const struct kobj *obj, struct mono now)
+{
+    const struct map_slot *slot;
+    for (size_t i = 0; (slot = map_next(&s->gangs, &i));) {
+        struct gang *g = slot->value;
+        if (!g->dialect || !(g->dialect->objects & bit) || !str_eq(g->object, obj->name) ||
+            !str_eq(g->namespace, obj->namespace))
+            continue;
+        gang_set_source(g, find_source(s, g));
+        core_gang_changed(s, g, now);
+    }
+}
+
+void core_group_set(struct sched_core *s, uint32_t bit, const struct kobj *obj, struct mono now)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct str key = group_key(a, bit, obj->namespace, obj->name);
+    struct group_entry *e = map_get(&s->groups, key);
+    if (!e) {
+        e = MEM_NEW(struct group_entry);
+        e->key = str_make(str_dup(key), key.n);
+        map_put(&s->groups, e->key, e);
+    }
+    struct kobj *old = e->obj;
+    e->obj = kobj_ref(obj);
+    /* Our own status writes come back as events: only what is asked for matters. */
+    if (!old || !json_eq(kobj_path(old, "spec"), kobj_path(obj, "spec")))
+        tell_gangs(s, bit, obj, now);
+    kobj_unref(old);
+}
+
+void core_group_del(struct sched_core *s, uint32_t bit, const struct kobj *obj, struct mono now)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct group_entry *e = map_del(&s->groups, group_key(a, bit, obj->namespace, obj->name));
+    if (!e)
+        return;
+    tell_gangs(s, bit, obj, now);
+    entry_free(e);
+}
+
+/* ---- gangs ---- */
+
+static struct gang *gang_of(struct sched_core *s, const struct spod *p)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    const struct gang_claim *claim = p->shape->profile->gangs ? p->view->gang : NULL;
+    struct str key =
+        claim ? arena_printf(a, "%.*s/%.*s", STR_ARG(p->obj->namespace), STR_ARG(claim->name))
+              : arena_printf(a, "pod %.*s", STR_ARG(p->key));
+    struct gang *g = map_get(&s->gangs, key);
+    if (g)
+        return g;
+    g = gang_new(key, p, ++s->arrivals);
+    map_put(&s->gangs, g->key, g);
+    const struct kobj *source = find_source(s, g);
+    if (source)
+        gang_set_source(g, source);
+    return g;
+}
+
+void core_join_gang(struct sched_core *s, struct spod *p)
+{
+    struct gang *g = gang_of(s, p);
+    queue_remove(&s->queue, g); /* its place in the order may change */
+    gang_add(g, p);
+}
+
+void core_leave_gang(struct sched_core *s, struct spod *p)
+{
+    struct gang *g = p->gang;
+    if (!g)
+        return;
+    gang_remove(g, p);
+    if (g->n_members)
+        return;
+    queue_remove(&s->queue, g);
+    map_del(&s->gangs, g->key);
+    gang_free(g);
+}
+
+void core_gang_changed(struct sched_core *s, struct gang *g, struct mono now)
+{
+    if (g->n_members == g->n_placed || (!g->dialect && g->n_gated)) {
+        queue_remove(&s->queue, g);
+        return;
+    }
+    gang_settle(g);
+    if (gang_is_complete(g))
+        queue_add(&s->queue, g, now);
+    else
+        queue_delay(&s->queue, g, (struct mono){ now.ns + QUEUE_ARRIVAL_NS });
+}
