@@ -7,6 +7,7 @@
 #include "node/addresses.h"
 #include "node/cgroups.h"
 #include "node/executor.h"
+#include "node/podhook.h"
 #include "node/podprobe.h"
 #include "node/shim_client.h"
 
@@ -53,7 +54,15 @@ void local_pod_join(struct local_pod *p); /* connects to its shim, or recovers f
 void local_pod_free(struct local_pod *p);
 bool local_pod_all_held(const struct local_pod *p);
 void local_pod_event(struct local_pod *p, const char *type, const char *reason, struct str message);
+struct wall local_pod_now(const struct local_pod *p);
+struct podstate local_pod_state(const struct local_pod *p);
 const struct container *local_pod_container(const struct local_pod *p, size_t i);
+
+/* ---- pod_ask.c: probes and hooks ---- */
+void pod_ask_probes(struct local_pod *p, struct wall *wake); /* those due; wake: the next ones */
+void pod_ask_hook(struct local_pod *p, size_t i, enum hook_kind kind);
+void pod_ask_answered(struct local_pod *p, struct str token, int64_t code, struct str output);
+void pod_ask_again(struct local_pod *p); /* the connection broke: answers may be lost */
 
 /* ---- gang_start.c ---- */
 void gang_start_leave(struct local_pod *p); /* harmless outside a gang */

@@ -11,7 +11,7 @@
 
 #define TURNS_MAX 4 /* plans in a row: a step may make another one possible */
 
-static struct wall now_of(const struct local_pod *p)
+struct wall local_pod_now(const struct local_pod *p)
 {
     return loop_wall(p->x->loop);
 }
@@ -36,12 +36,16 @@ void local_pod_turn_soon(struct local_pod *p)
 static void take_running(struct local_pod *p, size_t i, const struct shim_state *s)
 {
     struct run *r = &p->runs[i];
-    bool fresh = r->phase != RUN_UP && p->settled;
+    struct json raw = local_pod_container(p, i)->raw;
+    if (r->phase == RUN_UP)
+        return; /* told again after a broken connection */
     r->phase = RUN_UP;
     r->started = s->started;
-    podprobe_begin(&p->probes[i], local_pod_container(p, i)->raw, r);
-    if (!fresh)
-        return;
+    podprobe_begin(&p->probes[i], raw, r);
+    r->pre_stop = podhook_has(raw, HOOK_PRE_STOP) ? HOOK_DUE : HOOK_NONE;
+    if (!p->settled)
+        return; /* found again: its postStart hook ran, or was interrupted with our predecessor */
+    r->post_start = podhook_has(raw, HOOK_POST_START) ? HOOK_DUE : HOOK_NONE;
     AUTO(arena_freep) struct arena *a = arena_new();
     local_pod_event(
         p, "Normal", "Started",
@@ -109,6 +113,7 @@ static void on_ready(void *arg)
 {
     struct local_pod *p = arg;
     p->settled = true;
+    pod_ask_again(p);
     if (p->held && !p->gang)
         shim_client_release(p->client); /* held by an agent that is no more */
     local_pod_turn_soon(p);
@@ -146,28 +151,9 @@ static void on_gone(void *arg)
     local_pod_turn_soon(p);
 }
 
-static void probe_event(struct local_pod *p, size_t i, enum probe_kind k, struct str output)
-{
-    AUTO(arena_freep) struct arena *a = arena_new();
-    (void)i;
-    local_pod_event(
-        p, "Warning", "Unhealthy",
-        arena_printf(a, "%s probe failed: %.*s", podprobe_word(k), STR_ARG(str_trim(output))));
-}
-
-/* A token is "CONTAINER-KIND-ATTEMPT". */
 static void on_probe(void *arg, struct str token, int64_t code, struct str output)
 {
-    struct local_pod *p = arg;
-    int64_t i, k, attempt;
-    if (!str_to_i64(str_split(&token, '-'), &i) || !str_to_i64(str_split(&token, '-'), &k) ||
-        !str_to_i64(token, &attempt) || i < 0 || (size_t)i >= p->n_runs || k < 0 ||
-        k >= PROBE_KINDS || attempt != p->runs[i].attempt)
-        return;
-    if (code != 0 && p->runs[i].phase == RUN_UP)
-        probe_event(p, (size_t)i, (enum probe_kind)k, code < 0 ? STR("command timed out") : output);
-    podprobe_answer(&p->probes[i], &p->runs[i], (enum probe_kind)k, code == 0, now_of(p));
-    local_pod_turn_soon(p);
+    pod_ask_answered(arg, token, code, output);
 }
 
 static const struct shim_events shim_hooks = {
@@ -196,19 +182,40 @@ static void step_start(struct local_pod *p, size_t i)
         shim_client_run(p->client, i, p->runs[i].attempt);
 }
 
+static struct str end_reason(struct arena *a, const struct local_pod *p, size_t i)
+{
+    const struct run *r = &p->runs[i];
+    struct str name = local_pod_container(p, i)->name;
+    const char *next =
+        pod_of(p->pod)->restart_policy == POD_RESTART_NEVER ? "" : ", will be restarted";
+    switch (p->stop_at.ns ? RUN_FINE : r->fault) {
+    case RUN_STARTUP_FAILED:
+        return arena_printf(a, "Container %.*s failed startup probe%s", STR_ARG(name), next);
+    case RUN_LIVENESS_FAILED:
+        return arena_printf(a, "Container %.*s failed liveness probe%s", STR_ARG(name), next);
+    case RUN_HOOK_FAILED:
+        return STR("FailedPostStartHook");
+    case RUN_FINE:
+        break;
+    }
+    return arena_printf(a, "Stopping container %.*s", STR_ARG(name));
+}
+
+static void begin_end(struct local_pod *p, size_t i)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    if (p->runs[i].ends_at.ns)
+        return;
+    p->runs[i].ends_at = local_pod_now(p);
+    local_pod_event(p, "Normal", "Killing", end_reason(a, p, i));
+}
+
 static void step_term(struct local_pod *p, size_t i)
 {
-    struct run *r = &p->runs[i];
-    AUTO(arena_freep) struct arena *a = arena_new();
-    struct str name = local_pod_container(p, i)->name;
-    r->term_at = now_of(p);
+    begin_end(p, i);
+    p->runs[i].term_at = local_pod_now(p);
     if (p->client)
-        shim_client_signal(p->client, i, SIGTERM);
-    local_pod_event(p, "Normal", "Killing",
-                    r->unhealthy
-                        ? arena_printf(a, "Container %.*s failed its %s probe, will be restarted",
-                                       STR_ARG(name), r->started_ok ? "liveness" : "startup")
-                        : arena_printf(a, "Stopping container %.*s", STR_ARG(name)));
+        shim_client_signal(p->client, i, podhook_stop_signal(local_pod_container(p, i)->raw));
 }
 
 static void step(struct local_pod *p, size_t i)
@@ -219,10 +226,18 @@ static void step(struct local_pod *p, size_t i)
     case POD_STEP_START:
         step_start(p, i);
         break;
+    case POD_STEP_POST_START:
+        pod_ask_hook(p, i, HOOK_POST_START);
+        break;
+    case POD_STEP_PRE_STOP:
+        begin_end(p, i);
+        pod_ask_hook(p, i, HOOK_PRE_STOP);
+        break;
     case POD_STEP_TERM:
         step_term(p, i);
         break;
     case POD_STEP_KILL:
+        begin_end(p, i);
         p->runs[i].kill_sent = true;
         if (p->client)
             shim_client_signal(p->client, i, SIGKILL);
@@ -246,7 +261,7 @@ static void tell_waits(struct local_pod *p)
     }
 }
 
-static struct podstate state_of(const struct local_pod *p)
+struct podstate local_pod_state(const struct local_pod *p)
 {
     const struct pod *pod = pod_of(p->pod);
     return (struct podstate){
@@ -256,7 +271,7 @@ static struct podstate state_of(const struct local_pod *p)
         .hold = p->hold,
         .sandbox = p->prepared,
         .start_time = p->start_time,
-        .now = now_of(p),
+        .now = local_pod_now(p),
         .stop_at = p->stop_at,
         .grace_s = pod->deletion_grace_s >= 0 ? pod->deletion_grace_s : pod->termination_grace_s,
         .pod_ip = str_from(p->ip),
@@ -264,44 +279,11 @@ static struct podstate state_of(const struct local_pod *p)
     };
 }
 
-/* ---- probes ---- */
-
-static void ask(struct local_pod *p, size_t i, enum probe_kind k)
-{
-    struct str fields[PODPROBE_FIELDS_MAX];
-    AUTO(arena_freep) struct arena *a = arena_new();
-    struct json raw = local_pod_container(p, i)->raw, spec = podprobe_spec(raw, k);
-    size_t n = podprobe_fields(fields, a, spec, raw, str_from(p->ip));
-    struct str token = arena_printf(a, "%zu-%d-%lld", i, (int)k, (long long)p->runs[i].attempt);
-    if (!n || !p->client) {
-        on_probe(p, token, 1, STR("the local node cannot make a probe of this kind"));
-        return;
-    }
-    if (str_is(fields[0], "exec"))
-        fields[1] = arena_printf(a, "%zu", i);
-    shim_client_probe(p->client, token, p->probes[i].items[k].timeout_ms, fields, n);
-}
-
-static void ask_all(struct local_pod *p, struct wall *wake)
-{
-    for (size_t i = 0; i < p->n_runs; i++) {
-        for (;;) {
-            struct wall due;
-            enum probe_kind k = podprobe_next(&p->probes[i], &p->runs[i], now_of(p), &due);
-            if (due.ns && (!wake->ns || due.ns < wake->ns))
-                *wake = due;
-            if (k == PROBE_KINDS)
-                break;
-            ask(p, i, k);
-        }
-    }
-}
-
 /* ---- turns ---- */
 
 static bool carry_out(struct local_pod *p)
 {
-    struct podstate s = state_of(p);
+    struct podstate s = local_pod_state(p);
     bool stepped = false;
     podstate_plan(&s, &p->plan);
     for (size_t i = 0; i < p->n_runs; i++) {
@@ -320,7 +302,7 @@ static void on_turn(void *arg)
         continue;
     tell_waits(p);
     struct wall wake = p->plan.wake;
-    ask_all(p, &wake);
+    pod_ask_probes(p, &wake);
     if (p->plan.over && p->client && !p->quitting) {
         p->quitting = true; /* nothing is left to keep; logs and codes are on disk */
         shim_client_quit(p->client);
@@ -328,7 +310,7 @@ static void on_turn(void *arg)
     if (p->plan.over)
         gang_start_leave(p);
     if (wake.ns) {
-        int64_t in = wake.ns - now_of(p).ns;
+        int64_t in = wake.ns - local_pod_now(p).ns;
         timer_start(p->timer, in > 0 ? in : 0);
     }
     p->x->hooks.turned(p->x->arg, p);
@@ -381,7 +363,7 @@ void local_pod_update(struct local_pod *p, const struct kobj *pod)
     kobj_unref(before);
     bool ends = pod_of(pod)->deleting || pod_finished(pod_of(pod));
     if (ends && !p->stop_at.ns && !p->plan.over)
-        p->stop_at = now_of(p); /* deleted, or declared finished by someone else */
+        p->stop_at = local_pod_now(p); /* deleted, or declared finished by someone else */
     local_pod_turn_soon(p);
 }
 
@@ -448,6 +430,6 @@ struct str local_pod_dir(const struct local_pod *p)
 
 struct jnode *local_pod_status(struct arena *a, const struct local_pod *p)
 {
-    struct podstate s = state_of(p);
+    struct podstate s = local_pod_state(p);
     return podstate_status(a, &s, &p->plan);
 }

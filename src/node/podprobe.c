@@ -40,11 +40,13 @@ void podprobe_begin(struct probes *p, struct json container, struct run *r)
         x->timeout_ms = number(spec, "timeoutSeconds", 1, 1) * 1000;
         x->want_successes = number(spec, "successThreshold", 1, 1);
         x->want_failures = number(spec, "failureThreshold", 3, 1);
+        x->grace_s = number(spec, "terminationGracePeriodSeconds", -1, -1);
         x->due.ns = r->started.ns + x->delay_ns;
     }
     r->started_ok = !p->items[PROBE_STARTUP].there;
     r->ready = !p->items[PROBE_READINESS].there;
-    r->unhealthy = false;
+    r->fault = RUN_FINE;
+    r->fault_grace_s = -1;
 }
 
 /* Before the startup probe passed only it is asked; after it only the others. */
@@ -57,7 +59,7 @@ enum probe_kind
 podprobe_next(struct probes *p, const struct run *r, struct wall now, struct wall *wake)
 {
     *wake = (struct wall){ 0 };
-    if (r->phase != RUN_UP || r->term_at.ns || r->unhealthy)
+    if (!run_is_up(r) || r->ends_at.ns || r->fault != RUN_FINE)
         return PROBE_KINDS;
     for (enum probe_kind k = 0; k < PROBE_KINDS; k++) {
         struct probe_run *x = &p->items[k];
@@ -73,6 +75,12 @@ podprobe_next(struct probes *p, const struct run *r, struct wall now, struct wal
     return PROBE_KINDS;
 }
 
+void podprobe_forget(struct probes *p)
+{
+    for (enum probe_kind k = 0; k < PROBE_KINDS; k++)
+        p->items[k].flying = false;
+}
+
 bool podprobe_answer(struct probes *p,
                      struct run *r,
                      enum probe_kind kind,
@@ -80,7 +88,8 @@ bool podprobe_answer(struct probes *p,
                      struct wall now)
 {
     struct probe_run *x = &p->items[kind];
-    bool before_ready = r->ready, before_started = r->started_ok, before_bad = r->unhealthy;
+    bool before_ready = r->ready, before_started = r->started_ok;
+    enum run_fault before_fault = r->fault;
     if (!x->there || !x->flying)
         return false;
     x->flying = false;
@@ -92,10 +101,11 @@ bool podprobe_answer(struct probes *p,
         r->ready = passes;
     if (kind == PROBE_STARTUP && passes)
         r->started_ok = true;
-    if (kind != PROBE_READINESS && fails)
-        r->unhealthy = true;
-    return r->ready != before_ready || r->started_ok != before_started ||
-           r->unhealthy != before_bad;
+    if (kind != PROBE_READINESS && fails && r->fault == RUN_FINE) {
+        r->fault = kind == PROBE_STARTUP ? RUN_STARTUP_FAILED : RUN_LIVENESS_FAILED;
+        r->fault_grace_s = x->grace_s;
+    }
+    return r->ready != before_ready || r->started_ok != before_started || r->fault != before_fault;
 }
 
 /* A port by number or by the name of one of the container's ports; absent: no such port. */

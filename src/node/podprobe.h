@@ -19,6 +19,7 @@ struct probe_run { /* one probe of one run of a container */
     bool there;
     bool flying; /* asked, not answered */
     int64_t delay_ns, period_ns, timeout_ms, want_successes, want_failures;
+    int64_t grace_s; /* of the end that it causes; -1: the pod's */
     int64_t successes, failures;
     struct wall due;
 };
@@ -39,6 +40,9 @@ bool podprobe_answer(struct probes *p,
                      enum probe_kind kind,
                      bool ok,
                      struct wall now);
+
+/* Answers of what was asked may be lost: everything is asked again. */
+void podprobe_forget(struct probes *p);
 
 struct json podprobe_spec(struct json container, enum probe_kind kind);
 const char *podprobe_word(enum probe_kind kind); /* "Readiness" */

@@ -59,20 +59,40 @@ static void wake_at(struct pass *p, int64_t ns)
         p->plan->wake.ns = ns;
 }
 
-/* SIGTERM now, SIGKILL when the grace since `from` is over. */
+/* True while a preStop hook has the grace to itself. */
+static bool hook_first(struct pass *p, size_t i, int64_t deadline)
+{
+    const struct run *r = &p->s->runs[i];
+    if (r->phase != RUN_UP || r->term_at.ns || p->s->now.ns >= deadline)
+        return false;
+    if (r->pre_stop != HOOK_DUE && r->pre_stop != HOOK_RUNNING)
+        return false;
+    if (r->pre_stop == HOOK_DUE)
+        p->plan->steps[i] = POD_STEP_PRE_STOP;
+    wake_at(p, deadline);
+    return true;
+}
+
+/* The stop signal now, SIGKILL when the grace since `from` is over. A preStop hook comes first and
+ * counts; after one the process has a little time in any case. */
 static void end_run(struct pass *p, size_t i, int64_t from_ns, int64_t grace_s)
 {
     const struct run *r = &p->s->runs[i];
-    int64_t deadline = from_ns + grace_s * NS_PER_S;
-    if (!alive(r))
+    int64_t kill_at = from_ns + grace_s * NS_PER_S;
+    if (!alive(r) || hook_first(p, i, kill_at))
         return;
-    if (p->s->now.ns >= deadline) {
+    if (r->pre_stop == HOOK_RUNNING || r->pre_stop == HOOK_OVER) {
+        int64_t term_at = r->term_at.ns ? r->term_at.ns : p->s->now.ns;
+        int64_t least = term_at + PODSTATE_LEAST_GRACE_S * NS_PER_S;
+        kill_at = least > kill_at ? least : kill_at;
+    }
+    if (p->s->now.ns >= kill_at) {
         p->plan->steps[i] = r->kill_sent ? POD_STEP_NONE : POD_STEP_KILL;
         return;
     }
     if (!r->term_at.ns)
         p->plan->steps[i] = POD_STEP_TERM;
-    wake_at(p, deadline);
+    wake_at(p, kill_at);
 }
 
 static void start_run(struct pass *p, size_t i)
@@ -91,12 +111,32 @@ static void start_run(struct pass *p, size_t i)
     p->plan->steps[i] = POD_STEP_START;
 }
 
-/* An unhealthy run is ended with the pod's grace, counted from the SIGTERM. */
+/* A run that just began has its hook; one at fault is ended with the grace of the probe or the pod,
+ * counted from the end's begin. */
+static int64_t fault_grace_s(const struct podstate *s, const struct run *r)
+{
+    return r->fault_grace_s >= 0 ? r->fault_grace_s : pod_of(s->pod)->termination_grace_s;
+}
+
 static void watch_run(struct pass *p, size_t i)
 {
     const struct run *r = &p->s->runs[i];
-    if (alive(r) && r->unhealthy)
-        end_run(p, i, r->term_at.ns ? r->term_at.ns : p->s->now.ns, p->pod->termination_grace_s);
+    if (!alive(r))
+        return;
+    if (r->fault != RUN_FINE)
+        end_run(p, i, r->ends_at.ns ? r->ends_at.ns : p->s->now.ns, fault_grace_s(p->s, r));
+    else if (r->phase == RUN_UP && r->post_start == HOOK_DUE)
+        p->plan->steps[i] = POD_STEP_POST_START;
+}
+
+struct wall podstate_hook_deadline(const struct podstate *s, size_t i)
+{
+    const struct run *r = &s->runs[i];
+    int64_t from = s->stop_at.ns ? s->stop_at.ns : r->ends_at.ns ? r->ends_at.ns : s->now.ns;
+    int64_t grace_s = s->stop_at.ns          ? s->grace_s
+                      : r->fault != RUN_FINE ? fault_grace_s(s, r)
+                                             : pod_of(s->pod)->termination_grace_s;
+    return (struct wall){ from + grace_s * NS_PER_S };
 }
 
 static bool restarts(const struct pass *p, size_t i)
@@ -132,7 +172,7 @@ static bool run_inits(struct pass *p, bool *failed)
         watch_run(p, i);
         if (r->phase == RUN_NONE || (r->phase == RUN_ENDED && sidecar(p, i)))
             start_run(p, i);
-        if (sidecar(p, i) && (r->started_ok && r->phase == RUN_UP))
+        if (sidecar(p, i) && r->started_ok && run_is_up(r))
             continue;
         if (sidecar(p, i) && mains_asked(p))
             continue; /* it restarts beside the main ones */
@@ -193,7 +233,7 @@ static bool mains_begun(const struct pass *p)
 {
     for (size_t i = p->pod->init_containers.n; i < p->s->n_runs; i++) {
         const struct run *r = &p->s->runs[i];
-        if (r->phase == RUN_UP || r->phase == RUN_ENDED || r->attempt > 0)
+        if (run_is_up(r) || r->phase == RUN_ENDED || r->attempt > 0)
             return true;
     }
     return false;
@@ -258,15 +298,22 @@ static bool stopped(struct pass *p)
     return true;
 }
 
+/* A postStart hook holds back the containers behind its own, as kubelet starts them in turn. */
+static bool hook_pending(const struct run *r)
+{
+    return r->phase == RUN_UP && r->fault == RUN_FINE && !run_is_up(r);
+}
+
 static void run_mains(struct pass *p)
 {
-    bool more = false;
+    bool more = false, held = false;
     for (size_t i = p->pod->init_containers.n; i < p->s->n_runs; i++) {
         const struct run *r = &p->s->runs[i];
         watch_run(p, i);
-        if (r->phase == RUN_NONE || (r->phase == RUN_ENDED && restarts(p, i)))
+        if (!held && (r->phase == RUN_NONE || (r->phase == RUN_ENDED && restarts(p, i))))
             start_run(p, i);
         more |= r->phase != RUN_ENDED || restarts(p, i);
+        held |= hook_pending(r);
     }
     if (!more) {
         memset(p->plan->steps, 0, sizeof p->plan->steps); /* no restart of a sidecar now */

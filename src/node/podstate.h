@@ -33,6 +33,17 @@ struct run_end {
     char message[232]; /* "" : none */
 };
 
+/* A lifecycle hook of one run. */
+enum hook_phase {
+    HOOK_NONE, /* there is none, or it concerns this run no more */
+    HOOK_DUE,
+    HOOK_RUNNING,
+    HOOK_OVER,
+};
+
+/* Why a run must end though nobody asked the pod to. */
+enum run_fault { RUN_FINE, RUN_STARTUP_FAILED, RUN_LIVENESS_FAILED, RUN_HOOK_FAILED };
+
 struct run { /* one container */
     enum run_phase phase;
     int64_t attempt; /* of the current run; the restart count */
@@ -40,12 +51,21 @@ struct run { /* one container */
     struct run_end end;  /* of the current run, when ENDED */
     struct run_end last; /* of the run before */
     int64_t crashes;     /* restarts since a stable run */
-    struct wall term_at; /* when SIGTERM was sent to this run; 0: not */
+    enum hook_phase post_start, pre_stop;
+    struct wall ends_at; /* when the end of this run began: its hook, else the signal; 0: not */
+    struct wall term_at; /* when the stop signal was sent to this run; 0: not */
     bool kill_sent;
     bool started_ok; /* the startup probe passed, or there is none */
     bool ready;      /* the readiness probe passes, or there is none */
-    bool unhealthy;  /* the startup or liveness probe failed: end this run */
+    enum run_fault fault;
+    int64_t fault_grace_s; /* of a probe that names its own; -1: the pod's */
 };
+
+/* Counts as running: after its postStart hook. */
+static inline bool run_is_up(const struct run *r)
+{
+    return r->phase == RUN_UP && r->post_start != HOOK_DUE && r->post_start != HOOK_RUNNING;
+}
 
 /* Why a pod that has no process yet must wait or end. */
 struct pod_hold {
@@ -67,7 +87,16 @@ struct podstate { /* everything known; borrowed */
     struct str pod_ip, host_ip;
 };
 
-enum pod_step { POD_STEP_NONE, POD_STEP_START, POD_STEP_TERM, POD_STEP_KILL };
+enum pod_step {
+    POD_STEP_NONE,
+    POD_STEP_START,
+    POD_STEP_POST_START, /* run the hook */
+    POD_STEP_PRE_STOP,   /* run the hook; its time is part of the grace */
+    POD_STEP_TERM,
+    POD_STEP_KILL
+};
+
+#define PODSTATE_LEAST_GRACE_S 2 /* what a preStop hook leaves to the process in any case */
 
 #define PODSTATE_RUNS_MAX 64
 
@@ -91,5 +120,7 @@ podstate_status(struct arena *a, const struct podstate *s, const struct pod_plan
 int64_t podstate_backoff_ns(int64_t crashes);
 /* Begins the next run in the record: attempt, last end, crash count. */
 void podstate_begin(struct run *r);
+/* When a preStop hook that begins now is given up. */
+struct wall podstate_hook_deadline(const struct podstate *s, size_t i);
 /* The view of container i. */
 const struct container *podstate_container(const struct pod *p, size_t i);

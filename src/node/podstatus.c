@@ -77,7 +77,7 @@ static struct jnode *state_of(const struct page *p, size_t i)
 {
     const struct run *r = &p->s->runs[i];
     struct jnode *state = jnode_obj(p->a);
-    if (r->phase == RUN_UP) {
+    if (run_is_up(r)) {
         struct jnode *running = jnode_set(state, STR("running"), jnode_obj(p->a));
         meta_set_time(running, STR("startedAt"), r->started);
     } else if (backs_off(p, i)) {
@@ -90,7 +90,7 @@ static struct jnode *state_of(const struct page *p, size_t i)
                              STR_ARG(p->s->pod->uid)));
     } else if (r->phase == RUN_ENDED) {
         jnode_set(state, STR("terminated"), terminated(p, i, &r->end));
-    } else if (r->phase == RUN_BEGUN && r->attempt > 0) {
+    } else if ((r->phase == RUN_BEGUN && r->attempt > 0) || r->phase == RUN_UP) {
         waiting(p, state, STR("ContainerCreating"), (struct str){ 0 });
     } else {
         never_begun(p, i, state);
@@ -104,7 +104,7 @@ static bool run_ready(const struct page *p, size_t i)
     const struct container *c = podstate_container(p->pod, i);
     if (i < p->pod->init_containers.n && !c->sidecar)
         return r->phase == RUN_ENDED && r->end.code == 0 && !r->end.start_failed;
-    return r->phase == RUN_UP && r->started_ok && r->ready;
+    return run_is_up(r) && r->started_ok && r->ready;
 }
 
 static struct jnode *container_status(const struct page *p, size_t i)
@@ -124,7 +124,10 @@ static struct jnode *container_status(const struct page *p, size_t i)
     jnode_set_str(o, STR("imageID"), STR(""));
     if (r->phase == RUN_UP || r->phase == RUN_ENDED)
         jnode_set_str(o, STR("containerID"), container_id(p, i, r->attempt));
-    jnode_set_bool(o, STR("started"), r->phase == RUN_UP && r->started_ok);
+    jnode_set_bool(o, STR("started"), run_is_up(r) && r->started_ok);
+    struct str stop = json_str(json_path(c->raw, "lifecycle.stopSignal"));
+    if (stop.n)
+        jnode_set_str(o, STR("stopSignal"), stop);
     return o;
 }
 

@@ -138,5 +138,60 @@ class Volumes(Case):
         self.gone("stays")
 
 
+class Hooks(Case):
+    def exec_hook(self, script):
+        return {"exec": {"command": ["/bin/sh", "-c", script]}}
+
+    def test_hooks_run_around_the_process(self):
+        folder = self.s.folder
+        self.create(PODS, pod(
+            "hooked", container("trap 'echo signal; exit 0' TERM; echo begin; "
+                                "while :; do sleep 0.05; done",
+                                lifecycle={"postStart": self.exec_hook(f"echo post >> {folder}/h"),
+                                           "preStop": self.exec_hook(f"sleep 0.3; echo pre >> {folder}/h")}),
+            terminationGracePeriodSeconds=10))
+        self.phase("hooked", "Running")
+        with open(f"{folder}/h") as f:
+            self.assertEqual(f.read(), "post\n")
+        self.says("hooked", "begin")
+        self.delete("hooked")
+        self.gone("hooked")
+        with open(f"{folder}/h") as f:
+            self.assertEqual(f.read(), "post\npre\n")
+
+    def test_a_failing_post_start_hook_ends_the_container(self):
+        self.create(PODS, pod("post", container("sleep 1000", lifecycle={
+            "postStart": self.exec_hook("exit 3")})))
+        self.phase("post", "Failed")
+        self.event("post", "FailedPostStartHook", "PostStartHook failed")
+        self.event("post", "Killing", "FailedPostStartHook")
+
+    def test_a_tcp_hook_fails_when_it_is_run(self):
+        self.create(PODS, pod("tcp", container("sleep 1000", lifecycle={
+            "postStart": {"tcpSocket": {"port": 1}}})))
+        self.phase("tcp", "Failed")
+        self.event("tcp", "FailedPostStartHook")
+
+    def test_a_slow_pre_stop_hook_has_the_grace_only(self):
+        self.create(PODS, pod("slow", container("exec sleep 1000", lifecycle={
+            "preStop": {"sleep": {"seconds": 60}}})))
+        self.phase("slow", "Running")
+        self.delete("slow", gracePeriodSeconds=1)
+        self.gone("slow")
+        self.event("slow", "Killing", "Stopping container main")
+        self.event("slow", "FailedPreStopHook", "PreStopHook failed")
+
+    def test_the_stop_signal_is_the_pods(self):
+        self.create(PODS, pod(
+            "usr", container("trap 'exit 7' USR1; trap '' TERM; echo on; while :; do sleep 0.05; done",
+                             lifecycle={"stopSignal": "SIGUSR1"}),
+            os={"name": "linux"}, activeDeadlineSeconds=2, terminationGracePeriodSeconds=20))
+        self.says("usr", "on")
+        self.phase("usr", "Failed")
+        status = self.get("usr")["status"]["containerStatuses"][0]
+        self.assertEqual(status["state"]["terminated"]["exitCode"], 7)
+        self.assertEqual(status["stopSignal"], "SIGUSR1")
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)

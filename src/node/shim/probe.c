@@ -82,7 +82,7 @@ static int ask(int fd, char *const *f, size_t n)
     if (status >= 200 && status < 400)
         return 0;
     fprintf(stderr, "HTTP probe failed with statuscode: %d", status);
-    return 1;
+    return SHIM_PROBE_HTTP_STATUS;
 }
 
 int probe_dial(char *const *f, size_t n)
@@ -92,6 +92,14 @@ int probe_dial(char *const *f, size_t n)
         return 1;
     int fd = dial(f[1], f[2]);
     return fd < 0 ? 1 : http ? ask(fd, f + 1, n - 1) : 0;
+}
+
+static int probe_sleep(char *const *f, size_t n)
+{
+    unsigned left = n > 1 ? (unsigned)strtoul(f[1], NULL, 10) : 0;
+    while (left)
+        left = sleep(left);
+    return 0;
 }
 
 /* f: kind and its fields */
@@ -106,7 +114,7 @@ static void child_run(struct shim *s, int out, char *const *f, size_t n)
     dup2(out, 1);
     dup2(out, 2);
     if (strcmp(f[0], "exec") != 0) {
-        int rc = probe_dial(f, n);
+        int rc = strcmp(f[0], "sleep") == 0 ? probe_sleep(f, n) : probe_dial(f, n);
         fflush(stderr);
         _exit(rc);
     }
@@ -147,10 +155,13 @@ void probe_start(struct shim *s, char *const *f, size_t n)
 {
     struct probe *p = free_slot(s);
     int out[2];
-    if (n < 4 || !p || !f[1][0] || strlen(f[1]) >= sizeof p->token)
-        return; /* the executor's own deadline counts it as failed */
-    if (pipe2(out, O_CLOEXEC) < 0)
+    if (n < 4 || !f[1][0] || strlen(f[1]) >= sizeof p->token)
+        return; /* not one of ours */
+    if (!p || pipe2(out, O_CLOEXEC) < 0) {
+        const char *const fields[] = { "probe", f[1], "1", "too many probes at once" };
+        control_send(s, fields, 4);
         return;
+    }
     *p = (struct probe){ .out = out[0] };
     snprintf(p->token, sizeof p->token, "%s", f[1]);
     p->deadline.ns = clock_mono().ns + strtoll(f[2], NULL, 10) * NS_PER_MS;

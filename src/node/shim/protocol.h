@@ -19,6 +19,7 @@
  *   probe TOKEN TIMEOUT_MS exec I ARGV…
  *   probe TOKEN TIMEOUT_MS tcp ADDRESS PORT
  *   probe TOKEN TIMEOUT_MS http ADDRESS PORT PATH HEADER…   ("Name: value")
+ *   probe TOKEN TIMEOUT_MS sleep SECONDS                    (a lifecycle hook's)
  *   quit                    kill everything, wait for it, exit
  *
  * From the shim, after connecting one state per container that was ever prepared, then "ready":
@@ -32,6 +33,7 @@
 #define SHIM_FIELDS_MAX 256
 #define SHIM_CONTAINERS_MAX 64
 #define SHIM_PROBE_OUTPUT_MAX 1024
+#define SHIM_PROBE_HTTP_STATUS 22 /* the probe's code when there was an answer, of a bad status */
 
 /* Words of PHASE. A container that could not be set up or executed is "failed": it never ran. */
 #define SHIM_PREPARING "preparing"

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "io/file.h"
 #include "node/addresses.h"
+#include "node/podhook.h"
 #include "node/podprobe.h"
 #include "node/podvolumes.h"
 #include "testkit/check.h"
@@ -266,8 +267,60 @@ static void probes_need_thresholds(void **state)
     podprobe_answer(&p, &r, PROBE_LIVENESS, false, now);
     p.items[PROBE_LIVENESS].flying = true;
     CHECK(podprobe_answer(&p, &r, PROBE_LIVENESS, false, now));
-    CHECK(r.unhealthy);
+    CHECK_I64(r.fault, RUN_LIVENESS_FAILED);
     kobj_unref(c);
+}
+
+static void hooks_are_probe_commands(void **state)
+{
+    static const struct {
+        const char *lifecycle;
+        const char *want; /* the fields of preStop, joined by spaces */
+    } rows[] = {
+        { "\"preStop\":{\"exec\":{\"command\":[\"a\",\"b\"]}}", "exec  a b" },
+        { "\"preStop\":{\"sleep\":{\"seconds\":7}}", "sleep 7" },
+        { "\"preStop\":{\"httpGet\":{\"path\":\"x\",\"port\":\"web\"}}", "http 127.64.0.9 80 /x" },
+        { "\"preStop\":{\"tcpSocket\":{\"port\":80}}", "" },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char text[400], got[200] = "";
+        struct str f[PODPROBE_FIELDS_MAX];
+        struct arena *a = arena_new();
+        snprintf(text, sizeof text,
+                 "{\"kind\":\"X\",\"ports\":[{\"name\":\"web\",\"containerPort\":80}],"
+                 "\"lifecycle\":{%s}}",
+                 rows[i].lifecycle);
+        struct kobj *c = object(text);
+        CHECK(podhook_has(kobj_root(c), HOOK_PRE_STOP));
+        CHECK(!podhook_has(kobj_root(c), HOOK_POST_START));
+        size_t n = podhook_fields(f, a, kobj_root(c), HOOK_PRE_STOP, STR("127.64.0.9"));
+        for (size_t k = 0; k < n; k++)
+            snprintf(got + strlen(got), sizeof got - strlen(got), "%s%.*s", k ? " " : "",
+                     k == 1 && str_is(f[0], "exec") ? 0 : (int)f[k].n, f[k].p);
+        CHECK_STR_EQ(str_from(got), str_from(rows[i].want));
+        kobj_unref(c);
+        arena_free(a);
+    }
+}
+
+static void stop_signals_have_numbers(void **state)
+{
+    static const struct {
+        const char *name;
+        int want;
+    } rows[] = { { "SIGUSR1", 10 },     { "SIGTERM", 15 },  { "SIGCLD", 17 },
+                 { "SIGVTALRM", 26 },   { "SIGRTMIN", 34 }, { "SIGRTMIN+15", 49 },
+                 { "SIGRTMAX-14", 50 }, { "SIGRTMAX", 64 }, { "SIGNONE", 15 } };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char text[100];
+        snprintf(text, sizeof text, "{\"kind\":\"X\",\"lifecycle\":{\"stopSignal\":\"%s\"}}",
+                 rows[i].name);
+        struct kobj *c = object(text);
+        CHECK_I64(podhook_stop_signal(kobj_root(c)), rows[i].want);
+        kobj_unref(c);
+    }
 }
 
 int main(void)
@@ -280,6 +333,8 @@ int main(void)
         cmocka_unit_test(a_missing_config_map_is_a_failed_mount),
         cmocka_unit_test(addresses_are_given_in_turn),
         cmocka_unit_test(probes_need_thresholds),
+        cmocka_unit_test(hooks_are_probe_commands),
+        cmocka_unit_test(stop_signals_have_numbers),
     };
     return CHECK_MAIN(tests);
 }

@@ -23,7 +23,9 @@ static struct kobj *pod_make(const char *spec, const char *status)
 }
 
 /* One letter a container: '-' none, 'b' begun, 'r' running, 's' running but not started yet,
- * 'u' unhealthy, '0' ended well, '1' ended with code 1; ended one second before now. */
+ * 'u' unhealthy, '0' ended well, '1' ended with code 1; ended one second before now. With hooks:
+ * 'p' postStart due, 'q' under way, 'f' failed; 'h' preStop due, 'i' under way, 'j' over, 'k' over
+ * and the signal sent one second ago. */
 static void runs_of(struct run *runs, const char *letters, int64_t now)
 {
     for (size_t i = 0; letters[i]; i++) {
@@ -35,7 +37,17 @@ static void runs_of(struct run *runs, const char *letters, int64_t now)
                    : letters[i] <= '1' ? RUN_ENDED
                                        : RUN_UP;
         r->started_ok = letters[i] != 's';
-        r->unhealthy = letters[i] == 'u';
+        r->fault = letters[i] == 'u' ? RUN_LIVENESS_FAILED : RUN_FINE;
+        if (letters[i] == 'f')
+            r->fault = RUN_HOOK_FAILED;
+        r->fault_grace_s = -1;
+        r->post_start = letters[i] == 'p' ? HOOK_DUE : letters[i] == 'q' ? HOOK_RUNNING : HOOK_NONE;
+        r->pre_stop = letters[i] == 'h'   ? HOOK_DUE
+                      : letters[i] == 'i' ? HOOK_RUNNING
+                      : letters[i] == 'j' ? HOOK_OVER
+                      : letters[i] == 'k' ? HOOK_OVER
+                                          : HOOK_NONE;
+        r->term_at.ns = letters[i] == 'k' ? now - NS_PER_S : 0;
         r->end = (struct run_end){ .has = r->phase == RUN_ENDED,
                                    .code = letters[i] == '1',
                                    .started = r->started,
@@ -43,12 +55,13 @@ static void runs_of(struct run *runs, const char *letters, int64_t now)
     }
 }
 
-/* The plan's steps as letters: '.' none, 'S' start, 'T' SIGTERM, 'K' SIGKILL; then the phase. */
+/* The plan's steps as letters: '.' none, 'S' start, 'P' and 'H' its hooks, 'T' SIGTERM,
+ * 'K' SIGKILL; then the phase. */
 static void plan_text(char out[64], const struct pod_plan *p, size_t n)
 {
     size_t i;
     for (i = 0; i < n; i++)
-        out[i] = ".STK"[p->steps[i]];
+        out[i] = ".SPHTK"[p->steps[i]];
     snprintf(out + i, 64 - i, " %s%s", pod_phase_text(p->phase), p->over ? " over" : "");
 }
 
@@ -60,48 +73,74 @@ static void plan_text(char out[64], const struct pod_plan *p, size_t n)
 #define ON_FAILURE "\"restartPolicy\":\"OnFailure\","
 #define ALWAYS "\"restartPolicy\":\"Always\","
 
-static void the_decision_table_holds(void **state)
+struct decision {
+    const char *spec, *runs;
+    int64_t stop_s; /* since the stop was asked; -1: not */
+    const char *want;
+};
+
+static const struct decision decisions[] = {
+    { ALWAYS ONE, "-", -1, "S Pending" },
+    { ALWAYS ONE, "b", -1, ". Pending" },
+    { ALWAYS TWO, "r-", -1, ".S Running" },
+    { ALWAYS ONE, "0", -1, "S Running" },
+    { ALWAYS ONE, "1", -1, "S Running" },
+    { ON_FAILURE ONE, "1", -1, "S Running" },
+    { ON_FAILURE ONE, "0", -1, ". Succeeded over" },
+    { NEVER ONE, "0", -1, ". Succeeded over" },
+    { NEVER ONE, "1", -1, ". Failed over" },
+    { NEVER TWO, "01", -1, ".. Failed over" },
+    { NEVER TWO, "0r", -1, ".. Running" },
+    { ALWAYS ONE, "u", -1, "T Running" },
+    { NEVER INIT ONE, "---", -1, "S.. Pending" },
+    { NEVER INIT ONE, "r--", -1, "... Pending" },
+    { NEVER INIT ONE, "0--", -1, ".S. Pending" },
+    { NEVER INIT ONE, "00-", -1, "..S Pending" },
+    { NEVER INIT ONE, "1--", -1, "... Failed over" },
+    { ALWAYS INIT ONE, "1--", -1, "S.. Pending" },
+    { ALWAYS INIT ONE, "00r", -1, "... Running" },
+    { NEVER SIDE ONE, "--", -1, "S. Pending" },
+    { NEVER SIDE ONE, "s-", -1, ".. Pending" },
+    { NEVER SIDE ONE, "r-", -1, ".S Pending" },
+    { NEVER SIDE ONE, "1r", -1, "S. Running" },
+    { NEVER SIDE ONE, "r0", -1, "T. Running" },
+    { NEVER SIDE ONE, "00", -1, ".. Succeeded over" },
+    { ALWAYS TWO, "rr", 0, "TT Running" },
+    { ALWAYS TWO, "rr", 30, "KK Running" },
+    { ALWAYS TWO, "0r", 31, ".K Running" },
+    { ALWAYS TWO, "01", 5, ".. Failed over" },
+    { NEVER SIDE ONE, "rr", 0, ".T Running" },
+    { NEVER SIDE ONE, "r0", 0, "T. Running" },
+    { NEVER SIDE ONE, "rr", 30, "KK Running" },
+};
+
+static const struct decision hook_decisions[] = {
+    /* A postStart hook holds the pod and the containers behind it. */
+    { ALWAYS TWO, "p-", -1, "P. Pending" },
+    { ALWAYS TWO, "q-", -1, ".. Pending" },
+    { ALWAYS TWO, "r-", -1, ".S Running" },
+    { ALWAYS TWO, "f-", -1, "TS Running" },
+    { NEVER SIDE ONE, "q-", -1, ".. Pending" },
+    { ALWAYS ONE, "p", 0, "T Pending" },
+    { ALWAYS ONE, "q", 30, "K Pending" },
+    /* A preStop hook comes before the signal and counts in the grace, all but two seconds. */
+    { ALWAYS ONE, "h", -1, ". Running" },
+    { ALWAYS ONE, "h", 0, "H Running" },
+    { ALWAYS ONE, "i", 10, ". Running" },
+    { ALWAYS ONE, "j", 10, "T Running" },
+    { ALWAYS ONE, "i", 30, "T Running" },
+    { ALWAYS ONE, "j", 29, "T Running" },
+    { ALWAYS ONE, "j", 31, "T Running" },
+    { ALWAYS ONE, "k", 31, ". Running" },
+    { ALWAYS ONE, "k", 10, ". Running" },
+    { ALWAYS ONE, "h", 30, "K Running" },
+    { NEVER SIDE ONE, "hr", 0, ".T Running" },
+    { NEVER SIDE ONE, "h0", 0, "H. Running" },
+};
+
+static void check_decisions(const struct decision *rows, size_t n)
 {
-    static const struct {
-        const char *spec, *runs;
-        int64_t stop_s; /* since the stop was asked; -1: not */
-        const char *want;
-    } rows[] = {
-        { ALWAYS ONE, "-", -1, "S Pending" },
-        { ALWAYS ONE, "b", -1, ". Pending" },
-        { ALWAYS TWO, "r-", -1, ".S Running" },
-        { ALWAYS ONE, "0", -1, "S Running" },
-        { ALWAYS ONE, "1", -1, "S Running" },
-        { ON_FAILURE ONE, "1", -1, "S Running" },
-        { ON_FAILURE ONE, "0", -1, ". Succeeded over" },
-        { NEVER ONE, "0", -1, ". Succeeded over" },
-        { NEVER ONE, "1", -1, ". Failed over" },
-        { NEVER TWO, "01", -1, ".. Failed over" },
-        { NEVER TWO, "0r", -1, ".. Running" },
-        { ALWAYS ONE, "u", -1, "T Running" },
-        { NEVER INIT ONE, "---", -1, "S.. Pending" },
-        { NEVER INIT ONE, "r--", -1, "... Pending" },
-        { NEVER INIT ONE, "0--", -1, ".S. Pending" },
-        { NEVER INIT ONE, "00-", -1, "..S Pending" },
-        { NEVER INIT ONE, "1--", -1, "... Failed over" },
-        { ALWAYS INIT ONE, "1--", -1, "S.. Pending" },
-        { ALWAYS INIT ONE, "00r", -1, "... Running" },
-        { NEVER SIDE ONE, "--", -1, "S. Pending" },
-        { NEVER SIDE ONE, "s-", -1, ".. Pending" },
-        { NEVER SIDE ONE, "r-", -1, ".S Pending" },
-        { NEVER SIDE ONE, "1r", -1, "S. Running" },
-        { NEVER SIDE ONE, "r0", -1, "T. Running" },
-        { NEVER SIDE ONE, "00", -1, ".. Succeeded over" },
-        { ALWAYS TWO, "rr", 0, "TT Running" },
-        { ALWAYS TWO, "rr", 30, "KK Running" },
-        { ALWAYS TWO, "0r", 31, ".K Running" },
-        { ALWAYS TWO, "01", 5, ".. Failed over" },
-        { NEVER SIDE ONE, "rr", 0, ".T Running" },
-        { NEVER SIDE ONE, "r0", 0, "T. Running" },
-        { NEVER SIDE ONE, "rr", 30, "KK Running" },
-    };
-    (void)state;
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+    for (size_t i = 0; i < n; i++) {
         struct run runs[8];
         struct pod_plan plan;
         char got[64];
@@ -123,6 +162,18 @@ static void the_decision_table_holds(void **state)
         CHECK_CSTR(got, rows[i].want);
         kobj_unref(o);
     }
+}
+
+static void the_decision_table_holds(void **state)
+{
+    (void)state;
+    check_decisions(decisions, COUNT_OF(decisions));
+}
+
+static void hooks_come_in_their_place(void **state)
+{
+    (void)state;
+    check_decisions(hook_decisions, COUNT_OF(hook_decisions));
 }
 
 static void back_off_doubles_to_a_limit_and_forgets(void **state)
@@ -231,6 +282,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_decision_table_holds),
+        cmocka_unit_test(hooks_come_in_their_place),
         cmocka_unit_test(back_off_doubles_to_a_limit_and_forgets),
         cmocka_unit_test(a_crash_loop_waits_and_says_so),
         cmocka_unit_test(the_deadline_ends_a_pod),
