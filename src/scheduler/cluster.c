@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "scheduler/budget.h"
+#include "scheduler/reservation.h"
 
 void cluster_init(struct cluster *c)
 {
@@ -15,7 +16,7 @@ void cluster_init(struct cluster *c)
     map_init(&c->selecting);
     map_init(&c->images);
     map_init(&c->budgets);
-    list_init(&c->nominated);
+    list_init(&c->reservations);
 }
 
 static void namespace_free(struct namespace_entry *e)
@@ -163,14 +164,15 @@ void cluster_nominate(struct cluster *c, struct spod *pod, struct snode *node)
     if (pod->kept == node)
         return;
     if (pod->kept) {
-        pod->kept->n_nominated--;
         list_remove(&pod->nominated);
         c->n_nominated--;
     }
+    if (pod->held_by)
+        reservation_leave(pod);
     pod->kept = node;
     if (node) {
-        node->n_nominated++;
-        list_push_back(&c->nominated, &pod->nominated);
+        pod->kept_where = (struct placement){ .node = node->id };
+        list_push_back(&node->nominated, &pod->nominated);
         c->n_nominated++;
     }
 }

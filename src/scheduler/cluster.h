@@ -52,8 +52,8 @@ struct cluster {
     struct map budgets;           /* "namespace/name" → budget.h */
     struct lifted_pods lifted;    /* by the dry run under way; empty otherwise */
     struct domain_index *domains; /* a pointer: plugins with a const cluster may fill it */
-    struct list nominated;        /* spods with a node kept for them */
-    size_t n_nominated;
+    size_t n_nominated;           /* pods that have a node kept for them */
+    struct list reservations;     /* reservation.h */
 };
 
 void cluster_init(struct cluster *c);

@@ -175,11 +175,8 @@ void core_node_del(struct sched_core *s, struct str name, struct mono now)
     struct snode *n = snapshot_node(snap, name);
     if (!n)
         return;
-    LIST_EACH (&s->cluster.nominated, at) {
-        struct spod *p = LIST_ITEM(at, struct spod, nominated);
-        if (p->kept == n)
-            cluster_nominate(&s->cluster, p, NULL);
-    }
+    LIST_EACH (&n->nominated, at)
+        cluster_nominate(&s->cluster, LIST_ITEM(at, struct spod, nominated), NULL);
     while (n->first_pod >= 0) {
         struct spod *p = snap->pods.items[n->first_pod];
         snapshot_remove(snap, p);

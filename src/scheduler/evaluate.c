@@ -10,6 +10,16 @@ struct run_set {
     size_t n;
 };
 
+static struct sched_cycle cycle_of(struct cluster *c, const struct spod *pod, struct arena *a)
+{
+    return (struct sched_cycle){ .cluster = c,
+                                 .snap = &c->snap,
+                                 .profile = pod->shape->profile,
+                                 .shape = pod->shape,
+                                 .pod = pod,
+                                 .a = a };
+}
+
 static bool
 is_admitted(struct sched_cycle *c, struct run_set *set, uint32_t node, struct node_answer *out)
 {
@@ -50,12 +60,13 @@ static void filter_node(struct sched_cycle *c,
 static bool place_nominated(struct cluster *cl, const struct spod *pod, struct snode *node)
 {
     bool any = false;
-    LIST_EACH (&cl->nominated, at) {
+    LIST_EACH (&node->nominated, at) {
         struct spod *other = LIST_ITEM(at, struct spod, nominated);
-        if (other == pod || other->kept != node || other->node != SCHED_NO_NODE ||
-            other->view->priority < pod->view->priority)
+        if (other == pod || other->node != SCHED_NO_NODE ||
+            other->view->priority < pod->view->priority ||
+            (pod->gang && pod->gang == other->gang)) /* a gang does not wait for itself */
             continue;
-        snapshot_place(&cl->snap, other, &(struct placement){ .node = node->id });
+        snapshot_place(&cl->snap, other, &other->kept_where);
         any = true;
     }
     return any;
@@ -66,7 +77,7 @@ static bool
 passes_nominated(struct cluster *cl, struct sched_cycle *c, uint32_t node, struct node_answer *out)
 {
     struct snode *n = cl->snap.nodes.items[node];
-    if (!n->n_nominated)
+    if (list_empty(&n->nominated))
         return true;
     size_t mark = snapshot_mark(&cl->snap);
     bool ok = true;
@@ -80,6 +91,16 @@ passes_nominated(struct cluster *cl, struct sched_cycle *c, uint32_t node, struc
     }
     snapshot_rollback(&cl->snap, mark);
     return ok;
+}
+
+bool evaluate_beside_nominated(struct cluster *cl,
+                               const struct spod *pod,
+                               uint32_t node,
+                               struct arena *a)
+{
+    struct sched_cycle c = cycle_of(cl, pod, a);
+    struct node_answer ignored;
+    return passes_nominated(cl, &c, node, &ignored);
 }
 
 static void answer_node(struct cluster *cl,
@@ -104,16 +125,6 @@ static void score_all(struct sched_cycle *c, struct run_set *set, struct evaluat
         for (size_t j = 0; j < out->n_feasible; j++)
             out->totals[j] += scores[j] * run->weight;
     }
-}
-
-static struct sched_cycle cycle_of(struct cluster *c, const struct spod *pod, struct arena *a)
-{
-    return (struct sched_cycle){ .cluster = c,
-                                 .snap = &c->snap,
-                                 .profile = pod->shape->profile,
-                                 .shape = pod->shape,
-                                 .pod = pod,
-                                 .a = a };
 }
 
 static void

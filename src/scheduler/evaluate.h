@@ -43,6 +43,11 @@ void evaluate_node(struct cluster *c,
                    struct arena *a,
                    struct node_answer *out);
 
+/* The first of the two passes, alone: the node would do even with the pods for which it is kept. */
+bool evaluate_beside_nominated(struct cluster *c,
+                               const struct spod *pod,
+                               uint32_t node,
+                               struct arena *a);
 /* Many questions about one pod while others come and go: what depends on its shape is prepared
  * once, what depends on other pods anew for each question. */
 struct asking;

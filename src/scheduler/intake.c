@@ -221,6 +221,7 @@ spod_new(struct cluster *c, struct shapes *s, const struct profile *profile, con
     p->next = p->prev = -1;
     list_init(&p->in_gang);
     list_init(&p->nominated);
+    list_init(&p->in_hold);
     return p;
 }
 

@@ -80,11 +80,15 @@ struct spod {
     uint32_t id;    /* in the snapshot */
     struct gang *gang;
     struct list in_gang;
-    uint32_t part;         /* its role in the gang: a number of gang->parts; 0: none */
-    struct list nominated; /* in the core's list while another node is kept for it */
-    struct snode *kept;    /* that node */
-    bool assumed;          /* placed by us, the API has not said so yet */
-    bool evicting;         /* we asked for its eviction */
+    uint32_t part;               /* its role in the gang: a number of gang->parts; 0: none */
+    struct list nominated;       /* in its node's list while a node is kept for it */
+    struct snode *kept;          /* that node */
+    struct placement kept_where; /* and what of it; without devices when only the API names it */
+    struct reservation *held_by; /* that keeps it; NULL: the API does */
+    struct list in_hold;         /* of held_by */
+    bool nomination_over;        /* what the API still says about a kept node is history */
+    bool assumed;                /* placed by us, the API has not said so yet */
+    bool evicting;               /* we asked for its eviction */
     /* words, through tx_set only */
     int64_t node;                  /* SCHED_NO_NODE: not placed */
     int64_t next, prev;            /* pods of one node, by id; -1: end */

@@ -68,7 +68,14 @@ static bool passes(struct sched_cycle *c, struct plugin_run *runs, size_t n_runs
     return true;
 }
 
-/* With plugins of cluster scope. */
+/* The node would do even with the pods for which it is kept. */
+static bool passes_kept(struct cluster *cl, struct sched_cycle *c, uint32_t node)
+{
+    return list_empty(&cl->snap.nodes.items[node]->nominated) ||
+           evaluate_beside_nominated(cl, c->pod, node, c->a);
+}
+
+/* With plugins of cluster scope, or nodes that are kept for others. */
 static bool select_related(struct cluster *cl,
                            struct sched_cycle *c,
                            struct plugin_run *runs,
@@ -79,7 +86,7 @@ static bool select_related(struct cluster *cl,
     uint32_t *nodes = ARENA_ARRAY(c->a, uint32_t, cl->snap.nodes.n);
     size_t all = score_cache_feasible(k, nodes), n = 0;
     for (size_t i = 0; i < all; i++) {
-        if (passes(c, runs, n_runs, nodes[i]))
+        if (passes(c, runs, n_runs, nodes[i]) && passes_kept(cl, c, nodes[i]))
             nodes[n++] = nodes[i];
     }
     if (n == 0)
@@ -95,12 +102,15 @@ static bool select_related(struct cluster *cl,
     return reserve_best(c, nodes, totals, n, out);
 }
 
-/* Without caches: while nodes are kept for nominated pods. */
-static bool select_evaluated(struct cluster *cl, struct sched_cycle *c, struct placement *out)
+/* A pod for which a node is kept goes there if it fits, as in kube-scheduler. */
+static bool select_kept(struct cluster *cl, struct sched_cycle *c, struct placement *out)
 {
-    struct evaluation e;
-    evaluate(cl, c->pod, true, c->a, &e);
-    return reserve_best(c, e.feasible, e.totals, e.n_feasible, out);
+    const struct snode *n = c->pod->kept;
+    struct node_answer answer;
+    if (!n)
+        return false;
+    evaluate_node(cl, c->pod, n->id, c->a, &answer);
+    return answer.verdict == SCHED_OK && runs_reserve(c, n->id, out);
 }
 
 bool select_node(struct cluster *cl, const struct spod *pod, struct arena *a, struct placement *out)
@@ -111,8 +121,9 @@ bool select_node(struct cluster *cl, const struct spod *pod, struct arena *a, st
                              .shape = pod->shape,
                              .pod = pod,
                              .a = a };
-    if (cl->n_nominated > (pod->kept ? 1u : 0u))
-        return select_evaluated(cl, &c, out);
+    if (select_kept(cl, &c, out))
+        return true;
+    bool others = cl->n_nominated > (pod->kept ? 1u : 0u);
     struct score_cache *k = score_cache_of(cl, pod->shape);
     int64_t score;
     struct plugin_run runs[SCHED_PLUGINS_MAX];
@@ -123,7 +134,7 @@ bool select_node(struct cluster *cl, const struct spod *pod, struct arena *a, st
     size_t n = runs_prepare(&c, 1u << SCOPE_CLUSTER, runs, &rejected, &why);
     if (rejected >= 0)
         return false;
-    if (n || !score_cache_complete(k))
+    if (n || others || !score_cache_complete(k))
         return select_related(cl, &c, runs, n, out);
     uint32_t count = score_cache_best(k, &score);
     if (count && runs_reserve(&c, score_cache_pick(k, tie(&c, count)), out))

@@ -134,7 +134,8 @@ static struct snode *node_new(struct snapshot *s)
     }
     n->alive = true;
     n->first_pod = -1;
-    n->n_ports = n->n_terms = n->n_nominated = 0;
+    n->n_ports = n->n_terms = 0;
+    list_init(&n->nominated);
     s->n_alive++;
     return n;
 }
@@ -323,10 +324,7 @@ uint64_t snapshot_hash(const struct snapshot *s)
     for (size_t i = 0; i < n; i++) {
         const struct snode *node = s->nodes.items[i];
         h = hash_words(h, node->free, DEVICE_KINDS);
-        h = hash_words(
-            h,
-            (const int64_t[]){ node->first_pod, node->n_ports, node->n_terms, node->n_nominated },
-            4);
+        h = hash_words(h, (const int64_t[]){ node->first_pod, node->n_ports, node->n_terms }, 3);
         if (node->cells)
             h = hash_words(h, &node->cells->cpu_used,
                            node->topology.n_cells * sizeof *node->cells / sizeof(int64_t));

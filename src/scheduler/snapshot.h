@@ -10,6 +10,7 @@
  * catch up. Owned by the scheduler's loop thread; plugins read it, only place and remove write. */
 #pragma once
 
+#include "base/list.h"
 #include "base/map.h"
 #include "base/vec.h"
 #include "scheduler/match.h"
@@ -45,8 +46,9 @@ struct snode {
     int64_t first_pod;          /* id, or -1 */
     int64_t free[DEVICE_KINDS]; /* masks of free devices */
     int64_t n_ports, n_terms;   /* pods here with host ports, with pod (anti-)affinity terms */
-    int64_t n_nominated;        /* pods that have this node kept for them */
     struct cell *cells;         /* topology.n_cells */
+    /* not words: */
+    struct list nominated; /* pods that have this node kept for them */
 };
 
 struct placement {  /* where a pod goes; plain data */
