@@ -8,7 +8,7 @@
 #pragma once
 
 #include "base/list.h"
-#include "scheduler/snapshot.h"
+#include "scheduler/quota.h"
 
 struct profile;
 struct gang;
@@ -89,6 +89,7 @@ struct spod {
     bool nomination_over;        /* what the API still says about a kept node is history */
     bool assumed;                /* placed by us, the API has not said so yet */
     bool evicting;               /* we asked for its eviction */
+    struct quota_claim quota;    /* where what it uses counts */
     /* words, through tx_set only */
     int64_t node;                  /* SCHED_NO_NODE: not placed */
     int64_t next, prev;            /* pods of one node, by id; -1: end */

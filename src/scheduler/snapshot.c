@@ -17,7 +17,7 @@ static const struct str fixed_names[RES_FIXED] = {
 
 void snapshot_init(struct snapshot *s)
 {
-    *s = (struct snapshot){ .static_version = 1, .journal_end = 1 };
+    *s = (struct snapshot){ .static_version = 1, .alloc_version = 1, .journal_end = 1 };
     map_init(&s->by_name);
     s->journal = mem_alloc_array(SCHED_JOURNAL, sizeof *s->journal);
     for (uint32_t r = 0; r < RES_FIXED; r++)
@@ -181,6 +181,7 @@ static bool set_allocatable(struct snapshot *s, struct snode *n)
     }
     for (uint32_t r = 0; r < s->n_res; r++)
         changed = changed || s->alloc[r][n->id] != before[r];
+    s->alloc_version += changed;
     return changed;
 }
 
@@ -255,6 +256,7 @@ void snapshot_node_del(struct snapshot *s, struct snode *n)
     id_vec_push(&s->free_nodes, n->id);
     s->n_alive--;
     s->static_version++;
+    s->alloc_version++;
     snapshot_touch(s, n->id);
     snapshot_commit(s);
 }

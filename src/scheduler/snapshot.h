@@ -92,6 +92,7 @@ struct snapshot {
     struct id_vec free_nodes, free_pods;
     struct map by_name;      /* node name → snode */
     uint64_t static_version; /* a node came, went, or changed labels, taints, images, cells */
+    uint64_t alloc_version;  /* what nodes offer changed */
     int64_t n_terms;         /* pods placed with pod (anti-)affinity terms; a tx word */
     uint64_t journal_end;    /* how many touches there were */
     uint32_t *journal;       /* the last SCHED_JOURNAL of them */

@@ -140,6 +140,7 @@ void snapshot_place(struct snapshot *s, struct spod *pod, const struct placement
     charge_demands(s, pod, p->node, 1);
     snapshot_charge_devices(s, n, pod, 1);
     count_kinds(s, n, pod, 1);
+    quota_charge(&pod->quota, pod->demands, pod->n_demands, 1);
     link_pod(s, n, pod);
     snapshot_touch(s, n->id);
 }
@@ -152,6 +153,7 @@ void snapshot_remove(struct snapshot *s, struct spod *pod)
     count_kinds(s, n, pod, -1);
     snapshot_charge_devices(s, n, pod, -1);
     charge_demands(s, pod, pod->node, -1);
+    quota_charge(&pod->quota, pod->demands, pod->n_demands, -1);
     tx_set(s, &pod->node, SCHED_NO_NODE);
     tx_set(s, &pod->cells, 0);
     for (unsigned k = 0; k < DEVICE_KINDS; k++)
