@@ -197,31 +197,40 @@ struct token_parts {
 
 static struct str token_text(struct action *a, const struct token_parts *t)
 {
-    struct str plain = arena_printf(a->arena, "%llu %.*s/%.*s", (unsigned long long)t->revision,
-                                    STR_ARG(t->namespace), STR_ARG(t->name));
-    struct buf b;
+    struct buf plain, b;
+    buf_init(&plain, TOKEN_BYTES_MAX);
     buf_init(&b, TOKEN_BYTES_MAX);
-    base64_encode(&b, plain, BASE64_URL_RAW);
+    struct str start = arena_printf(a->arena, "%.*s/%.*s", STR_ARG(t->namespace), STR_ARG(t->name));
+    buf_printf(&plain,
+               "{\"v\":\"meta.k8s.io/v1\",\"rv\":%llu,\"start\":", (unsigned long long)t->revision);
+    json_write_str(&plain, start);
+    buf_char(&plain, '}');
+    base64_encode(&b, buf_view(&plain), BASE64_URL_RAW);
     struct str out = arena_str(a->arena, buf_view(&b));
+    buf_fini(&plain);
     buf_fini(&b);
     return out;
 }
 
-static bool token_parse(struct action *a, struct str text, struct token_parts *out)
+static int token_open(struct action *a, struct str text, struct token_parts *out, struct err *err)
 {
-    struct buf b;
+    AUTO(buf_fini) struct buf b;
+    AUTO(json_doc_unrefp) struct json_doc *doc = NULL;
     buf_init(&b, TOKEN_BYTES_MAX);
-    bool ok = base64_decode(&b, text, BASE64_URL_RAW, NULL) == 0;
-    struct str rest = arena_str(a->arena, buf_view(&b));
-    buf_fini(&b);
-    if (!ok)
-        return false;
-    struct str revision = str_split(&rest, ' ');
-    if (!rest.p || !str_to_u64(revision, &out->revision))
-        return false;
-    out->namespace = str_split(&rest, '/');
-    out->name = rest;
-    return rest.p != NULL;
+    if (base64_decode(&b, text, BASE64_URL_RAW, err) != 0 ||
+        json_parse(&doc, buf_view(&b), &json_limits_body, err) != 0)
+        return -1;
+    struct json root = json_root(doc);
+    int64_t revision = 0;
+    struct str start = json_str(json_get(root, STR("start")));
+    if (!str_is(json_str(json_get(root, STR("v"))), "meta.k8s.io/v1") ||
+        !json_i64(json_get(root, STR("rv")), &revision) || revision <= 0)
+        return err_set(err, ERR_INVALID, "incorrect encoded start resourceVersion");
+    start = arena_str(a->arena, start);
+    out->revision = (uint64_t)revision;
+    out->namespace = str_split(&start, '/');
+    out->name = start;
+    return start.n > 0 ? 0 : err_set(err, ERR_INVALID, "incorrect continue start key");
 }
 
 /* ---- list ---- */
@@ -269,8 +278,9 @@ choose_snapshot(struct action *a, struct store_snapshot **out, struct token_part
         *out = store_snapshot(a->what->table);
         return TURN_GO;
     }
-    if (!token_parse(a, a->r.list.cont, after))
-        return refuse_bad_request(a, "continue key is not valid: illegal base64 data");
+    struct err err = { 0 };
+    if (token_open(a, a->r.list.cont, after, &err) != 0)
+        return refuse_bad_request(a, "continue key is not valid: %s", err.msg);
     struct page *p = page_find(a->s, a->what->table, after->revision);
     if (!p)
         return refuse_expired(a);

@@ -182,6 +182,14 @@ static void test_list_and_pages(void **state)
     CHECK_I64(fixture_call(&fx, r, ""), 200);
     CHECK_CSTR(fx.names, "c");
     CHECK_I64(fx.revision, revision);
+    for (size_t n = 1; n < strlen(cont); n++) { /* cut short, or with a byte too many */
+        r.list.cont = str_make(cont, n);
+        CHECK_I64(fixture_call(&fx, r, ""), 400);
+    }
+    size_t end = strlen(cont);
+    cont[end] = 'A';
+    r.list.cont = str_make(cont, end + 1);
+    CHECK_I64(fixture_call(&fx, r, ""), 400);
     r.list.cont = STR("bm9uc2Vuc2U");
     CHECK_I64(fixture_call(&fx, r, ""), 400);
 }
