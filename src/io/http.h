@@ -33,14 +33,16 @@ struct http_limits {
     size_t header_bytes;     /* request line and headers; 431 beyond (default 64 KiB) */
     size_t body_bytes;       /* 413 beyond (default 3 MiB + 64 KiB) */
     size_t all_bodies_bytes; /* request bodies held at one time by all; 503 beyond (256 MiB) */
-    size_t stream_bytes;  /* unsent bytes of one response stream; http_write fails beyond (4 MiB) */
-    uint32_t connections; /* further ones are closed (default 10,000) */
-    uint32_t streams;     /* concurrent per HTTP/2 connection (default 250) */
-    uint32_t resets_per_s; /* HTTP/2 stream resets per connection before GOAWAY (default 1000) */
+    size_t stream_bytes; /* unsent bytes of one response stream; http_write fails beyond (4 MiB) */
+    size_t all_streams_bytes; /* the same of all; beyond, the slowest are cut (default 64 MiB) */
+    uint32_t connections;     /* further ones are closed (default 10,000) */
+    uint32_t streams;         /* concurrent per HTTP/2 connection (default 250) */
+    uint32_t resets_per_s;    /* HTTP/2 stream resets per connection before GOAWAY (default 1000) */
     int64_t header_timeout_ns; /* from accept or first byte to complete headers (default 10 s) */
     int64_t body_timeout_ns;   /* without progress (default 30 s) */
     int64_t idle_timeout_ns;   /* between requests (default 180 s) */
     int64_t write_timeout_ns;  /* peer does not read (default 60 s) */
+    int64_t stall_timeout_ns;  /* the same while all_streams_bytes are passed (default 2 s) */
 };
 extern const struct http_limits http_limits_default;
 

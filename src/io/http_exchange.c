@@ -203,8 +203,10 @@ void http_respond(struct http_exchange *x, const struct http_answer *a)
             settle_orphan(x);
         return;
     }
-    if (!x->is_head && !http_bodiless(a->status))
+    if (!x->is_head && !http_bodiless(a->status)) {
         buf_str(&x->out, a->body);
+        x->conn->server->out_bytes += a->body.n;
+    }
     respond(x, a);
 }
 
@@ -296,7 +298,7 @@ void http_pause(struct http_exchange *x, bool paused)
 
 bool http_write(struct http_exchange *x, struct str piece)
 {
-    if (x->state != EXCHANGE_STREAMING)
+    if (x->state != EXCHANGE_STREAMING || x->relieved)
         return false;
     size_t limit = x->conn->server->limits.stream_bytes;
     size_t unsent = http_exchange_unsent(x);
@@ -311,11 +313,14 @@ bool http_write(struct http_exchange *x, struct str piece)
         x->out_off = 0;
     }
     buf_str(&x->out, piece);
+    x->conn->server->out_bytes += piece.n;
     if (unsent + piece.n > limit / 4)
         x->filled = true;
     x->conn->proto->more(x);
     http_conn_dirty(x->conn);
-    return true;
+    if (x->conn->server->out_bytes > x->conn->server->limits.all_streams_bytes)
+        http_server_relieve(x->conn->server);
+    return x->state == EXCHANGE_STREAMING && !x->relieved;
 }
 
 size_t http_unsent(const struct http_exchange *x)
@@ -394,6 +399,7 @@ size_t http_exchange_take(struct http_exchange *x, char *to, size_t room)
         return 0;
     memcpy(to, x->out.p + x->out_off, n);
     x->out_off += n;
+    x->conn->server->out_bytes -= n;
     x->progress_ns = http_conn_now(x->conn);
     if (x->out_off == x->out.n) {
         x->out_off = 0;
@@ -410,6 +416,14 @@ bool http_exchange_ended(const struct http_exchange *x)
     return x->state == EXCHANGE_ANSWERED && http_exchange_unsent(x) == 0;
 }
 
+/* What is still to be sent will not be. */
+void http_exchange_forget(struct http_exchange *x)
+{
+    x->conn->server->out_bytes -= x->out.n - x->out_off;
+    buf_clear(&x->out);
+    x->out_off = 0;
+}
+
 void http_exchange_over(struct http_exchange *x, bool complete)
 {
     struct http_conn *c = x->conn;
@@ -420,6 +434,7 @@ void http_exchange_over(struct http_exchange *x, bool complete)
     list_remove(&x->link);
     list_push_back(&c->over, &x->link);
     c->server->body_bytes -= x->body.n;
+    http_exchange_forget(x);
     http_conn_dirty(c);
 }
 

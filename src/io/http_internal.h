@@ -81,7 +81,8 @@ struct http_exchange {
     struct str shared; /* or these */
     loop_fn release;
     void *release_arg;
-    size_t held; /* bytes of shared before the first was sent */
+    size_t held;   /* bytes of shared before the first was sent */
+    bool relieved; /* cut by http_server_relieve: its end is on the way */
     bool filled; /* unsent went over a quarter of the limit: on_drain is due when it falls below */
     http_close_fn on_close;
     void *on_close_arg;
@@ -141,6 +142,8 @@ struct http_server {
     uint32_t n_conns;
     uint64_t body_bytes; /* request bodies held by all exchanges */
     size_t held_bytes;   /* shared answers held by all exchanges */
+    size_t out_bytes;    /* other answer bytes that wait in all exchanges */
+    int64_t relieved_ns; /* when http_server_relieve last looked */
     bool flush_due, listening, draining, freed;
     struct timer *sweep;
     bool sweeping;
@@ -160,6 +163,8 @@ void http_server_unref(struct http_server *s);
 struct str http_server_date(struct http_server *s);
 void http_server_conn_gone(struct http_server *s);
 void http_server_sweep_start(struct http_server *s);
+/* Cuts streams that do not move when all together hold more than limits.all_streams_bytes. */
+void http_server_relieve(struct http_server *s);
 
 /* http_conn.c */
 void http_conn_accept(struct http_server *s);
@@ -181,6 +186,7 @@ void http_exchange_refuse(struct http_exchange *x, int status, struct str why);
 size_t http_exchange_unsent(const struct http_exchange *x);
 size_t
 http_exchange_take(struct http_exchange *x, char *to, size_t room); /* moves body bytes out */
+void http_exchange_forget(struct http_exchange *x);
 bool http_exchange_ended(const struct http_exchange *x); /* answered, and no body byte is left */
 void http_exchange_over(struct http_exchange *x, bool complete);
 void http_exchange_settle(struct http_exchange *x); /* callbacks, then free */

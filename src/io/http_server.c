@@ -21,6 +21,7 @@ const struct http_limits http_limits_default = {
     .body_bytes = ((size_t)3 << 20) + ((size_t)64 << 10),
     .all_bodies_bytes = (size_t)256 << 20,
     .stream_bytes = (size_t)4 << 20,
+    .all_streams_bytes = (size_t)64 << 20,
     .connections = 10000,
     .streams = 250,
     .resets_per_s = 1000,
@@ -28,6 +29,7 @@ const struct http_limits http_limits_default = {
     .body_timeout_ns = 30 * NS_PER_S,
     .idle_timeout_ns = 180 * NS_PER_S,
     .write_timeout_ns = 60 * NS_PER_S,
+    .stall_timeout_ns = 2 * NS_PER_S,
 };
 
 /* A macro because the members have different types. */
@@ -43,6 +45,7 @@ static struct http_limits complete_limits(struct http_limits l)
     DEFAULT_TO(&l, body_bytes);
     DEFAULT_TO(&l, all_bodies_bytes);
     DEFAULT_TO(&l, stream_bytes);
+    DEFAULT_TO(&l, all_streams_bytes);
     DEFAULT_TO(&l, connections);
     DEFAULT_TO(&l, streams);
     DEFAULT_TO(&l, resets_per_s);
@@ -50,7 +53,49 @@ static struct http_limits complete_limits(struct http_limits l)
     DEFAULT_TO(&l, body_timeout_ns);
     DEFAULT_TO(&l, idle_timeout_ns);
     DEFAULT_TO(&l, write_timeout_ns);
+    DEFAULT_TO(&l, stall_timeout_ns);
     return l;
+}
+
+/* ---- relief: peers that do not read hold memory ---- */
+
+/* Twice the limit is the end even for streams that move: a burst to very many readers. */
+#define HARD_FACTOR 2
+#define RELIEVE_NS (50 * NS_PER_MS) /* between two looks below the hard limit */
+
+/* Of the streams with bytes to send, the one whose peer has taken nothing for longest. */
+static struct http_exchange *slowest(struct http_server *s)
+{
+    struct http_exchange *found = NULL;
+    LIST_EACH (&s->conns, conn) {
+        struct http_conn *c = LIST_ITEM(conn, struct http_conn, link);
+        LIST_EACH (&c->exchanges, node) {
+            struct http_exchange *x = LIST_ITEM(node, struct http_exchange, link);
+            bool waits = x->state == EXCHANGE_STREAMING && x->out.n > x->out_off && !x->relieved;
+            if (waits && (!found || x->progress_ns < found->progress_ns))
+                found = x;
+        }
+    }
+    return found;
+}
+
+void http_server_relieve(struct http_server *s)
+{
+    size_t limit = s->limits.all_streams_bytes;
+    int64_t now_ns = loop_now(s->loop).ns;
+    bool hard = s->out_bytes / HARD_FACTOR >= limit;
+    if (!hard && now_ns - s->relieved_ns < RELIEVE_NS)
+        return;
+    s->relieved_ns = now_ns;
+    while (s->out_bytes > limit) {
+        struct http_exchange *x = slowest(s);
+        bool stalls = x && now_ns - x->progress_ns > s->limits.stall_timeout_ns;
+        if (!x || (!stalls && s->out_bytes / HARD_FACTOR < limit))
+            return;
+        x->relieved = true;
+        x->conn->proto->cut(x);
+        http_exchange_forget(x);
+    }
 }
 
 static void server_free(struct http_server *s)
@@ -126,6 +171,7 @@ static void sweep(void *arg)
     int64_t now_ns = loop_now(s->loop).ns;
     LIST_EACH (&s->conns, node)
         http_conn_sweep(LIST_ITEM(node, struct http_conn, link), now_ns);
+    http_server_relieve(s);
     if (s->n_conns > 0)
         return;
     timer_stop(s->sweep); /* nothing wakes an idle server */

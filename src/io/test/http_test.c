@@ -250,6 +250,35 @@ static void peers_that_do_not_read_are_bounded(void **state)
     site_stop(&s);
 }
 
+/* Many that do not read share one limit; those that read are not disturbed. */
+static void deaf_peers_together_are_bounded(void **state)
+{
+    (void)state;
+    enum { DEAF = 12 };
+    struct site s = { 0 };
+    s.options.limits.stream_bytes = 1 << 20;
+    s.options.limits.all_streams_bytes = 4 << 20;
+    s.options.limits.stall_timeout_ns = 50 * NS_PER_MS;
+    site_start(&s);
+    int deaf[DEAF];
+    for (int i = 0; i < DEAF; i++) {
+        int room = 4096;
+        deaf[i] = raw_connect(&s);
+        setsockopt(deaf[i], SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+        raw_send(deaf[i], STR("GET /flood HTTP/1.1\r\n" H "\r\n"));
+        usleep(20000);
+    }
+    struct str a = raw_ask(&s, &text, STR("GET /flood HTTP/1.1\r\n" H CLOSE "\r\n"));
+    CHECK(str_ends(a, STR("\r\n0\r\n\r\n")));
+    for (int i = 0; i < 500 && s.closed < DEAF - 5; i++) /* 4 MiB are four to five of them */
+        usleep(10000);
+    CHECK(s.closed >= DEAF - 5);
+    CHECK_I64(s.completed, 1);
+    for (int i = 0; i < DEAF; i++)
+        close(deaf[i]);
+    site_stop(&s);
+}
+
 static void streams_flush_promptly(void **state)
 {
     (void)state;
@@ -358,6 +387,7 @@ int main(void)
         cmocka_unit_test(limits_are_answered),
         cmocka_unit_test(slow_clients_are_ended),
         cmocka_unit_test(peers_that_do_not_read_are_bounded),
+        cmocka_unit_test(deaf_peers_together_are_bounded),
         cmocka_unit_test(streams_flush_promptly),
         cmocka_unit_test(vanished_peers_are_noticed),
         cmocka_unit_test(closing_lets_work_finish),
