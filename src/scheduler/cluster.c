@@ -11,6 +11,7 @@ void cluster_init(struct cluster *c)
 {
     *c = (struct cluster){ 0 };
     snapshot_init(&c->snap);
+    c->quota = quota_new(&c->snap);
     c->domains = MEM_NEW(struct domain_index);
     map_init(&c->namespaces);
     map_init(&c->selecting);
@@ -60,6 +61,8 @@ void cluster_fini(struct cluster *c)
     map_fini(&c->images);
     cluster_budgets_fini(c);
     lifted_pods_fini(&c->lifted);
+    snapshot_commit(&c->snap);
+    quota_free(c->quota);
     snapshot_fini(&c->snap);
 }
 
@@ -83,6 +86,12 @@ const struct labelset *cluster_namespace(const struct cluster *c, struct str nam
     static const struct labelset none = { 0 };
     const struct namespace_entry *e = map_get(&c->namespaces, name);
     return e ? &e->labels : &none;
+}
+
+const struct kobj *cluster_namespace_object(const struct cluster *c, struct str name)
+{
+    const struct namespace_entry *e = map_get(&c->namespaces, name);
+    return e ? e->obj : NULL;
 }
 
 /* ---- objects with selectors ---- */

@@ -51,6 +51,7 @@ struct cluster {
     uint64_t images_version;
     struct map budgets;           /* "namespace/name" → budget.h */
     struct lifted_pods lifted;    /* by the dry run under way; empty otherwise */
+    struct quota *quota;          /* the tree of queues */
     struct domain_index *domains; /* a pointer: plugins with a const cluster may fill it */
     size_t n_nominated;           /* pods that have a node kept for them */
     struct list reservations;     /* reservation.h */
@@ -61,6 +62,7 @@ void cluster_fini(struct cluster *c);
 
 void cluster_namespace_set(struct cluster *c, const struct kobj *obj);
 void cluster_namespace_del(struct cluster *c, struct str name);
+const struct kobj *cluster_namespace_object(const struct cluster *c, struct str name); /* NULL */
 /* Labels of a namespace; empty when unknown. */
 const struct labelset *cluster_namespace(const struct cluster *c, struct str name);
 

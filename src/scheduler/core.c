@@ -18,7 +18,8 @@ struct sched_core *core_new(struct profile **profiles, size_t n)
     }
     cluster_init(&s->cluster);
     shapes_init(&s->shapes);
-    queue_init(&s->queue);
+    queue_init(&s->queue, s->cluster.quota);
+    map_init(&s->local_queues);
     map_init(&s->pods);
     map_init(&s->gangs);
     map_init(&s->groups);
@@ -52,6 +53,7 @@ void core_free(struct sched_core *s)
     map_fini(&s->pods);
     map_fini(&s->gangs);
     core_groups_fini(s);
+    core_quota_fini(s);
     cluster_fini(&s->cluster);
     shapes_fini(&s->shapes);
     for (size_t i = 0; i < s->profiles.n; i++)
@@ -192,7 +194,14 @@ void core_node_del(struct sched_core *s, struct str name, struct mono now)
 
 void core_namespace_set(struct sched_core *s, const struct kobj *obj, struct mono now)
 {
+    const struct kobj *old = cluster_namespace_object(&s->cluster, obj->name);
+    bool same =
+        old && json_eq(kobj_path(old, "metadata.labels"), kobj_path(obj, "metadata.labels")) &&
+        json_eq(kobj_path(old, "metadata.annotations"), kobj_path(obj, "metadata.annotations"));
     cluster_namespace_set(&s->cluster, obj);
+    if (same)
+        return;
+    core_quota_namespace(s, obj->name, now);
     core_wake(s, WAKE_OBJECTS, -1, now);
 }
 
@@ -335,7 +344,7 @@ struct core_counts core_count(const struct sched_core *s)
 {
     struct core_counts c = { .nodes = s->cluster.snap.n_alive,
                              .pods = s->pods.n,
-                             .active = s->queue.active.n,
+                             .active = s->queue.ages.n,
                              .delayed = s->queue.delayed.n,
                              .parked = s->queue.n_parked,
                              .cycles = s->cycles,

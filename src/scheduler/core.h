@@ -37,6 +37,13 @@ void core_selecting_del(struct sched_core *s, enum selecting kind, const struct 
 void core_group_set(struct sched_core *s, uint32_t bit, const struct kobj *obj, struct mono now);
 void core_group_del(struct sched_core *s, uint32_t bit, const struct kobj *obj, struct mono now);
 
+/* A queue of any form (quota_objects.h), or a LocalQueue. ERR_INVALID: it is none; ERR_TOO_LARGE.
+ */
+int core_queue_set(struct sched_core *s, const struct kobj *obj, struct mono now, struct err *err);
+void core_queue_del(struct sched_core *s, const struct kobj *obj, struct mono now);
+/* Why nothing can start in this queue, for its object's condition; absent: nothing is wrong. */
+struct str core_queue_problem(struct sched_core *s, struct str name);
+
 /* ---- decisions ---- */
 enum decision_kind {
     DECISION_NONE, /* nothing is due */

@@ -54,6 +54,7 @@ static void tell_gangs(struct sched_core *s, uint32_t bit, const struct kobj *ob
             !str_eq(g->namespace, obj->namespace))
             continue;
         gang_set_source(g, find_source(s, g));
+        core_quota_rejoin(s, g); /* the object may name a queue */
         core_gang_changed(s, g, now);
     }
 }
@@ -111,6 +112,7 @@ void core_join_gang(struct sched_core *s, struct spod *p)
     struct gang *g = gang_of(s, p);
     queue_remove(&s->queue, g); /* its place in the order may change */
     gang_add(g, p);
+    core_quota_join(s, p);
 }
 
 void core_leave_gang(struct sched_core *s, struct spod *p)

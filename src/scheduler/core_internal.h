@@ -14,6 +14,7 @@ struct sched_core {
     struct map pods;          /* "namespace/name" → spod */
     struct map gangs;         /* key → gang */
     struct map groups;        /* "bit namespace/name" → group_entry (core_gangs.c) */
+    struct map local_queues;  /* "namespace/name" → local_queue (core_quota.c) */
     struct spod_ptrs orphans; /* bound to nodes that are not here */
     uint64_t arrivals, cycles, bound_pods;
     struct { /* of a pod alone, on the snapshot that its shape remembers */
@@ -37,3 +38,15 @@ void core_leave_gang(struct sched_core *s, struct spod *p);
 /* Queues the gang if it has members to place. */
 void core_gang_changed(struct sched_core *s, struct gang *g, struct mono now);
 void core_groups_fini(struct sched_core *s);
+
+/* ---- core_quota.c ---- */
+/* The pod, already in its gang, finds its queue. */
+void core_quota_join(struct sched_core *s, struct spod *p);
+/* It must have left its node and its gang g, which may be NULL when it was the last. */
+void core_quota_leave(struct sched_core *s, struct spod *p, struct gang *g);
+/* Members find their queue anew; the gang is in no line afterwards. */
+void core_quota_rejoin(struct sched_core *s, struct gang *g);
+/* A namespace changed what it says for its pods. */
+void core_quota_namespace(struct sched_core *s, struct str namespace, struct mono now);
+void core_quota_wake(struct sched_core *s, struct mono now);
+void core_quota_fini(struct sched_core *s);

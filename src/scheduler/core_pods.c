@@ -19,6 +19,7 @@ static void forget_orphan(struct sched_core *s, const struct spod *p)
 
 void core_drop_pod(struct sched_core *s, struct spod *p)
 {
+    struct gang *g = p->gang && p->gang->n_members > 1 ? p->gang : NULL;
     core_leave_gang(s, p);
     cluster_nominate(&s->cluster, p, NULL);
     if (p->node >= 0)
@@ -27,6 +28,7 @@ void core_drop_pod(struct sched_core *s, struct spod *p)
     if (s->failure.shape == p->shape)
         s->failure.shape = NULL;
     snapshot_commit(&s->cluster.snap);
+    core_quota_leave(s, p, g);
     snapshot_pod_leave(&s->cluster.snap, p);
     map_del(&s->pods, p->key);
     spod_free(&s->shapes, p);
@@ -42,6 +44,7 @@ static void pod_gone(struct sched_core *s, struct spod *p, struct mono now)
         core_gang_changed(s, g, now);
     if (node >= 0)
         core_wake(s, WAKE_POD_GONE, node, now);
+    core_quota_wake(s, now);
 }
 
 void core_pod_del(struct sched_core *s, struct str namespace, struct str name, struct mono now)

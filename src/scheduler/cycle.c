@@ -86,6 +86,7 @@ struct quest { /* one attempt to place a gang */
     size_t n, need;                             /* members to place; how many must fit */
     size_t role_need[1 + GANG_ROLES_MAX];       /* the same by part of the gang */
     size_t left, role_left[1 + GANG_ROLES_MAX]; /* members that were not tried yet */
+    bool rationed;                              /* quota may not suffice for all */
 };
 
 static size_t missing(int64_t min, size_t placed)
@@ -157,6 +158,42 @@ static void needed_first(const struct quest *q, struct arena *a)
     memcpy(q->items + n, extra, late * sizeof *extra);
 }
 
+/* ---- quota ---- */
+
+static struct quota_ask ask_of(const struct quest *q, size_t from, size_t n)
+{
+    struct quota_ask ask = { 0 };
+    for (size_t i = from; i < from + n; i++)
+        quota_ask_add(q->c->quota, &ask, q->items[i].pod->demands, q->items[i].pod->n_demands);
+    return ask;
+}
+
+/* May the members start that the gang needs? The largest come first: when not all may, the smallest
+ * are counted, so that nothing is refused that could be. */
+static bool has_quota(struct quest *q, struct arena *a, struct str *why)
+{
+    if (!q->n)
+        return true;
+    const struct quota_claim *claim = &q->items[0].pod->quota;
+    size_t least = q->need ? q->need : 1;
+    struct quota_ask all = ask_of(q, 0, q->n);
+    q->rationed = false;
+    if (quota_fits(q->c->quota, claim, &all, a, why))
+        return true;
+    q->rationed = true;
+    least = least < q->n ? least : q->n;
+    struct quota_ask ask = ask_of(q, q->n - least, least);
+    return quota_fits(q->c->quota, claim, &ask, a, why);
+}
+
+static bool may_start(const struct quest *q, size_t i)
+{
+    if (!q->rationed)
+        return true;
+    struct quota_ask ask = ask_of(q, i, 1);
+    return quota_fits(q->c->quota, &q->items[i].pod->quota, &ask, NULL, NULL);
+}
+
 /* Places what fits; items[0 … placed) are the placed ones afterwards. Stops early when the gang
  * cannot reach its minimum any more. */
 static void place_members(struct quest *q, struct plan *out)
@@ -172,13 +209,14 @@ static void place_members(struct quest *q, struct plan *out)
                            !out->failed->relations;
         count_down(&q->left);
         count_down(&q->role_left[p->part]);
-        if (!twin_failed && select_node(q->c, p, scratch, &where)) {
+        bool may = may_start(q, i);
+        if (may && !twin_failed && select_node(q->c, p, scratch, &where)) {
             snapshot_place(&q->c->snap, p, &where);
             q->items[i] = q->items[out->n];
             q->items[out->n++] = (struct planned){ p, where };
             count_down(&q->need);
             count_down(&q->role_need[p->part]);
-        } else if (!out->failed) {
+        } else if (may && !out->failed) {
             out->failed = p;
         }
         if (is_lost(q))
@@ -230,19 +268,50 @@ try_in_order(struct quest *q, int (*order)(const void *, const void *), struct p
     out->placed = out->n > 0 && is_met(q);
 }
 
+static bool deny(struct quest *q, struct str why, struct arena *a, struct plan *out)
+{
+    out->message =
+        q->g->dialect ? arena_printf(a, "gang %.*s: %.*s", STR_ARG(q->g->key), STR_ARG(why)) : why;
+    out->wakes = WAKE_QUOTA;
+    out->failed = NULL;
+    return false;
+}
+
+static void sort_large_first(struct quest *q)
+{
+    q->n = collect(q->g, q->items);
+    set_needs(q);
+    if (q->n > 1)
+        qsort(q->items, q->n, sizeof *q->items, compare_large_first);
+}
+
 static bool attempt(struct cluster *c, struct gang *g, struct arena *a, struct plan *out)
 {
     size_t mark = snapshot_mark(&c->snap);
     struct quest q = { .c = c, .g = g, .items = out->items };
+    struct str why = { 0 };
+    sort_large_first(&q);
+    if (!has_quota(&q, a, &why))
+        return deny(&q, why, a, out);
     try_in_order(&q, compare_large_first, out);
-    if (!out->placed && out->failed && !one_kind(q.items, q.n)) {
+    if (!out->placed && (out->failed || q.rationed) && !one_kind(q.items, q.n)) {
         snapshot_rollback(&c->snap, mark);
         try_in_order(&q, compare_small_first, out);
     }
     out->fits = out->n;
     if (!out->placed && out->failed)
         explain(&q, a, out);
+    else if (!out->placed && q.rationed)
+        deny(&q, why, a, out);
     return out->placed;
+}
+
+bool cycle_has_quota(struct cluster *c, struct gang *g)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct quest q = { .c = c, .g = g, .items = ARENA_ARRAY(a, struct planned, g->n_members) };
+    sort_large_first(&q);
+    return has_quota(&q, a, NULL);
 }
 
 bool cycle_try(struct cluster *c, struct gang *g, struct arena *a, struct plan *out)

@@ -25,5 +25,8 @@ struct plan {
 /* The snapshot's undo log must be empty (no transaction open) and is empty again afterwards. */
 void cycle_run(struct cluster *c, struct gang *g, struct arena *a, struct plan *out);
 
+/* Would the queue of a gang let its needed members start? */
+bool cycle_has_quota(struct cluster *c, struct gang *g);
+
 /* Only tries: the snapshot is as before. True: the gang's minimum fits. */
 bool cycle_try(struct cluster *c, struct gang *g, struct arena *a, struct plan *out);

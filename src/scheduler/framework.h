@@ -36,6 +36,7 @@ enum {
     WAKE_POD_GONE = 1u << 2,     /* a placed pod left or shrank */
     WAKE_POD_PLACED = 1u << 3,   /* for affinity and spreading */
     WAKE_OBJECTS = 1u << 4,      /* namespaces, services and other selectors */
+    WAKE_QUOTA = 1u << 5,        /* a queue may use more again */
 };
 
 /* Reasons, as texts that fit after a number of nodes: "Insufficient cpu". They live as long as the

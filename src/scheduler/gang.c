@@ -29,7 +29,7 @@ struct gang *gang_new(struct str key, const struct spod *first, uint64_t order)
     g->order = order;
     g->min = 1;
     g->priority = INT64_MIN;
-    g->pos = g->age_pos = HEAP_OUT;
+    g->pos = g->age_pos = g->ticket.pos = HEAP_OUT;
     list_init(&g->members);
     list_init(&g->parked);
     if (alone)

@@ -64,7 +64,8 @@ struct gang {
     const struct shape *blocked; /* the shape that did not fit; NULL: something else */
     size_t pos, age_pos;         /* in the queue's heaps */
     struct list parked;
-    struct str message; /* own text: why it waits */
+    struct quota_ticket ticket; /* its place among the active ones, and what decides it */
+    struct str message;         /* own text: why it waits */
 };
 
 /* Of the gang that this pod, which is not added yet, claims to be in; or of the pod alone. */

@@ -6,17 +6,7 @@
 
 #include "scheduler/profile.h"
 
-static bool active_less(const void *a, const void *b)
-{
-    const struct gang *x = a, *y = b;
-    if (x->priority != y->priority)
-        return x->priority > y->priority;
-    if (x->created.ns != y->created.ns)
-        return x->created.ns < y->created.ns;
-    return x->order < y->order;
-}
-
-static void active_moved(void *item, size_t pos)
+static void delayed_moved(void *item, size_t pos)
 {
     ((struct gang *)item)->pos = pos;
 }
@@ -44,19 +34,18 @@ static bool delayed_less(const void *a, const void *b)
     return x->ready_at.ns != y->ready_at.ns ? x->ready_at.ns < y->ready_at.ns : x->order < y->order;
 }
 
-void queue_init(struct queue *q)
+void queue_init(struct queue *q, struct quota *quota)
 {
-    *q = (struct queue){ .backoff_min_ns = QUEUE_BACKOFF_MIN_NS,
+    *q = (struct queue){ .quota = quota,
+                         .backoff_min_ns = QUEUE_BACKOFF_MIN_NS,
                          .backoff_max_ns = QUEUE_BACKOFF_MAX_NS };
-    heap_init(&q->active, active_less, active_moved);
     heap_init(&q->ages, ages_less, ages_moved);
-    heap_init(&q->delayed, delayed_less, active_moved);
+    heap_init(&q->delayed, delayed_less, delayed_moved);
     list_init(&q->parked);
 }
 
 void queue_fini(struct queue *q)
 {
-    heap_fini(&q->active);
     heap_fini(&q->ages);
     heap_fini(&q->delayed);
 }
@@ -67,7 +56,7 @@ void queue_remove(struct queue *q, struct gang *g)
     case GANG_IDLE:
         return;
     case GANG_ACTIVE:
-        heap_remove(&q->active, g->pos);
+        quota_unwait(&g->ticket);
         heap_remove(&q->ages, g->age_pos);
         break;
     case GANG_DELAYED:
@@ -92,7 +81,10 @@ void queue_add(struct queue *q, struct gang *g, struct mono now)
     queue_remove(q, g);
     start_waiting(g, now);
     g->state = GANG_ACTIVE;
-    heap_push(&q->active, g);
+    g->ticket.turn_ns = g->attempts ? g->last_attempt.ns : g->since.ns;
+    g->ticket.created_ns = g->created.ns;
+    g->ticket.seq = g->order;
+    quota_wait(&g->ticket);
     heap_push(&q->ages, g);
 }
 
@@ -151,9 +143,10 @@ struct gang *queue_take(struct queue *q, struct mono now)
     while ((g = heap_peek(&q->delayed)) && g->ready_at.ns <= now.ns)
         queue_add(q, g, now);
     flush_parked(q, now);
-    g = heap_peek(&q->active);
-    if (!g)
+    struct quota_ticket *k = quota_next(q->quota, now.ns);
+    if (!k)
         return NULL;
+    g = CONTAINER_OF(k, struct gang, ticket);
     struct gang *oldest = heap_peek(&q->ages);
     if (starves_at(oldest) <= now.ns && g->priority < QUEUE_SYSTEM_PRIORITY)
         g = oldest;
@@ -165,7 +158,7 @@ bool queue_next_due(const struct queue *q, struct mono *when)
 {
     const struct gang *delayed = heap_peek(&q->delayed);
     bool any = false;
-    if (heap_peek(&q->active)) {
+    if (heap_peek(&q->ages)) {
         *when = (struct mono){ 0 };
         return true;
     }

@@ -14,15 +14,15 @@
 #define QUEUE_SYSTEM_PRIORITY INT64_C(2000000000)
 
 struct queue {
-    struct heap active; /* by priority and age */
-    struct heap ages;   /* the same gangs by the moment they count as starved */
+    struct quota *quota; /* orders the active gangs, borrowed */
+    struct heap ages;    /* the same gangs by the moment they count as starved */
     struct heap delayed;
     struct list parked;
     size_t n_parked;
     int64_t backoff_min_ns, backoff_max_ns;
 };
 
-void queue_init(struct queue *q);
+void queue_init(struct queue *q, struct quota *quota);
 void queue_fini(struct queue *q);
 
 void queue_add(struct queue *q, struct gang *g, struct mono now);    /* active now */

@@ -416,8 +416,8 @@ static void measure_capacity(struct quota *t)
 static void reset_line(struct quota_queue *q)
 {
     struct heap fresh;
-    while (heap_pop(&q->eager))
-        ;
+    heap_fini(&q->eager);
+    heap_init(&q->eager, eager_less, eager_moved);
     heap_init(&fresh, ticket_less, ticket_moved);
     for (size_t i = 0; i < q->waiting.n; i++)
         heap_push(&fresh, q->waiting.items[i]);

@@ -38,20 +38,21 @@ static struct quota_ticket *head_of(const struct quota_queue *q)
 
 void quota_reorder(struct quota_queue *q)
 {
-    for (; q; q = q->parent) {
-        q->head = head_of(q);
-        if (!q->parent)
-            return;
+    for (; q->parent; q = q->parent) {
         struct heap *h = &q->parent->eager;
         if (q->n_waiting == 0) {
             if (q->pos != HEAP_OUT)
-                heap_remove(h, q->pos);
-        } else if (q->pos == HEAP_OUT) {
-            heap_push(h, q);
-        } else {
-            heap_fix(h, q->pos);
+                heap_remove(h, q->pos); /* before its head goes: the heap compares it */
+            q->head = NULL;
+            continue;
         }
+        q->head = head_of(q);
+        if (q->pos == HEAP_OUT)
+            heap_push(h, q);
+        else
+            heap_fix(h, q->pos);
     }
+    q->head = head_of(q); /* the root */
 }
 
 void quota_wait(struct quota_ticket *k)

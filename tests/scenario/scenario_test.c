@@ -35,6 +35,13 @@ static void wrong(struct scenario *s, const char *fmt, ...)
 
 /* ---- objects ---- */
 
+static void put_queue(struct scenario *s, const struct kobj *o)
+{
+    struct err err = { 0 };
+    if (core_queue_set(s->core, o, s->now, &err))
+        wrong(s, "%s", err.msg);
+}
+
 static void put_object(struct scenario *s, const struct kobj *o)
 {
     if (str_is(o->kind, "Node"))
@@ -47,6 +54,8 @@ static void put_object(struct scenario *s, const struct kobj *o)
         core_selecting_set(s->core, SELECTING_SERVICE, o, s->now);
     else if (gang_object_bit(o))
         core_group_set(s->core, gang_object_bit(o), o, s->now);
+    else if (str_ends(o->kind, STR("Queue")) || str_is(o->kind, "Cohort"))
+        put_queue(s, o);
     else
         wrong(s, "unknown kind %.*s", STR_ARG(o->kind));
 }
@@ -121,7 +130,8 @@ static void delete_all(struct scenario *s, struct json list)
 
 static struct spod *pod(struct scenario *s, struct str name)
 {
-    struct spod *p = core_pod(s->core, STR("default"), name);
+    struct str namespace = str_find_char(name, '/') < 0 ? STR("default") : str_split(&name, '/');
+    struct spod *p = core_pod(s->core, namespace, name);
     if (!p)
         wrong(s, "there is no pod %.*s", STR_ARG(name));
     return p;

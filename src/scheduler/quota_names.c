@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * quota_names — see quota_names.h. */
+#include "scheduler/quota_names.h"
+
+#define USER_KEY STR("scheduling.ganglion.io/user")
+#define TIER_KEY STR("tenant.kubenexus.io/tier")
+#define TENANT_KEY STR("tenant.kubenexus.io/name")
+#define PRIORITY_KEY STR("scheduling.ganglion.io/default-priority")
+
+/* The first that a pod carries counts. */
+const struct quota_key quota_keys[] = {
+    { "Ganglion", STR_INIT("scheduling.ganglion.io/queue"), true, true, false },
+    { "Kueue", STR_INIT("kueue.x-k8s.io/queue-name"), true, false, true },
+    { "KAI", STR_INIT("kai.scheduler/queue"), true, false, false },
+    { "Volcano", STR_INIT("scheduling.volcano.sh/queue-name"), true, true, false },
+    { "Koordinator", STR_INIT("quota.scheduling.koordinator.sh/name"), true, false, false },
+    { "YuniKorn", STR_INIT("yunikorn.apache.org/queue"), false, true, false },
+};
+
+const size_t quota_keys_count = COUNT_OF(quota_keys);
+
+/* KubeNexus reads tiers from names of priority classes too. */
+static const struct {
+    struct str class;
+    bool prefix;
+    enum quota_tier tier;
+} class_tiers[] = {
+    { STR_INIT("high-priority"), false, QUOTA_GOLD },
+    { STR_INIT("system-"), true, QUOTA_GOLD },
+    { STR_INIT("medium"), true, QUOTA_SILVER },
+    { STR_INIT("default"), false, QUOTA_SILVER },
+    { STR_INIT("low"), true, QUOTA_BRONZE },
+    { STR_INIT("best-effort"), false, QUOTA_BRONZE },
+};
+
+static struct str label_or_annotation(const struct kobj *o, struct str key)
+{
+    struct str s = o ? kobj_label(o, key) : (struct str){ 0 };
+    return s.n || !o ? s : kobj_annotation(o, key);
+}
+
+static bool tier_parse(struct str s, enum quota_tier *out)
+{
+    if (str_eq_nocase(s, STR("gold")))
+        *out = QUOTA_GOLD;
+    else if (str_eq_nocase(s, STR("silver")))
+        *out = QUOTA_SILVER;
+    else if (str_eq_nocase(s, STR("bronze")))
+        *out = QUOTA_BRONZE;
+    else
+        return false;
+    return true;
+}
+
+/* The namespace's label, then the priority class, then the pod's annotation. */
+static enum quota_tier tier_of(const struct kobj *pod, const struct kobj *namespace)
+{
+    enum quota_tier tier = QUOTA_BRONZE;
+    struct str class = pod_of(pod)->priority_class;
+    if (tier_parse(label_or_annotation(namespace, TIER_KEY), &tier))
+        return tier;
+    for (size_t i = 0; class.n && i < COUNT_OF(class_tiers); i++) {
+        if (class_tiers[i].prefix ? str_starts(class, class_tiers[i].class)
+                                  : str_eq(class, class_tiers[i].class))
+            return class_tiers[i].tier;
+    }
+    tier_parse(kobj_annotation(pod, TIER_KEY), &tier);
+    return tier;
+}
+
+static void find_queue(struct quota_names *out,
+                       const struct kobj *pod,
+                       const struct kobj *group,
+                       const struct kobj *namespace)
+{
+    for (size_t i = 0; i < quota_keys_count && !out->queue.n; i++) {
+        const struct quota_key *k = &quota_keys[i];
+        if (k->label)
+            out->queue = kobj_label(pod, k->key);
+        if (k->annotation && !out->queue.n)
+            out->queue = kobj_annotation(pod, k->key);
+        out->local = out->queue.n && k->local;
+    }
+    if (!out->queue.n)
+        out->queue = json_str(kobj_path(group, "spec.queue")); /* Volcano's and KAI's PodGroups */
+    if (!out->queue.n)
+        out->queue = label_or_annotation(namespace, quota_keys[0].key);
+    if (!out->queue.n)
+        out->queue = label_or_annotation(namespace, TENANT_KEY);
+}
+
+struct quota_names
+quota_names_of(const struct kobj *pod, const struct kobj *group, const struct kobj *namespace)
+{
+    const struct pod *view = pod_of(pod);
+    struct quota_names out = { .priority = view->priority, .tier = tier_of(pod, namespace) };
+    find_queue(&out, pod, group, namespace);
+    out.user = label_or_annotation(pod, USER_KEY);
+    if (!view->priority_class.n && view->priority == 0)
+        str_to_i64(label_or_annotation(namespace, PRIORITY_KEY), &out.priority);
+    return out;
+}
