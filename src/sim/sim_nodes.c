@@ -36,6 +36,7 @@ struct life {       /* one pod of ours */
     struct wall seen;
     uint32_t address; /* of 10.0.0.0/8 */
     bool busy;        /* a write is under way */
+    uint64_t written; /* revision of our last write: an older picture of the pod is past */
 };
 
 struct sent { /* one call under way */
@@ -267,11 +268,13 @@ static void on_pod_written(void *arg, const struct reply *reply, const struct er
     (void)err;
     if (l) {
         l->busy = false;
-        if (refused(reply)) /* changed under us, or the server is busy: look again soon */
+        if (refused(reply)) { /* changed under us, or the server is busy: look again soon */
             workqueue_add_at(s->queue, l->key,
                              (struct mono){ loop_now(s->t->loop).ns + 50 * NS_PER_MS });
-        else
+        } else {
+            l->written = reply->object ? reply->object->revision : 0;
             workqueue_add(s->queue, l->key);
+        }
     }
     sent_free(x);
     schedule_turn(s);
@@ -322,7 +325,7 @@ static void live(struct sim_nodes *s, struct life *l)
     struct str name = l->key, namespace = str_split(&name, '/');
     const struct kobj *pod = informer_find(s->pods, namespace, name);
     struct wall due, now = loop_wall(s->t->loop);
-    if (!pod || l->busy)
+    if (!pod || l->busy || pod->revision < l->written) /* the watch will bring it */
         return;
     enum sim_action next = sim_next(pod, l->seen, &due);
     if (next == SIM_NOTHING)

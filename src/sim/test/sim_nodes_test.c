@@ -191,6 +191,27 @@ static void test_a_refused_write_is_tried_again(void **state)
     world_free(&w);
 }
 
+/* The answer to a write comes before the watch shows it: the old picture is not acted on again. */
+static void test_a_write_is_not_repeated(void **state)
+{
+    (void)state;
+    const struct sim_group one = { .shape = sim_shape_find(STR("cpu")), .n = 1 };
+    struct world w = world_new(&one, 1);
+    char text[600];
+    list_pods(&w, pod(text, "sim-0", "", "Pending"));
+    run_for(&w, (SIM_START_NS / NS_PER_MS) + 100);
+    pod(text, "sim-0", "", "Running");
+    strstr(text, "\"7\"")[1] = '8'; /* the revision */
+    fake_reply(w.fake, need(&w, VERB_PATCH, "pods/d/p/status"), 200, text);
+    run_for(&w, 50);
+    CHECK_I64(find(&w, VERB_PATCH, "pods/d/p/status"), -1);
+    fake_event(w.fake, need(&w, VERB_WATCH, "pods///"), EVENT_MODIFIED, text);
+    run_for(&w, 100);
+    size_t call = need(&w, VERB_PATCH, "pods/d/p/status");
+    CHECK_STR(body(&w, call, "status.phase"), "Failed");
+    world_free(&w);
+}
+
 static void test_pods_of_other_nodes_are_left_alone(void **state)
 {
     (void)state;
@@ -228,6 +249,7 @@ int main(void)
         cmocka_unit_test(test_what_exists_is_refreshed),
         cmocka_unit_test(test_a_pod_starts_ends_and_goes),
         cmocka_unit_test(test_a_refused_write_is_tried_again),
+        cmocka_unit_test(test_a_write_is_not_repeated),
         cmocka_unit_test(test_pods_of_other_nodes_are_left_alone),
         cmocka_unit_test(test_labelled_nodes_are_adopted),
     };
