@@ -54,29 +54,47 @@ static struct str text(char out[TIME_TEXT_MAX], int n)
     return (struct str){ out, (size_t)n };
 }
 
-static int date_text(char out[TIME_TEXT_MAX], struct wall t)
+/* `digits` decimal digits, then what stands behind them. By hand: every write of an object makes
+ * and checks several times, and snprintf took an eighth of the API server's work. */
+static char *put_digits(char *at, int64_t v, int digits, char behind)
+{
+    for (int i = digits - 1; i >= 0; i--, v /= 10)
+        at[i] = (char)('0' + v % 10);
+    at[digits] = behind;
+    return at + digits + 1;
+}
+
+/* A date up to its seconds and `behind`; a struct wall reaches from 1677 to 2262. */
+static char *put_date(char *at, struct wall t, char behind)
 {
     int64_t s = floor_div(t.ns, NS_PER_S);
     int64_t days = floor_div(s, S_PER_DAY);
-    int in_day = (int)(s - days * S_PER_DAY);
+    int64_t in_day = s - days * S_PER_DAY;
     struct civil c = civil_from_days(days);
-    return snprintf(out, TIME_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d", (int)c.year, c.month,
-                    c.day, in_day / 3600, in_day / 60 % 60, in_day % 60);
+    at = put_digits(at, c.year, 4, '-');
+    at = put_digits(at, c.month, 2, '-');
+    at = put_digits(at, c.day, 2, 'T');
+    at = put_digits(at, in_day / 3600, 2, ':');
+    at = put_digits(at, in_day / 60 % 60, 2, ':');
+    return put_digits(at, in_day % 60, 2, behind);
+}
+
+static struct str finished(char out[TIME_TEXT_MAX], char *end)
+{
+    *end = '\0';
+    return text(out, (int)(end - out));
 }
 
 struct str wall_text(char out[TIME_TEXT_MAX], struct wall t)
 {
-    int n = date_text(out, t);
-    n += snprintf(out + n, TIME_TEXT_MAX - (size_t)n, "Z");
-    return text(out, n);
+    return finished(out, put_date(out, t, 'Z'));
 }
 
 struct str wall_text_micro(char out[TIME_TEXT_MAX], struct wall t)
 {
-    int n = date_text(out, t);
     int64_t ns = t.ns - floor_div(t.ns, NS_PER_S) * NS_PER_S;
-    n += snprintf(out + n, TIME_TEXT_MAX - (size_t)n, ".%06dZ", (int)(ns / NS_PER_US));
-    return text(out, n);
+    char *at = put_date(out, t, '.');
+    return finished(out, put_digits(at, ns / NS_PER_US, 6, 'Z'));
 }
 
 /* Exactly `digits` decimal digits at the front of *s, which moves on; -1 when they are not there.
