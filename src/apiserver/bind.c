@@ -136,9 +136,7 @@ static enum turn make_op(struct action *a, const struct binding *b, struct store
     if (t != TURN_GO)
         return t;
     struct jnode *root = bound_form(a, b, pod);
-    struct str revision =
-        arena_printf(a->arena, "%llu", (unsigned long long)store_next_revision(a->s->store));
-    jnode_set_str(jnode_need_obj(root, STR("metadata")), STR("resourceVersion"), revision);
+    meta_set_revision(root, store_next_revision(a->s->store));
     struct err err = { 0 };
     struct kobj *o = NULL;
     if (kobj_freeze(&o, root, &err) != 0)

@@ -223,9 +223,7 @@ static void delete_objects(struct apiserver *s, const struct kobj *definition)
         const struct kobj *o = all.items[i];
         AUTO(arena_freep) struct arena *a = arena_new();
         struct jnode *root = jnode_thaw(a, kobj_root(o));
-        struct str revision =
-            arena_printf(a, "%llu", (unsigned long long)store_next_revision(s->store));
-        jnode_set_str(jnode_need_obj(root, STR("metadata")), STR("resourceVersion"), revision);
+        meta_set_revision(root, store_next_revision(s->store));
         struct kobj *last = NULL;
         if (kobj_freeze(&last, root, NULL) == 0) {
             struct store_op op = {
@@ -263,8 +261,7 @@ static void finish_deletion(struct apiserver *s, const struct kobj *definition)
     if (!had)
         return;
     bool last = jnode_len(list) == 0;
-    jnode_set_str(meta, STR("resourceVersion"),
-                  arena_printf(a, "%llu", (unsigned long long)store_next_revision(s->store)));
+    meta_set_revision(root, store_next_revision(s->store));
     AUTO(kobj_unrefp) struct kobj *o = NULL;
     if (kobj_freeze(&o, root, NULL) != 0)
         return;

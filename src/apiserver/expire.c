@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "apiserver/apiserver_internal.h"
+#include "kube/meta.h"
 
 #define EVENT_AGE_NS (3600 * NS_PER_S)
 #define EVENT_BYTES_MAX ((size_t)64 << 20) /* of documents; the oldest go first */
@@ -51,9 +52,7 @@ static void remove_one(struct apiserver *s, struct store_table *t, const struct 
 {
     AUTO(arena_freep) struct arena *a = arena_new();
     struct jnode *root = jnode_thaw(a, kobj_root(o));
-    struct str revision =
-        arena_printf(a, "%llu", (unsigned long long)store_next_revision(s->store));
-    jnode_set_str(jnode_need_obj(root, STR("metadata")), STR("resourceVersion"), revision);
+    meta_set_revision(root, store_next_revision(s->store));
     AUTO(kobj_unrefp) struct kobj *last = NULL;
     if (kobj_freeze(&last, root, NULL) != 0)
         return;

@@ -377,17 +377,11 @@ static bool is_last_finalizer_gone(struct action *a)
     return !is_namespace || jnode_len(jnode_path(a->obj, "spec.finalizers")) == 0;
 }
 
-static void set_revision(struct action *a, struct jnode *root, uint64_t revision)
-{
-    struct str text = arena_printf(a->arena, "%llu", (unsigned long long)revision);
-    jnode_set_str(jnode_need_obj(root, STR("metadata")), STR("resourceVersion"), text);
-}
-
 static bool changes_nothing(struct action *a)
 {
     if (!a->old || a->removes || a->creates || a->extra)
         return false;
-    set_revision(a, a->obj, a->old->revision);
+    meta_set_revision(a->obj, a->old->revision);
     struct jnode *old = jnode_thaw(a->arena, kobj_root(a->old));
     return jnode_eq(a->obj, old) || apply_same_but_times(a->arena, a->obj, old);
 }
@@ -404,7 +398,7 @@ static void on_committed(void *arg, const struct err *err)
 /* The second object of the transaction; *out is counted. */
 static int queue_extra(struct action *a, struct store_op *op, struct kobj **out, struct err *err)
 {
-    set_revision(a, a->extra, store_next_revision(a->s->store));
+    meta_set_revision(a->extra, store_next_revision(a->s->store));
     if (kobj_freeze(out, a->extra, err) != 0)
         return -1;
     *op = (struct store_op){ .table = a->extra_table,
@@ -419,7 +413,7 @@ static int queue_extra(struct action *a, struct store_op *op, struct kobj **out,
 static int last_state(struct action *a, struct kobj **stored, struct err *err)
 {
     struct jnode *root = jnode_thaw(a->arena, kobj_root(a->old));
-    set_revision(a, root, (*stored)->revision);
+    meta_set_revision(root, (*stored)->revision);
     convert_in(a->arena, a->what, root);
     struct kobj *last = NULL;
     if (kobj_freeze(&last, root, err) != 0)
@@ -437,7 +431,7 @@ static enum turn queue(struct action *a)
     AUTO(kobj_unrefp) struct kobj *extra = NULL;
     if (a->extra && queue_extra(a, &ops[n++], &extra, &err) != 0)
         return refuse_err(a, &err);
-    set_revision(a, a->obj, store_next_revision(a->s->store));
+    meta_set_revision(a->obj, store_next_revision(a->s->store));
     convert_in(a->arena, a->what, a->obj);
     AUTO(kobj_unrefp) struct kobj *stored = NULL;
     if (kobj_freeze(&stored, a->obj, &err) != 0)
@@ -480,7 +474,7 @@ void write_manage(struct action *a)
 static enum turn pretend(struct action *a)
 {
     if (a->old)
-        set_revision(a, a->obj, a->old->revision);
+        meta_set_revision(a->obj, a->old->revision);
     else
         jnode_del(meta_of(a), STR("resourceVersion"));
     struct err err = { 0 };

@@ -161,12 +161,16 @@ struct str arena_lower(struct arena *a, struct str s)
 struct str arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 {
     assert(fmt);
+    char most[256]; /* texts are formatted once when they fit, else a second time */
     va_list again;
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    int n = vsnprintf(most, sizeof most, fmt, ap);
     assert(n >= 0);
     char *p = arena_alloc(a, (size_t)n + 1);
-    vsnprintf(p, (size_t)n + 1, fmt, again);
+    if ((size_t)n < sizeof most)
+        memcpy(p, most, (size_t)n + 1);
+    else
+        vsnprintf(p, (size_t)n + 1, fmt, again);
     va_end(again);
     return (struct str){ p, (size_t)n };
 }

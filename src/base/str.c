@@ -107,6 +107,31 @@ bool str_to_i64(struct str s, int64_t *out)
     return true;
 }
 
+/* Writes the digits of v from the end of out; returns where the first one stands. */
+static char *put_digits(char out[STR_NUMBER_MAX], uint64_t v)
+{
+    char *at = out + STR_NUMBER_MAX;
+    do {
+        *--at = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    return at;
+}
+
+struct str str_from_u64(char out[STR_NUMBER_MAX], uint64_t v)
+{
+    char *at = put_digits(out, v);
+    return (struct str){ at, (size_t)(out + STR_NUMBER_MAX - at) };
+}
+
+struct str str_from_i64(char out[STR_NUMBER_MAX], int64_t v)
+{
+    char *at = put_digits(out, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+    if (v < 0)
+        *--at = '-';
+    return (struct str){ at, (size_t)(out + STR_NUMBER_MAX - at) };
+}
+
 /* How many bytes the sequence at p takes, 0 when malformed. Table 3-7 of the Unicode standard. */
 static size_t utf8_sequence(const unsigned char *p, size_t n)
 {

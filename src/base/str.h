@@ -87,6 +87,10 @@ char *str_dup(struct str s) __attribute__((malloc, returns_nonnull));
 /* Decimal, no leading '+', whole slice, no overflow; false otherwise and *out untouched. */
 bool str_to_i64(struct str s, int64_t *out);
 bool str_to_u64(struct str s, uint64_t *out);
+/* The other way, without a NUL. */
+#define STR_NUMBER_MAX 20
+struct str str_from_i64(char out[STR_NUMBER_MAX], int64_t v);
+struct str str_from_u64(char out[STR_NUMBER_MAX], uint64_t v);
 /* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool str_is_utf8(struct str s);
 /* A 64-bit hash (xxh3) with a seed; stable within one process only. */

@@ -2,9 +2,6 @@
  * jnode — making and changing trees; see jnode_internal.h for how they are kept. */
 #include "codec/jnode_internal.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "base/map.h"
 #include "base/vec.h"
 #include "codec/json_escape.h"
@@ -55,7 +52,8 @@ struct jnode *jnode_bool(struct arena *a, bool b)
 struct jnode *jnode_i64(struct arena *a, int64_t i)
 {
     struct jnode *n = new_node(a, JSON_NUM);
-    n->text = arena_printf(a, "%" PRId64, i);
+    char text[STR_NUMBER_MAX];
+    n->text = arena_str(a, str_from_i64(text, i));
     return n;
 }
 

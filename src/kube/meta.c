@@ -60,6 +60,13 @@ void meta_set_annotation(struct jnode *obj, struct str key, struct str value)
     set_in_map(obj, "annotations", key, value);
 }
 
+void meta_set_revision(struct jnode *obj, uint64_t revision)
+{
+    char text[STR_NUMBER_MAX];
+    jnode_set_str(jnode_need_obj(obj, STR("metadata")), STR("resourceVersion"),
+                  str_from_u64(text, revision));
+}
+
 void meta_add_owner(struct arena *a, struct jnode *obj, const struct kobj *owner, bool controller)
 {
     struct jnode *meta = jnode_need_obj(obj, STR("metadata"));

@@ -45,6 +45,7 @@ struct jnode *meta_object(struct arena *a,
                           struct str name);
 void meta_set_label(struct jnode *obj, struct str key, struct str value);
 void meta_set_annotation(struct jnode *obj, struct str key, struct str value);
+void meta_set_revision(struct jnode *obj, uint64_t revision); /* metadata.resourceVersion */
 /* Sets a field to the RFC 3339 text of t, in seconds. A t of zero means "none": nothing is set. */
 void meta_set_time(struct jnode *o, struct str key, struct wall t);
 

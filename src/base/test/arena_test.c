@@ -61,6 +61,11 @@ static void strings_are_copied_and_terminated(void **state)
     struct str printed = arena_printf(a, "%s/%d", "default", 42);
     CHECK_STR(printed, "default/42");
     CHECK(printed.p[printed.n] == '\0');
+    for (int n = 250; n < 260; n++) { /* around the size up to which a text is formatted once */
+        printed = arena_printf(a, "%*d", n, 7);
+        CHECK_I64(printed.n, n);
+        CHECK(printed.p[n - 1] == '7' && printed.p[n] == '\0');
+    }
     struct str low = arena_lower(a, STR("GPU-h100 \xc3\x84@["));
     CHECK_STR(low, "gpu-h100 \xc3\x84@[");
     CHECK(low.p[low.n] == '\0');

@@ -67,6 +67,12 @@ static void numbers(void **state)
     CHECK(str_to_i64(STR("9223372036854775807"), &i) && i == INT64_MAX);
     CHECK(str_to_u64(STR("18446744073709551615"), &u) && u == UINT64_MAX);
     CHECK(str_to_i64(STR("-0"), &i) && i == 0);
+    char out[STR_NUMBER_MAX];
+    CHECK_STR(str_from_i64(out, INT64_MIN), "-9223372036854775808");
+    CHECK_STR(str_from_i64(out, INT64_MAX), "9223372036854775807");
+    CHECK_STR(str_from_u64(out, UINT64_MAX), "18446744073709551615");
+    CHECK_STR(str_from_i64(out, 0), "0");
+    CHECK_STR(str_from_i64(out, -10), "-10");
     static const char *const bad[] = {
         "", "-", "+1", " 1", "1 ", "1x", "9223372036854775808", "-9223372036854775809", "--1",
     };
