@@ -83,14 +83,17 @@ size_t schema_kinds(const struct schema *s, struct str *out, size_t cap)
 
 const struct schema_field *schema_field(const struct schema *s, struct str name)
 {
-    if (!s || s->type != SCHEMA_OBJECT)
+    if (!s || s->type != SCHEMA_OBJECT || name.n == 0)
         return NULL;
     size_t lo = 0, hi = s->n_fields;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        int order = str_cmp(name, schema_field_name(&s->fields[mid]));
+        const struct schema_field *f = &s->fields[mid];
+        int order = (unsigned char)name.p[0] - (unsigned char)f->name[0]; /* most often enough */
         if (order == 0)
-            return &s->fields[mid];
+            order = str_cmp(name, schema_field_name(f));
+        if (order == 0)
+            return f;
         if (order < 0)
             hi = mid;
         else

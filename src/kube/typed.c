@@ -35,7 +35,10 @@ static bool is_empty(struct jnode *v)
 
 static struct str field_elem(struct arena *a, struct str key)
 {
-    return arena_printf(a, "f:%.*s", STR_ARG(key));
+    char *p = arena_alloc(a, key.n + 2);
+    memcpy(p, "f:", 2);
+    memcpy(p + 2, key.p, key.n);
+    return str_make(p, key.n + 2);
 }
 
 /* ---- the paths of a value ---- */
