@@ -28,6 +28,8 @@ static void fetch_free(struct fetch *f)
     buf_fini(&f->content_type);
     buf_fini(&f->warnings);
     buf_fini(&f->retry_after);
+    buf_fini(&f->grpc_status);
+    buf_fini(&f->grpc_message);
     free(f);
 }
 
@@ -63,6 +65,8 @@ static void finish(struct fetch *f, CURLcode code)
             .content_type = buf_view(&f->content_type),
             .warnings = buf_view(&f->warnings),
             .retry_after = buf_view(&f->retry_after),
+            .grpc_status = buf_view(&f->grpc_status),
+            .grpc_message = buf_view(&f->grpc_message),
         };
     }
     f->cancelled = true; /* a fetch_cancel from inside done must not touch it */

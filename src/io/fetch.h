@@ -23,8 +23,15 @@ struct fetch_tls {
     bool insecure;
 };
 
+enum {                              /* of struct fetch_request */
+       FETCH_ALONE = 1u << 0,       /* a connection of its own, closed behind it */
+       FETCH_STAY = 1u << 1,        /* a redirect is an answer like others */
+       FETCH_HTTP2_CLEAR = 1u << 2, /* HTTP/2 without TLS, as gRPC servers speak it */
+};
+
 struct fetch_request {
     const char *method; /* "GET" */
+    unsigned flags;
     struct str url;
     const struct http_header *headers;
     size_t n_headers;
@@ -39,6 +46,7 @@ struct fetch_answer {
     struct str content_type;
     struct str warnings; /* the Warning headers' values, newline-separated */
     struct str retry_after;
+    struct str grpc_status, grpc_message; /* headers or trailers of a gRPC answer */
 };
 
 typedef void (*fetch_done_fn)(void *arg, const struct fetch_answer *a, const struct err *err);

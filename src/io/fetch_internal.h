@@ -34,7 +34,7 @@ struct fetch {
     bool ended;             /* the piece callback wants no more */
     bool too_large, late;
     char *body_sent;
-    struct buf body, content_type, warnings, retry_after;
+    struct buf body, content_type, warnings, retry_after, grpc_status, grpc_message;
     fetch_piece_fn piece;
     fetch_done_fn done;
     void *arg;

@@ -47,22 +47,34 @@ static bool value_of(struct str line, struct str name, struct str *value)
     return true;
 }
 
+/* The fields that are kept, each its latest value. */
+static struct buf *kept_field(struct fetch *f, struct str line, struct str *value)
+{
+    if (value_of(line, STR("content-type"), value))
+        return &f->content_type;
+    if (value_of(line, STR("retry-after"), value))
+        return &f->retry_after;
+    if (value_of(line, STR("grpc-status"), value))
+        return &f->grpc_status;
+    return value_of(line, STR("grpc-message"), value) ? &f->grpc_message : NULL;
+}
+
 static size_t on_header(char *p, size_t size, size_t n, void *arg)
 {
     struct fetch *f = arg;
     struct str line = str_make(p, n), value;
+    struct buf *kept = kept_field(f, line, &value);
     (void)size;
     if (str_starts(line, STR("HTTP/"))) { /* a new head: after 100 Continue or a redirect */
         buf_clear(&f->content_type);
         buf_clear(&f->warnings);
         buf_clear(&f->retry_after);
+        buf_clear(&f->grpc_status);
+        buf_clear(&f->grpc_message);
         buf_clear(&f->body);
-    } else if (value_of(line, STR("content-type"), &value)) {
-        buf_clear(&f->content_type);
-        buf_str(&f->content_type, value);
-    } else if (value_of(line, STR("retry-after"), &value)) {
-        buf_clear(&f->retry_after);
-        buf_str(&f->retry_after, value);
+    } else if (kept) {
+        buf_clear(kept);
+        buf_str(kept, value);
     } else if (value_of(line, STR("warning"), &value)) {
         if (f->warnings.n > 0)
             buf_char(&f->warnings, '\n');
@@ -214,16 +226,31 @@ static void set_transfer(struct fetch *f)
     curl_easy_setopt(e, CURLOPT_HEADERDATA, f);
 }
 
+static void set_flags(CURL *e, unsigned flags)
+{
+    if (flags & FETCH_ALONE) {
+        curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
+        curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
+    }
+    if (flags & FETCH_STAY)
+        curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+    if (flags & FETCH_HTTP2_CLEAR)
+        curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
+}
+
 int fetch_prepare(struct fetch *f, const struct fetch_request *r, struct err *err)
 {
     buf_init(&f->body, r->answer_bytes > 0 ? r->answer_bytes : FETCH_ANSWER_BYTES_MAX);
     buf_init(&f->content_type, SMALL_MAX);
     buf_init(&f->warnings, SMALL_MAX);
     buf_init(&f->retry_after, SMALL_MAX);
+    buf_init(&f->grpc_status, SMALL_MAX);
+    buf_init(&f->grpc_message, SMALL_MAX);
     f->easy = curl_easy_init();
     if (!f->easy)
         return err_set(err, ERR_IO, "out of memory");
     set_transfer(f);
+    set_flags(f->easy, r->flags);
     set_method(f, r);
     set_tls(f);
     if (set_url(f, r->url, err) != 0)

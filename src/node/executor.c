@@ -43,6 +43,7 @@ struct executor *executor_new(struct loop *l,
     x->hooks = *hooks;
     x->arg = arg;
     x->program = program;
+    x->fetches = probe_fetches_new(l);
     map_init(&x->pods);
     pass_addresses(x);
     pod_cgroup_find(x);
@@ -57,6 +58,7 @@ void executor_free(struct executor *x)
     for (size_t i = 0; (slot = map_next(&x->pods, &i));)
         local_pod_free(slot->value);
     map_fini(&x->pods);
+    probe_fetches_free(x->fetches);
     close(x->program);
     arena_free(x->arena);
     free(x);

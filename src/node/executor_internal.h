@@ -9,6 +9,7 @@
 #include "node/executor.h"
 #include "node/podhook.h"
 #include "node/podprobe.h"
+#include "node/probe_fetch.h"
 #include "node/shim_client.h"
 
 struct local_pod {
@@ -44,6 +45,7 @@ struct executor {
     int program;
     struct map pods; /* by uid */
     struct addresses addresses;
+    struct probe_fetches *fetches;
     struct arena *arena; /* of cgroups */
     struct cgroups_host cgroups;
 };

@@ -395,6 +395,7 @@ void local_pod_remove(struct local_pod *p)
 void local_pod_free(struct local_pod *p)
 {
     gang_start_leave(p);
+    probe_fetch_cancel(p->x->fetches, p);
     shim_client_free(p->client);
     timer_free(p->timer);
     addresses_free(&p->x->addresses, p->address);

@@ -12,16 +12,48 @@ static bool is_hook(int64_t kind)
     return kind >= PROBE_KINDS;
 }
 
+static size_t probe_fields(struct str *fields,
+                           struct arena *a,
+                           const struct local_pod *p,
+                           size_t i,
+                           enum probe_kind kind)
+{
+    struct json raw = local_pod_container(p, i)->raw;
+    return podprobe_fields(fields, a, podprobe_spec(raw, kind), raw, str_from(p->ip));
+}
+
+static void
+tell_failure(struct local_pod *p, size_t i, enum probe_kind kind, int64_t code, struct str output)
+{
+    struct str fields[PODPROBE_FIELDS_MAX];
+    AUTO(arena_freep) struct arena *a = arena_new();
+    if (p->runs[i].phase != RUN_UP || p->runs[i].ends_at.ns)
+        return;
+    if (code < 0 && !output.n)
+        output = podprobe_late(a, fields, probe_fields(fields, a, p, i, kind));
+    local_pod_event(
+        p, "Warning", "Unhealthy",
+        arena_printf(a, "%s probe failed: %.*s", podprobe_word(kind), STR_ARG(str_trim(output))));
+}
+
 static void
 probe_answered(struct local_pod *p, size_t i, enum probe_kind kind, int64_t code, struct str output)
 {
-    AUTO(arena_freep) struct arena *a = arena_new();
-    struct str why = code < 0 ? STR("command timed out") : str_trim(output);
-    if (code != 0 && p->runs[i].phase == RUN_UP && !p->runs[i].ends_at.ns)
-        local_pod_event(
-            p, "Warning", "Unhealthy",
-            arena_printf(a, "%s probe failed: %.*s", podprobe_word(kind), STR_ARG(why)));
+    if (code != 0)
+        tell_failure(p, i, kind, code, output);
     podprobe_answer(&p->probes[i], &p->runs[i], kind, code == 0, local_pod_now(p));
+}
+
+/* Kubelet throws away what such a probe would say: the container's state stays what it is. */
+static void probe_impossible(struct local_pod *p, size_t i, enum probe_kind kind)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    local_pod_event(p, "Warning", "Unhealthy",
+                    arena_printf(a,
+                                 "%s probe errored and resulted in unknown state: it names no "
+                                 "command, or no port of the container: correct the probe",
+                                 podprobe_word(kind)));
+    podprobe_discard(&p->probes[i], kind, local_pod_now(p));
 }
 
 /* Any HTTP answer will do for a hook. What it said is kept from the event: it may be a secret. */
@@ -66,12 +98,22 @@ struct question {
     size_t n; /* 0: it cannot be asked */
 };
 
+static void on_fetched(void *arg, struct str token, int64_t code, struct str output)
+{
+    pod_ask_answered(arg, token, code, output);
+}
+
 static void ask(struct local_pod *p, struct arena *a, const struct question *q)
 {
     struct str token = arena_printf(a, "%zu-%d-%lld", q->container, q->kind,
                                     (long long)p->runs[q->container].attempt);
+    const struct probe_fetch fetch = { q->fields, q->n, token, q->timeout_ms };
     if (!q->n || !p->client) {
-        pod_ask_answered(p, token, 1, STR("the local node cannot make a probe of this kind"));
+        pod_ask_answered(p, token, 1, STR("it cannot be run"));
+        return;
+    }
+    if (probe_fetch_takes(q->fields, q->n)) {
+        probe_fetch_start(p->x->fetches, &fetch, on_fetched, p);
         return;
     }
     if (str_is(q->fields[0], "exec"))
@@ -83,13 +125,15 @@ static void ask_probe(struct local_pod *p, size_t i, enum probe_kind kind)
 {
     struct str fields[PODPROBE_FIELDS_MAX];
     AUTO(arena_freep) struct arena *a = arena_new();
-    struct json raw = local_pod_container(p, i)->raw;
     struct question q = { .container = i,
                           .kind = (int)kind,
                           .timeout_ms = p->probes[i].items[kind].timeout_ms,
                           .fields = fields };
-    q.n = podprobe_fields(fields, a, podprobe_spec(raw, kind), raw, str_from(p->ip));
-    ask(p, a, &q);
+    q.n = probe_fields(fields, a, p, i, kind);
+    if (q.n)
+        ask(p, a, &q);
+    else
+        probe_impossible(p, i, kind);
 }
 
 void pod_ask_probes(struct local_pod *p, struct wall *wake)
@@ -129,6 +173,7 @@ void pod_ask_hook(struct local_pod *p, size_t i, enum hook_kind kind)
 
 void pod_ask_again(struct local_pod *p)
 {
+    probe_fetch_cancel(p->x->fetches, p);
     for (size_t i = 0; i < p->n_runs; i++) {
         podprobe_forget(&p->probes[i]);
         if (p->runs[i].post_start == HOOK_RUNNING)

@@ -81,6 +81,12 @@ void podprobe_forget(struct probes *p)
         p->items[k].flying = false;
 }
 
+void podprobe_discard(struct probes *p, enum probe_kind kind, struct wall now)
+{
+    p->items[kind].flying = false;
+    p->items[kind].due.ns = now.ns + p->items[kind].period_ns;
+}
+
 bool podprobe_answer(struct probes *p,
                      struct run *r,
                      enum probe_kind kind,
@@ -132,18 +138,38 @@ static size_t exec_fields(struct str *out, struct json command)
     return n > 2 ? n : 0;
 }
 
+static bool has_header(struct json list, const char *name)
+{
+    struct json_iter it = json_iter(list);
+    while (json_next(&it))
+        if (str_eq_nocase(json_str(json_get(it.value, STR("name"))), str_from(name)))
+            return true;
+    return false;
+}
+
 static size_t http_fields(struct str *out, struct arena *a, struct json http, size_t n)
 {
     struct str path = json_str(json_get(http, STR("path")));
-    out[0] = STR("http");
+    struct json headers = json_get(http, STR("httpHeaders"));
+    bool tls = str_is(json_str(json_get(http, STR("scheme"))), "HTTPS");
+    out[0] = tls ? STR("https") : STR("http");
     out[n++] = !path.n            ? STR("/")
                : path.p[0] == '/' ? path
                                   : arena_printf(a, "/%.*s", STR_ARG(path));
-    struct json_iter it = json_iter(json_get(http, STR("httpHeaders")));
+    if (!has_header(headers, "user-agent"))
+        out[n++] = STR("User-Agent: " PODPROBE_USER_AGENT);
+    if (!has_header(headers, "accept"))
+        out[n++] = STR("Accept: */*");
+    struct json_iter it = json_iter(headers);
     while (n < PODPROBE_FIELDS_MAX && json_next(&it))
         out[n++] = arena_printf(a, "%.*s: %.*s", STR_ARG(json_str(json_get(it.value, STR("name")))),
                                 STR_ARG(json_str(json_get(it.value, STR("value")))));
     return n;
+}
+
+static struct str or_nothing(struct str s)
+{
+    return s.p ? s : STR("");
 }
 
 size_t podprobe_fields(struct str out[PODPROBE_FIELDS_MAX],
@@ -153,17 +179,49 @@ size_t podprobe_fields(struct str out[PODPROBE_FIELDS_MAX],
                        struct str pod_ip)
 {
     struct json exec = json_get(spec, STR("exec")), http = json_get(spec, STR("httpGet")),
-                tcp = json_get(spec, STR("tcpSocket"));
+                tcp = json_get(spec, STR("tcpSocket")), grpc = json_get(spec, STR("grpc"));
     if (json_has(exec))
         return exec_fields(out, json_get(exec, STR("command")));
-    struct json target = json_has(http) ? http : tcp;
+    struct json target = json_has(http) ? http : json_has(tcp) ? tcp : grpc;
     struct str host = json_str(json_get(target, STR("host")));
     struct str port = port_text(a, json_get(target, STR("port")), container_raw);
-    bool tls = str_is(json_str(json_get(http, STR("scheme"))), "HTTPS");
-    if (!json_has(target) || !port.n || tls)
+    if (!json_has(target) || !port.n)
         return 0;
-    out[0] = STR("tcp");
+    out[0] = json_has(tcp) ? STR("tcp") : STR("grpc");
     out[1] = host.n ? host : pod_ip;
     out[2] = port;
-    return json_has(http) ? http_fields(out, a, http, 3) : 3;
+    if (json_has(http))
+        return http_fields(out, a, http, 3);
+    out[3] = or_nothing(json_str(json_get(grpc, STR("service"))));
+    return json_has(tcp) ? 3 : 4;
+}
+
+/* ---- no answer in time ---- */
+
+struct str podprobe_late_http(struct arena *a, struct str url)
+{
+    return arena_printf(a,
+                        "Get \"%.*s\": context deadline exceeded (Client.Timeout exceeded while "
+                        "awaiting headers)",
+                        STR_ARG(url));
+}
+
+static struct str joined(struct arena *a, const struct str *words, size_t n)
+{
+    struct str all = n ? words[0] : STR("");
+    for (size_t i = 1; i < n; i++)
+        all = arena_printf(a, "%.*s %.*s", STR_ARG(all), STR_ARG(words[i]));
+    return all;
+}
+
+struct str podprobe_late(struct arena *a, const struct str *f, size_t n)
+{
+    if (n >= 4 && str_is(f[0], "http"))
+        return podprobe_late_http(a, arena_printf(a, "http://%.*s:%.*s%.*s", STR_ARG(f[1]),
+                                                  STR_ARG(f[2]), STR_ARG(f[3])));
+    if (n >= 3 && str_is(f[0], "tcp"))
+        return arena_printf(a, "dial tcp %.*s:%.*s: i/o timeout", STR_ARG(f[1]), STR_ARG(f[2]));
+    if (n > 2 && str_is(f[0], "exec"))
+        return arena_printf(a, "command \"%.*s\" timed out", STR_ARG(joined(a, f + 2, n - 2)));
+    return STR("no answer in time");
 }

@@ -47,8 +47,16 @@ void podprobe_forget(struct probes *p);
 struct json podprobe_spec(struct json container, enum probe_kind kind);
 const char *podprobe_word(enum probe_kind kind); /* "Readiness" */
 
+/* It could not be asked: nothing is learnt, it is asked again after its period. */
+void podprobe_discard(struct probes *p, enum probe_kind kind, struct wall now);
+/* What to say of one that had no answer in time. fields: those that were asked. */
+struct str podprobe_late(struct arena *a, const struct str *fields, size_t n);
+struct str podprobe_late_http(struct arena *a, struct str url);
+
+#define PODPROBE_USER_AGENT "kube-probe/1.36"
 #define PODPROBE_FIELDS_MAX 64
-/* The words of the shim's probe command behind TIMEOUT_MS; 0: a probe that the node cannot make. */
+/* The words of the shim's probe command behind TIMEOUT_MS, or those of probe_fetch.h; 0: a probe
+ * that cannot be made. */
 size_t podprobe_fields(struct str out[PODPROBE_FIELDS_MAX],
                        struct arena *a,
                        struct json spec,

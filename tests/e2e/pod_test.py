@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a local pod sees and does while it runs, on a real `ganglion up`. usage: PROGRAM"""
 import base64
+import os
 import sys
 import unittest
 
@@ -136,6 +137,64 @@ class Volumes(Case):
         self.says("stays", "sees two")
         self.delete("stays")
         self.gone("stays")
+
+
+class Probes(Case):
+    def ready(self, name):
+        return any(c["ready"] for c in self.get(name)["status"].get("containerStatuses", []))
+
+    def probe(self, **what):
+        return {"periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 1, **what}
+
+    def https(self, path, token=None):
+        headers = [{"name": "Authorization", "value": "Bearer " + token}] if token else []
+        return self.probe(httpGet={"scheme": "HTTPS", "host": self.s.host, "port": self.s.port,
+                                   "path": path, "httpHeaders": headers})
+
+    def test_https_is_asked_without_verification(self):
+        self.create(PODS, pod("tls", container("sleep 1000",
+                                               readinessProbe=self.https("/api", self.s.token))))
+        self.s.wait("tls ready", lambda: self.ready("tls"))
+        self.create(PODS, pod("tls-no", container("sleep 1000", readinessProbe=self.https("/api"))))
+        self.event("tls-no", "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 40")
+        self.assertFalse(self.ready("tls-no"))
+
+    def test_grpc_health(self):
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "grpc_health.py")
+        serve = {"command": [sys.executable, script, "$(IP)", "7777", "2"],
+                 "env": [{"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}]}
+        both = container("", readinessProbe=self.probe(grpc={"port": 7777, "service": "up"}))
+        down = container("", readinessProbe=self.probe(grpc={"port": 7777, "service": "down"}))
+        self.create(PODS, pod("grpc", {**both, **serve}))
+        self.create(PODS, pod("grpc-no", {**down, **serve}))
+        self.s.wait("grpc ready", lambda: self.ready("grpc"))
+        self.event("grpc-no", "Unhealthy",
+                   'Readiness probe failed: service unhealthy (responded with "NOT_SERVING")')
+        self.assertFalse(self.ready("grpc-no"))
+        self.create(PODS, pod("grpc-none", container("sleep 1000", readinessProbe=self.probe(
+            grpc={"port": 7778}))))
+        self.event("grpc-none", "Unhealthy", "timeout: failed to connect service")
+
+    def test_late_answers_have_kubelets_words(self):
+        self.create(PODS, pod("late", container("sleep 1000", readinessProbe=self.probe(
+            exec={"command": ["sleep", "60"]}, timeoutSeconds=1))))
+        self.event("late", "Unhealthy", 'Readiness probe failed: command "sleep 60" timed out')
+
+    def test_a_probe_has_a_grace_of_its_own(self):
+        self.create(PODS, pod(
+            "deaf", container("trap '' TERM; while :; do sleep 0.1; done", livenessProbe=self.probe(
+                exec={"command": ["false"]}, terminationGracePeriodSeconds=1)),
+            restartPolicy="Always", terminationGracePeriodSeconds=600))
+        self.event("deaf", "Killing", "Container main failed liveness probe, will be restarted")
+        self.s.wait("a restart", lambda: self.get("deaf")["status"]["containerStatuses"][0]
+                    .get("lastState", {}).get("terminated", {}).get("exitCode") == 137)
+        self.delete("deaf", gracePeriodSeconds=0)
+
+    def test_a_probe_of_no_port_says_so(self):
+        self.create(PODS, pod("lost", container("sleep 1000", livenessProbe=self.probe(
+            tcpSocket={"port": "nowhere"}))))
+        self.event("lost", "Unhealthy", "Liveness probe errored and resulted in unknown state")
+        self.phase("lost", "Running")
 
 
 class Hooks(Case):

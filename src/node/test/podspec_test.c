@@ -279,7 +279,8 @@ static void hooks_are_probe_commands(void **state)
     } rows[] = {
         { "\"preStop\":{\"exec\":{\"command\":[\"a\",\"b\"]}}", "exec  a b" },
         { "\"preStop\":{\"sleep\":{\"seconds\":7}}", "sleep 7" },
-        { "\"preStop\":{\"httpGet\":{\"path\":\"x\",\"port\":\"web\"}}", "http 127.64.0.9 80 /x" },
+        { "\"preStop\":{\"httpGet\":{\"path\":\"x\",\"port\":\"web\"}}",
+          "http 127.64.0.9 80 /x User-Agent: kube-probe/1.36 Accept: */*" },
         { "\"preStop\":{\"tcpSocket\":{\"port\":80}}", "" },
     };
     (void)state;
