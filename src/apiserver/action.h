@@ -60,6 +60,8 @@ struct action {
     struct reply reply;
     action_done_fn done;
     void *arg;
+    void (*then)(struct action *a); /* makes obj into what it becomes right after, or NULL: a second
+                                       state in the same transaction, not told in the reply */
     struct store_table *extra_table; /* a second object in the same transaction, or NULL */
     struct jnode *extra;
     const struct kobj *extra_old; /* counted: what the tree of extra borrows from */

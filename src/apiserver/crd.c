@@ -548,8 +548,14 @@ void crd_prepare_delete(struct action *a)
 
 enum turn crd_prepare_create(struct action *a)
 {
-    jnode_del(a->obj, STR("status"));
-    accept(a);
+    fill_names(a);
+    struct jnode *status = jnode_set(a->obj, STR("status"), jnode_obj(a->arena));
+    jnode_set(status, STR("conditions"), jnode_null(a->arena));
+    struct jnode *names = jnode_set(status, STR("acceptedNames"), jnode_obj(a->arena));
+    jnode_set_str(names, STR("plural"), STR(""));
+    jnode_set_str(names, STR("kind"), STR(""));
+    store_versions(a, status);
+    a->then = accept;
     return TURN_GO;
 }
 

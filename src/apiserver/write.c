@@ -423,9 +423,23 @@ static int last_state(struct action *a, struct kobj **stored, struct err *err)
     return 0;
 }
 
+/* The state that follows at once; *out is counted. */
+static int queue_then(struct action *a, struct store_op *op, struct kobj **out, struct err *err)
+{
+    a->then(a);
+    set_revision(a, a->obj, store_next_revision(a->s->store));
+    if (kobj_freeze(out, a->obj, err) != 0)
+        return -1;
+    *op = (struct store_op){ .table = a->what->table,
+                             .namespace = (*out)->namespace,
+                             .name = (*out)->name,
+                             .object = *out };
+    return 0;
+}
+
 static enum turn queue(struct action *a)
 {
-    struct store_op ops[2];
+    struct store_op ops[3];
     size_t n = 0;
     struct err err = { 0 };
     AUTO(kobj_unrefp) struct kobj *extra = NULL;
@@ -445,6 +459,9 @@ static enum turn queue(struct action *a)
                                   .name = stored->name,
                                   .object = a->removes ? NULL : stored,
                                   .deleted = a->removes ? stored : NULL };
+    AUTO(kobj_unrefp) struct kobj *then = NULL;
+    if (a->then && queue_then(a, &ops[n++], &then, &err) != 0)
+        return refuse_err(a, &err);
     if (store_commit(a->s->store, ops, n, on_committed, a, &err) != 0)
         return refuse_err(a, &err);
     a->commit = ACTION_QUEUED;

@@ -138,6 +138,8 @@ bool json_num_i64(struct str text, int64_t *out);
 bool json_is_num(struct str s);
 /* Where the members or items of v are: v itself, or the root of what a folded value unfolds to. */
 struct json json_unfold(struct json v);
+/* json_dups.c: appends the path of each repeated key of a valid text, newline-separated. */
+void json_report_dups(struct buf *out, struct str text);
 /* Exact nesting of a value: 0 for a scalar. */
 uint32_t json_depth(struct json v);
 bool json_num_eq(struct str a, struct str b);

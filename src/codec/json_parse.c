@@ -354,7 +354,6 @@ int json_parse_dups(struct json_doc **out,
     parse.input = text;
     parse.lim = lim;
     parse.depth_max = lim->depth < JSON_DEPTH_MAX ? lim->depth : JSON_DEPTH_MAX;
-    parse.dups = dups;
     buf_init(&parse.decoded, JSON_DOC_BYTES_MAX);
 
     size_t tape_at = doc_tape_offset(text.n);
@@ -379,6 +378,8 @@ int json_parse_dups(struct json_doc **out,
     int rc = parse_into(out, &p, err);
     if (rc != 0)
         free(parse.doc);
+    else if (dups && parse.has_dups)
+        json_report_dups(dups, text);
     buf_fini(&parse.decoded);
     return rc;
 }

@@ -195,30 +195,8 @@ void parser_check_key(struct parser *p, uint32_t new_at)
 struct member {
     uint32_t key, value, end; /* places on the tape */
     uint32_t winner;          /* whose value stays at this key's place */
-    bool dropped, reported;
+    bool dropped;
 };
-
-/* "spec.containers[2].name" for `key` in the object that is closing. */
-static void report_dup(struct parser *p, struct str key)
-{
-    struct buf *out = p->parse->dups;
-    for (struct frame *f = p->parse->frames + 1; f <= p->frame; f++) {
-        const struct frame *parent = f - 1;
-        if (parent->closer == ']') {
-            buf_printf(out, "[%" PRIu32 "]", parent->count);
-        } else if (parent->closer == '}') {
-            uint32_t at = f->head - 1;
-            at -= node_type(p->tape[at]) == NODE_DECODED;
-            if (parent > p->parse->frames + 1)
-                buf_char(out, '.');
-            buf_str(out, key_at(p, at));
-        }
-    }
-    if (p->frame > p->parse->frames + 1)
-        buf_char(out, '.');
-    buf_str(out, key);
-    buf_char(out, '\n');
-}
 
 /* Fills members and finds which are repeated; returns how many stay. */
 static uint32_t find_dups(struct parser *p, struct member *members)
@@ -240,9 +218,7 @@ static uint32_t find_dups(struct parser *p, struct member *members)
             continue;
         map_put(&map, key, earlier);
         struct member *first = &members[(uintptr_t)earlier - 1];
-        if (p->parse->dups && !first->reported)
-            report_dup(p, key);
-        first->reported = true;
+        p->parse->has_dups = true;
         first->winner = i;
         m->dropped = true;
         kept--;

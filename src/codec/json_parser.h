@@ -46,7 +46,7 @@ struct parse {
     bool too_deep;  /* the error is this limit */
     uint32_t depth; /* the deepest seen */
     struct buf decoded;
-    struct buf *dups; /* NULL: do not report */
+    bool has_dups; /* some object had a key twice */
     struct frame frames[JSON_DEPTH_MAX + 1];
 };
 

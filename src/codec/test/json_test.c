@@ -402,6 +402,8 @@ static void check_dups(struct str text, struct str want_text, struct str want_du
 static void test_repeated_keys(void **state)
 {
     (void)state;
+    check_dups(STR("{\"s\":{\"n\":[[9,9],1],\"n\":2,\"n\":4,\"c\":[{\"i\":1,\"i\":2}]},\"s\":3}"),
+               STR("{\"s\":3}"), STR("s.n\ns.c[0].i\ns\n"));
     check_dups(STR("{\"a\":1,\"b\":2}"), STR("{\"a\":1,\"b\":2}"), STR(""));
     check_dups(STR("{\"a\":1,\"b\":2,\"a\":3}"), STR("{\"a\":3,\"b\":2}"), STR("a\n"));
     check_dups(STR("{\"a\":1,\"a\":2,\"a\":[3, 4]}"), STR("{\"a\":[3,4]}"), STR("a\n"));
@@ -412,7 +414,7 @@ static void test_repeated_keys(void **state)
         STR("{ \"spec\" : { \"replicas\" : 1 , \"x\" : [] , \"replicas\" : 2 } , \"z\" : 1 }"),
         STR("{\"spec\":{\"replicas\":2,\"x\":[]},\"z\":1}"), STR("spec.replicas\n"));
     check_dups(STR("{\"s\":{\"c\":[0,{\"n\":1,\"n\":2}],\"c\":[{\"n\":{}},{\"n\":3,\"n\":4}]}}"),
-               STR("{\"s\":{\"c\":[{\"n\":{}},{\"n\":4}]}}"), STR("s.c[1].n\ns.c[1].n\ns.c\n"));
+               STR("{\"s\":{\"c\":[{\"n\":{}},{\"n\":4}]}}"), STR("s.c[1].n\ns.c\ns.c[1].n\n"));
     check_dups(STR("[{\"\":1,\"\":2},[{\"q\":1,\"q\":1}]]"), STR("[{\"\":2},[{\"q\":1}]]"),
                STR("[0].\n[1][0].q\n"));
 }
