@@ -250,6 +250,7 @@ static const struct {
     { "batch", "Job", print_job },
     { "coordination.k8s.io", "Lease", print_lease },
     { "events.k8s.io", "Event", print_event },
+    { "networking.k8s.io", "Ingress", print_ingress },
     { "policy", "PodDisruptionBudget", print_disruption_budget },
     { "rbac.authorization.k8s.io", "ClusterRoleBinding", print_role_binding },
     { "rbac.authorization.k8s.io", "RoleBinding", print_role_binding },

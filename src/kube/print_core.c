@@ -123,6 +123,49 @@ void print_service(struct row *r)
     print_str(r, print_labels(r->a, print_path(r, "spec.selector")));
 }
 
+/* ---- ingresses ---- */
+
+#define HOSTS_SHOWN 3
+#define ADDRESS_SHOWN 16
+
+static struct str ingress_hosts(struct row *r)
+{
+    struct buf b = { 0 };
+    uint32_t n = 0;
+    buf_init(&b, CELL_MAX);
+    for (struct json_iter it = json_iter(print_path(r, "spec.rules")); json_next(&it);) {
+        struct str host = json_str(json_get(it.value, STR("host")));
+        if (host.n == 0 || n++ >= HOSTS_SHOWN)
+            continue;
+        buf_printf(&b, "%s%.*s", b.n > 0 ? "," : "", STR_ARG(host));
+    }
+    if (n > HOSTS_SHOWN)
+        buf_printf(&b, " + %u more...", n - HOSTS_SHOWN);
+    return taken(r->a, &b, "*");
+}
+
+static struct str ingress_address(struct row *r)
+{
+    struct buf b = { 0 };
+    buf_init(&b, CELL_MAX);
+    struct json list = print_path(r, "status.loadBalancer.ingress");
+    put_texts(&b, list, "ip");
+    put_texts(&b, list, "hostname");
+    struct str all = taken(r->a, &b, "");
+    if (all.n <= ADDRESS_SHOWN)
+        return all;
+    return arena_printf(r->a, "%.*s...", ADDRESS_SHOWN - 3, all.p);
+}
+
+void print_ingress(struct row *r)
+{
+    print_or(r, json_str(print_path(r, "spec.ingressClassName")), "<none>");
+    print_str(r, ingress_hosts(r));
+    print_str(r, ingress_address(r));
+    print_str(r, json_len(print_path(r, "spec.tls")) > 0 ? STR("80, 443") : STR("80"));
+    print_age(r);
+}
+
 /* ---- endpoints ---- */
 
 static void put_endpoint(struct buf *b, struct str ip, struct json port, size_t n)

@@ -43,6 +43,7 @@ static inline int64_t print_i64_at(struct row *r, const char *path)
 void print_pod(struct row *r);
 void print_node(struct row *r);
 void print_service(struct row *r);
+void print_ingress(struct row *r);
 void print_endpoints(struct row *r);
 void print_event(struct row *r);
 void print_deployment(struct row *r);

@@ -154,6 +154,16 @@ static void core_kinds(void **state)
                 "'address':'127.0.0.1'}]}}",
                 "['n','Ready,SchedulingDisabled','worker','5m','v1','127.0.0.1','<none>',"
                 "'<unknown>','<unknown>','<unknown>']");
+    const struct resource *ingresses =
+        resource_find(STR("networking.k8s.io"), STR("v1"), STR("ingresses"));
+    check_cells(ingresses, "{'metadata':{'name':'i'," META "},'spec':{'rules':[{'host':'a.b'}]}}",
+                "['i','<none>','a.b','','80','5m']");
+    check_cells(ingresses,
+                "{'metadata':{'name':'i'," META
+                "},'spec':{'ingressClassName':'c','tls':[{}],'rules':["
+                "{'host':'a'},{'host':'b'},{},{'host':'c'},{'host':'d'}]},'status':{'loadBalancer':"
+                "{'ingress':[{'ip':'10.10.10.10'},{'hostname':'example.com'}]}}}",
+                "['i','c','a,b,c + 1 more...','10.10.10.10,e...','80, 443','5m']");
     check_cells(resource_find(STR(""), STR("v1"), STR("endpoints")),
                 "{'metadata':{'name':'e'," META "},'subsets':[{'addresses':[{'ip':'1.1.1.1'},{'ip':"
                 "'::1'}],'ports':[{'port':1},{'port':2}]}]}",
