@@ -117,7 +117,9 @@ static int start(struct apiserver *s, const struct apiserver_options *o, struct 
         return -1;
     registry_init(&s->registry, s->store);
     if (crd_start(s, err) != 0 || identity_load(s, o->data_dir, err) != 0 ||
-        boot_objects(s, err) != 0 || listen_http(s, o, err) != 0)
+        boot_objects(s, err) != 0 ||
+        boot_definitions(s, o->definitions, o->n_definitions, err) != 0 ||
+        listen_http(s, o, err) != 0)
         return -1;
     s->housekeeping = timer_new(s->loop, on_tick, s);
     timer_start_every(s->housekeeping, API_TICK_NS);

@@ -29,6 +29,9 @@ struct apiserver_options {
      * "ServiceAccount,TaintNodesByCondition" are off unless named. */
     struct str enable_admission, disable_admission;
     size_t window_bytes; /* of watch history; 0: the store's default */
+    /* CustomResourceDefinitions to write when missing, YAML; borrowed for the call. */
+    const struct str *definitions;
+    size_t n_definitions;
 };
 
 /* Opens the store, makes the default namespaces and priority classes, listens. ERR_BUSY: another

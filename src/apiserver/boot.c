@@ -5,6 +5,7 @@
 
 #include "apiserver/apiserver_internal.h"
 #include "apiserver/decode.h"
+#include "codec/yaml.h"
 
 static const struct {
     const char *group, *version, *plural, *namespace, *name;
@@ -55,13 +56,11 @@ static void on_done(void *arg, struct action *a)
         loop_stop(o->s->loop);
 }
 
-static void create(struct outcome *out, size_t i)
+/* Takes the document over. */
+static void
+create(struct outcome *out, struct served *what, struct str namespace, struct json_doc *doc)
 {
     struct apiserver *s = out->s;
-    struct served *what = registry_find(&s->registry, str_from(objects[i].group),
-                                        str_from(objects[i].version), str_from(objects[i].plural));
-    if (!what || store_get(what->table, str_from(objects[i].namespace), str_from(objects[i].name)))
-        return;
     struct action *a = action_new(s);
     static const struct str groups[] = { STR_INIT("system:masters") };
     a->user = (struct user){ .name = STR("system:apiserver"), .groups = groups, .n_groups = 1 };
@@ -71,15 +70,48 @@ static void create(struct outcome *out, size_t i)
     a->r.group = what->res->group;
     a->r.version = what->res->version;
     a->r.plural = what->res->plural;
-    a->r.namespace = str_from(objects[i].namespace);
-    struct json_doc *doc = NULL;
-    if (json_parse(&doc, str_from(objects[i].text), &json_limits_own, &out->err) != 0) {
-        action_free(a);
-        return;
-    }
+    a->r.namespace = namespace;
     decode_set_body(a, doc);
     out->left++;
     action_run(a, on_done, out);
+}
+
+static void create_object(struct outcome *out, size_t i)
+{
+    struct apiserver *s = out->s;
+    struct json_doc *doc = NULL;
+    struct str namespace = str_from(objects[i].namespace);
+    struct served *what = registry_find(&s->registry, str_from(objects[i].group),
+                                        str_from(objects[i].version), str_from(objects[i].plural));
+    if (!what || store_get(what->table, namespace, str_from(objects[i].name)))
+        return;
+    if (json_parse(&doc, str_from(objects[i].text), &json_limits_own, &out->err) == 0)
+        create(out, what, namespace, doc);
+}
+
+static void create_definition(struct outcome *out, struct str text)
+{
+    struct json_doc *doc = NULL;
+    struct served *what = registry_find(&out->s->registry, STR("apiextensions.k8s.io"), STR("v1"),
+                                        STR("customresourcedefinitions"));
+    if (yaml_parse_one(&doc, text, &json_limits_own, &out->err))
+        return;
+    struct str name = json_str(json_path(json_root(doc), "metadata.name"));
+    if (store_get(what->table, STR(""), name))
+        json_doc_unref(doc);
+    else
+        create(out, what, STR(""), doc);
+}
+
+/* Runs the loop until all that was asked for is written. */
+static int finish(struct outcome *out, struct err *err)
+{
+    if (--out->left > 0)
+        loop_run(out->s->loop);
+    out->s->loading = false;
+    if (out->err.kind != ERR_NONE)
+        return err_set(err, out->err.kind, "writing the first objects: %s", out->err.msg);
+    return 0;
 }
 
 int boot_objects(struct apiserver *s, struct err *err)
@@ -87,11 +119,15 @@ int boot_objects(struct apiserver *s, struct err *err)
     struct outcome out = { .s = s, .left = 1 };
     s->loading = true;
     for (size_t i = 0; i < COUNT_OF(objects) && out.err.kind == ERR_NONE; i++)
-        create(&out, i);
-    if (--out.left > 0)
-        loop_run(s->loop);
-    s->loading = false;
-    if (out.err.kind != ERR_NONE)
-        return err_set(err, out.err.kind, "writing the first objects: %s", out.err.msg);
-    return 0;
+        create_object(&out, i);
+    return finish(&out, err);
+}
+
+int boot_definitions(struct apiserver *s, const struct str *texts, size_t n, struct err *err)
+{
+    struct outcome out = { .s = s, .left = 1 };
+    s->loading = true;
+    for (size_t i = 0; i < n && out.err.kind == ERR_NONE; i++)
+        create_definition(&out, texts[i]);
+    return finish(&out, err);
 }

@@ -153,7 +153,10 @@ static void list_complete(struct informer *i, uint64_t revision)
 /* The API does not serve the resource (yet): it has no objects, which is all there is to know. */
 static void not_served(struct informer *i)
 {
-    if (!i->synced || i->cache.entries.n)
+    if (!i->synced)
+        LOG_DEBUG("informer.not_served", kv_str("resource", i->resource.plural),
+                  kv_str("group", i->resource.group), kv_cstr("next", "asking again every 10 s"));
+    else if (i->cache.entries.n)
         LOG_INFO("informer.not_served", kv_str("resource", i->resource.plural),
                  kv_str("group", i->resource.group), kv_cstr("next", "asking again every 10 s"));
     sweep(i);

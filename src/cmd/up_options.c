@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "cmd/own_crds.h"
 #include "cmd/up_config.h"
 #include "io/clock.h"
 #include "io/file.h"
@@ -159,6 +160,8 @@ int up_options_read(struct up_options *out,
     out->api.disable_admission = c.disable_admission;
     if (!with_nodes)
         return 0;
+    out->api.definitions = own_crds;
+    out->api.n_definitions = own_crds_count;
     read_node(out, &c);
     return read_sim(out, &c.sim_nodes, err) == 0 ? read_scheduler(out, &c, err) : -1;
 }

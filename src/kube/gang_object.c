@@ -12,7 +12,7 @@
     .min = "spec.minMember", .timeout_s = "spec.scheduleTimeoutSeconds",                           \
     .resources = "spec.minResources",                                                              \
     .words = { "Pending", "Scheduling", "Running", "Finished", "Failed" },                         \
-    .counts = { "scheduled", "running", "succeeded", "failed" } /* two rows share it */
+    .counts = { NULL, "running", "succeeded", "failed" } /* two rows share it */
 
 #define POLICY /* Kubernetes 1.36 and later; two versions share it */                              \
     .min = "spec.schedulingPolicy.gang.minCount", .any = "spec.schedulingPolicy.basic",            \

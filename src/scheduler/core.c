@@ -258,6 +258,7 @@ static void park(struct sched_core *s,
     g->blocked = plan->failed ? plan->failed->shape : NULL;
     queue_park(&s->queue, g, plan->wakes, now);
     gang_set_message(g, plan->message);
+    core_touch(s, g);
     *out = (struct decision){
         .kind = DECISION_WAIT, .gang = g, .message = g->message, .attempts = g->attempts
     };
@@ -281,6 +282,8 @@ static void assume(struct sched_core *s, struct gang *g, const struct plan *plan
         gang_count_placed(plan->items[i].pod, 1);
     }
     s->bound_pods += plan->n;
+    g->has_run = g->has_run || gang_has_started(g);
+    core_touch(s, g);
     g->attempts = 0;
     g->since = (struct mono){ 0 };
     gang_set_message(g, STR(""));

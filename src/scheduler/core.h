@@ -44,6 +44,13 @@ void core_queue_del(struct sched_core *s, const struct kobj *obj, struct mono no
 /* Why nothing can start in this queue, for its object's condition; absent: nothing is wrong. */
 struct str core_queue_problem(struct sched_core *s, struct str name);
 
+/* Called when something about a gang (never a pod alone) changed that people may want to see, and
+ * with gone when its last member left, before it is freed. Only remember it: no call back. */
+typedef void (*core_gang_fn)(void *arg, struct gang *g, bool gone);
+void core_follow_gangs(struct sched_core *s, core_gang_fn fn, void *arg);
+/* NULL: no such gang. */
+struct gang *core_gang(const struct sched_core *s, struct str namespace, struct str name);
+
 /* ---- decisions ---- */
 enum decision_kind {
     DECISION_NONE, /* nothing is due */

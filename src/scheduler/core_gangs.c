@@ -87,6 +87,26 @@ void core_group_del(struct sched_core *s, uint32_t bit, const struct kobj *obj, 
     entry_free(e);
 }
 
+/* ---- followers ---- */
+
+void core_follow_gangs(struct sched_core *s, core_gang_fn fn, void *arg)
+{
+    s->follow = fn;
+    s->follow_arg = arg;
+}
+
+void core_touch(struct sched_core *s, struct gang *g)
+{
+    if (s->follow && g->dialect)
+        s->follow(s->follow_arg, g, false);
+}
+
+struct gang *core_gang(const struct sched_core *s, struct str namespace, struct str name)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    return map_get(&s->gangs, arena_printf(a, "%.*s/%.*s", STR_ARG(namespace), STR_ARG(name)));
+}
+
 /* ---- gangs ---- */
 
 static struct gang *gang_of(struct sched_core *s, const struct spod *p)
@@ -121,8 +141,11 @@ void core_leave_gang(struct sched_core *s, struct spod *p)
     if (!g)
         return;
     gang_remove(g, p);
+    core_touch(s, g);
     if (g->n_members)
         return;
+    if (s->follow && g->dialect)
+        s->follow(s->follow_arg, g, true);
     queue_remove(&s->queue, g);
     map_del(&s->gangs, g->key);
     gang_free(g);
@@ -130,11 +153,13 @@ void core_leave_gang(struct sched_core *s, struct spod *p)
 
 void core_gang_changed(struct sched_core *s, struct gang *g, struct mono now)
 {
+    core_touch(s, g);
+    gang_settle(g);
+    g->has_run = g->has_run || gang_has_started(g);
     if (g->n_members == g->n_placed || (!g->dialect && g->n_gated)) {
         queue_remove(&s->queue, g);
         return;
     }
-    gang_settle(g);
     if (gang_is_complete(g))
         queue_add(&s->queue, g, now);
     else

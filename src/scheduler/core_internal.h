@@ -16,6 +16,8 @@ struct sched_core {
     struct map groups;        /* "bit namespace/name" → group_entry (core_gangs.c) */
     struct map local_queues;  /* "namespace/name" → local_queue (core_quota.c) */
     struct spod_ptrs orphans; /* bound to nodes that are not here */
+    core_gang_fn follow;      /* NULL: nobody follows gangs */
+    void *follow_arg;
     uint64_t arrivals, cycles, bound_pods;
     struct { /* of a pod alone, on the snapshot that its shape remembers */
         const struct shape *shape;
@@ -50,3 +52,6 @@ void core_quota_rejoin(struct sched_core *s, struct gang *g);
 void core_quota_namespace(struct sched_core *s, struct str namespace, struct mono now);
 void core_quota_wake(struct sched_core *s, struct mono now);
 void core_quota_fini(struct sched_core *s);
+
+/* Something about the gang changed that a follower may want to see. */
+void core_touch(struct sched_core *s, struct gang *g);

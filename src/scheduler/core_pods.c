@@ -139,8 +139,9 @@ static bool is_same_for_us(const struct spod *p, const struct kobj *obj)
 }
 
 /* The newest object takes the place of the old one; texts move over, nothing else does. */
-static void renew(struct spod *p, const struct kobj *obj)
+static void renew(struct sched_core *s, struct spod *p, const struct kobj *obj)
 {
+    bool told = p->view->phase != pod_of(obj)->phase;
     struct kobj *old = p->obj;
     struct labelset labels = p->labels;
     struct relations *relations = p->relations;
@@ -151,6 +152,8 @@ static void renew(struct spod *p, const struct kobj *obj)
     labelset_fini(&labels);
     relations_free(relations);
     kobj_unref(old);
+    if (told && p->gang)
+        core_touch(s, p->gang);
 }
 
 /* We placed it, and now the API says where it is. */
@@ -159,11 +162,20 @@ static void confirm(struct sched_core *s, struct spod *p, const struct kobj *obj
     struct snode *n = snapshot_node(&s->cluster.snap, pod_of(obj)->node_name);
     if (p->node >= 0 && n && n->id == p->node && is_same_for_us(p, obj)) {
         p->assumed = false;
-        renew(p, obj);
+        renew(s, p, obj);
         return;
     }
     pod_gone(s, p, now); /* somebody else bound it elsewhere */
     pod_came(s, obj, now);
+}
+
+static void pod_ended(struct sched_core *s, struct spod *p, const struct pod *view, struct mono now)
+{
+    if (p->gang) {
+        p->gang->n_succeeded += view->phase == POD_SUCCEEDED;
+        p->gang->n_failed += view->phase == POD_FAILED;
+    }
+    pod_gone(s, p, now);
 }
 
 void core_pod_set(struct sched_core *s, const struct kobj *obj, struct mono now)
@@ -176,7 +188,7 @@ void core_pod_set(struct sched_core *s, const struct kobj *obj, struct mono now)
     }
     if (pod_finished(view) || (view->deleting && !view->node_name.n)) {
         if (p)
-            pod_gone(s, p, now);
+            pod_ended(s, p, view, now);
         return;
     }
     if (!p) {
@@ -184,9 +196,9 @@ void core_pod_set(struct sched_core *s, const struct kobj *obj, struct mono now)
     } else if (view->node_name.n && (p->assumed || !p->view->node_name.n)) {
         confirm(s, p, obj, now);
     } else if (is_same_for_us(p, obj)) {
-        renew(p, obj);
+        renew(s, p, obj);
     } else if (p->assumed) {
-        renew(p, obj); /* being bound: its node decides, not what it says now */
+        renew(s, p, obj); /* being bound: its node decides, not what it says now */
     } else {
         pod_gone(s, p, now);
         pod_came(s, obj, now);

@@ -44,6 +44,9 @@ struct gang {
     struct wall created;
     uint64_t order; /* of arrival */
     const struct profile *profile;
+    size_t n_succeeded, n_failed; /* members that ended while it was here */
+    bool has_run;                 /* all minima were placed once */
+    void *follower;               /* whoever follows it (core_follow_gangs) */
 
     struct str namespace, object, part; /* own texts: the group object that may speak for it */
     const struct gang_object_kind *source_kind;

@@ -211,6 +211,7 @@ scheduler_new(struct transport *t, const struct scheduler_options *o, struct err
 void scheduler_start(struct scheduler *s)
 {
     informers_start(s->informers);
+    service_gangs_start(s);
 }
 
 bool scheduler_synced(const struct scheduler *s)
@@ -226,6 +227,7 @@ void scheduler_free(struct scheduler *s)
     timer_free(s->timer);
     service_bind_cancel(s);
     service_report_cancel(s);
+    service_gangs_stop(s);
     informers_free(s->informers);
     recorder_free(s->recorder);
     core_free(s->core);

@@ -14,6 +14,7 @@
 #define SERVICE_WATCHES 5
 
 struct bind_batch;
+struct service_gangs;
 VEC_TYPE(pod_refs, struct kobj *);
 
 struct scheduler {
@@ -35,6 +36,7 @@ struct scheduler {
     struct {                      /* the last explanation, for pods that wait for the same */
         struct str message, json; /* own texts */
     } explained;
+    struct service_gangs *gangs; /* group objects and mirrors; service_gangs.c */
 };
 
 /* Runs a turn soon. */
@@ -46,3 +48,6 @@ void service_bind_cancel(struct scheduler *s);
 
 void service_report(struct scheduler *s, const struct decision *d);
 void service_report_cancel(struct scheduler *s);
+
+void service_gangs_start(struct scheduler *s);
+void service_gangs_stop(struct scheduler *s);

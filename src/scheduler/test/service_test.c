@@ -191,6 +191,104 @@ static void test_placed_pods_fill_the_ledger(void **state)
     world_free(w);
 }
 
+/* ---- gangs ---- */
+
+static const char *member_json(char out[768], const char *name, const char *phase, int rv)
+{
+    snprintf(out, 768,
+             "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"d\","
+             "\"name\":\"%s\",\"uid\":\"u-%s\",\"resourceVersion\":\"%d\",\"labels\":{"
+             "\"pod-group.scheduling.kubenexus.io/name\":\"g\","
+             "\"pod-group.scheduling.kubenexus.io/min-available\":\"2\"},\"ownerReferences\":["
+             "{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"name\":\"j\",\"uid\":\"u-j\","
+             "\"controller\":true}]},\"spec\":{%s\"schedulerName\":\"ganglion\",\"containers\":["
+             "{\"name\":\"c\"}]},\"status\":{\"phase\":\"%s\"}}",
+             name, name, rv, *phase == 'R' || *phase == 'S' ? "\"nodeName\":\"n0\"," : "", phase);
+    return out;
+}
+
+static size_t count(struct world *w, enum verb verb, const char *path)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < fake_pending(w->fake); i++) {
+        const struct fake_call *c = fake_at(w->fake, i);
+        n += !c->is_watch && c->verb == verb && strncmp(c->path, path, strlen(path)) == 0;
+    }
+    return n;
+}
+
+static struct json status_of(struct world *w, size_t call)
+{
+    return json_get(json_root(fake_at(w->fake, call)->body), STR("status"));
+}
+
+static void test_a_gang_has_one_mirror(void **state)
+{
+    (void)state;
+    char a[768], b[768];
+    const char *pods[] = { member_json(a, "a", "Pending", 4), member_json(b, "b", "Pending", 5) };
+    struct world *w = world_new(pods, 2);
+    fake_reply(w->fake, find_bind(w), 201, "{\"kind\":\"Status\",\"status\":\"Success\"}");
+    run_briefly(w, 150);
+    CHECK_I64(count(w, VERB_CREATE, "podgroups/d"), 1);
+    size_t at = find(w, "podgroups/d");
+    struct json made = json_root(fake_at(w->fake, at)->body);
+    CHECK_STR(json_str(json_path(made, "metadata.name")), "g");
+    CHECK_STR(json_str(json_path(made, "metadata.ownerReferences.0.uid")), "u-j");
+    CHECK_I64(json_i64_or(json_path(made, "spec.minMember"), 0), 2);
+    fake_reply(w->fake, at, 201, "{\"kind\":\"PodGroup\",\"metadata\":{\"name\":\"g\"}}");
+    run_briefly(w, 10);
+    at = find(w, "podgroups/d/g/status");
+    CHECK_STR(json_str(json_get(status_of(w, at), STR("phase"))), "Scheduled");
+    CHECK_I64(json_i64_or(json_path(status_of(w, at), "plan.0.members"), 0), 2);
+    fake_reply(w->fake, at, 200, "{\"kind\":\"PodGroup\",\"metadata\":{\"name\":\"g\"}}");
+    /* both run: one write for both */
+    fake_event(w->fake, find(w, "pods"), EVENT_MODIFIED, member_json(a, "a", "Running", 6));
+    fake_event(w->fake, find(w, "pods"), EVENT_MODIFIED, member_json(b, "b", "Running", 7));
+    run_briefly(w, 150);
+    CHECK_I64(count(w, VERB_CREATE, "podgroups"), 0);
+    CHECK_I64(count(w, VERB_PATCH, "podgroups/d/g/status"), 1);
+    at = find(w, "podgroups/d/g/status");
+    CHECK_STR(json_str(json_get(status_of(w, at), STR("phase"))), "Running");
+    fake_reply(w->fake, at, 200, "{\"kind\":\"PodGroup\",\"metadata\":{\"name\":\"g\"}}");
+    fake_event(w->fake, find(w, "pods"), EVENT_MODIFIED, member_json(a, "a", "Succeeded", 8));
+    fake_event(w->fake, find(w, "pods"), EVENT_MODIFIED, member_json(b, "b", "Succeeded", 9));
+    run_briefly(w, 150);
+    at = find(w, "podgroups/d/g/status");
+    CHECK_STR(json_str(json_get(status_of(w, at), STR("phase"))), "Finished");
+    CHECK_I64(json_i64_or(json_get(status_of(w, at), STR("succeeded")), 0), 2);
+    world_free(w);
+}
+
+static void test_a_lone_pod_has_no_mirror(void **state)
+{
+    (void)state;
+    char pod[768];
+    const char *pods[] = { pod_json(pod, "a", 1, NULL, 4) };
+    struct world *w = world_new(pods, 1);
+    fake_reply(w->fake, find_bind(w), 201, "{\"kind\":\"Status\",\"status\":\"Success\"}");
+    run_briefly(w, 150);
+    CHECK_I64(count(w, VERB_CREATE, "podgroups"), 0);
+    CHECK_I64(count(w, VERB_PATCH, "podgroups"), 0);
+    world_free(w);
+}
+
+/* On a cluster without our definition gangs start all the same. */
+static void test_no_mirror_where_it_is_not_served(void **state)
+{
+    (void)state;
+    char a[768], b[768];
+    const char *pods[] = { member_json(a, "a", "Pending", 4), member_json(b, "b", "Pending", 5) };
+    struct world *w = world_new(pods, 2);
+    CHECK(has_bind(w));
+    run_briefly(w, 150);
+    fake_reply(w->fake, find(w, "podgroups/d"), 404,
+               "{\"kind\":\"Status\",\"status\":\"Failure\",\"code\":404}");
+    run_briefly(w, 300);
+    CHECK_I64(count(w, VERB_CREATE, "podgroups"), 0); /* not before half a minute */
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +296,9 @@ int main(void)
         cmocka_unit_test(test_refused_bind_is_tried_again),
         cmocka_unit_test(test_tells_why_once),
         cmocka_unit_test(test_placed_pods_fill_the_ledger),
+        cmocka_unit_test(test_a_gang_has_one_mirror),
+        cmocka_unit_test(test_a_lone_pod_has_no_mirror),
+        cmocka_unit_test(test_no_mirror_where_it_is_not_served),
     };
     return CHECK_MAIN(tests);
 }
