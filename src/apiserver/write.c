@@ -427,7 +427,7 @@ static int last_state(struct action *a, struct kobj **stored, struct err *err)
 static int queue_then(struct action *a, struct store_op *op, struct kobj **out, struct err *err)
 {
     a->then(a);
-    set_revision(a, a->obj, store_next_revision(a->s->store));
+    meta_set_revision(a->obj, store_next_revision(a->s->store));
     if (kobj_freeze(out, a->obj, err) != 0)
         return -1;
     *op = (struct store_op){ .table = a->what->table,
