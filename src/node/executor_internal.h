@@ -66,6 +66,10 @@ void pod_ask_hook(struct local_pod *p, size_t i, enum hook_kind kind);
 void pod_ask_answered(struct local_pod *p, struct str token, int64_t code, struct str output);
 void pod_ask_again(struct local_pod *p); /* the connection broke: answers may be lost */
 
+/* ---- pod_ports.c ---- */
+/* Container i failed on its own: an event when another one holds a port of its. */
+void pod_ports_check(struct local_pod *p, size_t i);
+
 /* ---- gang_start.c ---- */
 void gang_start_leave(struct local_pod *p); /* harmless outside a gang */
 void gang_start_check(struct gang_start *g);

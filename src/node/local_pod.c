@@ -67,6 +67,8 @@ static void take_end(struct local_pod *p, size_t i, const struct shim_state *s)
                                .finished = s->finished };
     r->end.oom = s->signal == SIGKILL && !r->kill_sent && pod_cgroup_oom(p);
     snprintf(r->end.message, sizeof r->end.message, "%.*s", STR_ARG(s->message));
+    if (fresh && r->end.code && !r->end.start_failed && !r->ends_at.ns)
+        pod_ports_check(p, i);
     if (!fresh || !r->end.start_failed)
         return;
     AUTO(arena_freep) struct arena *a = arena_new();

@@ -197,6 +197,29 @@ class Probes(Case):
         self.phase("lost", "Running")
 
 
+SERVE = ("import socket, sys, time\n"
+         "s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"
+         "s.bind((sys.argv[1], int(sys.argv[2]))); s.listen(); print('listens', flush=True)\n"
+         "while True:\n"
+         "    c, _ = s.accept(); c.send(sys.argv[3].encode()); c.close()\n")
+
+
+def serve(name, port, address="0.0.0.0"):
+    return {"name": "main", "image": "none", "ports": [{"containerPort": port}],
+            "command": [sys.executable, "-c", SERVE, address, str(port), name]}
+
+
+class Ports(Case):
+    def test_a_collision_is_told(self):
+        self.create(PODS, pod("first", serve("first", 18431)))
+        self.says("first", "listens")
+        self.create(PODS, pod("second", serve("second", 18431)))
+        self.event("second", "PortTaken", "pod default/first holds its port 18431 on all addresses")
+        self.create(PODS, pod("other", serve("other", 18432)))
+        self.says("other", "listens")
+        self.assertEqual(self.events("other", "PortTaken"), [])
+
+
 class Hooks(Case):
     def exec_hook(self, script):
         return {"exec": {"command": ["/bin/sh", "-c", script]}}
