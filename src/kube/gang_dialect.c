@@ -2,6 +2,8 @@
  * gang_dialect — see gang_dialect.h. */
 #include "kube/gang_dialect.h"
 
+#include <stdlib.h>
+
 #include "base/time.h"
 #include "codec/jnode.h"
 
@@ -351,18 +353,23 @@ int gang_roles_parse(struct gang_roles *out, struct str text, struct err *err)
     if (n == 0 || n > GANG_ROLES_MAX)
         return err_set(err, ERR_INVALID, "task groups: not a list of 1 to %d groups",
                        GANG_ROLES_MAX);
-    struct gang_roles roles = { 0 };
+    AUTO(gang_roles_fini)
+    struct gang_roles roles = {
+        .items = mem_alloc_array(n, sizeof *roles.items),
+    };
     for (struct json_iter it = json_iter(list); json_next(&it);) {
         if (add_role(&roles, it.value, err))
             return err_wrap(err, "task groups");
     }
     roles.doc = TAKE(doc);
     *out = roles;
+    roles = (struct gang_roles){ 0 };
     return 0;
 }
 
 void gang_roles_fini(struct gang_roles *r)
 {
     json_doc_unref(r->doc);
+    free(r->items);
     *r = (struct gang_roles){ 0 };
 }

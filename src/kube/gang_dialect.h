@@ -86,8 +86,8 @@ struct gang_role {
 };
 
 struct gang_roles {
-    struct json_doc *doc; /* counted: the texts of items */
-    struct gang_role items[GANG_ROLES_MAX];
+    struct json_doc *doc;    /* counted: the texts of items */
+    struct gang_role *items; /* own array: most gangs have no roles */
     size_t n;
 };
 
