@@ -4,7 +4,9 @@
 #pragma once
 
 #define NAME_WHY "scheduling.ganglion.io/why" /* pod: explanation of a wait, JSON (explain.h) */
-#define NAME_DEVICES "scheduling.ganglion.io/devices"       /* pod: "nvidia.com/gpu=0,1" */
+#define NAME_DEVICES "scheduling.ganglion.io/devices" /* pod: "nvidia.com/gpu=0,1" */
+/* pod: "nvidia.com/gpu=2:500m:12288Mi", parts of devices: indexes, milli and memory of each */
+#define NAME_DEVICE_PARTS "scheduling.ganglion.io/device-parts"
 #define NAME_NUMA_CELLS "scheduling.ganglion.io/numa-cells" /* pod: "0" */
 #define NAME_TOPOLOGY "scheduling.ganglion.io/topology"     /* node: cells and devices, JSON */
 #define NAME_EXECUTOR "node.ganglion.io/executor"           /* node: "local" or "simulated" */

@@ -237,15 +237,22 @@ static int add_one(struct env_pass *p, struct json var)
 }
 
 /* "nvidia.com/gpu=0,1;amd.com/gpu=3": the indexes of one resource; empty: none. */
-static struct str devices_of(const struct kobj *pod, struct str resource)
+static struct str indexes_in(struct str all, struct str resource)
 {
-    struct str all = kobj_annotation(pod, STR(NAME_DEVICES));
     while (all.n) {
         struct str list = str_split(&all, ';'), name = str_split(&list, '=');
         if (str_eq(str_trim(name), resource))
             return list.p ? str_trim(list) : STR("");
     }
     return STR("");
+}
+
+/* Whole devices, or those of which the pod has a part ("nvidia.com/gpu=2:500m:12288Mi"). */
+static struct str devices_of(const struct kobj *pod, struct str resource)
+{
+    struct str whole = indexes_in(kobj_annotation(pod, STR(NAME_DEVICES)), resource);
+    struct str parts = indexes_in(kobj_annotation(pod, STR(NAME_DEVICE_PARTS)), resource);
+    return whole.n ? whole : str_split(&parts, ':');
 }
 
 static void add_own(struct env_pass *p)

@@ -20,7 +20,7 @@ struct block {
 
 struct score_cache {
     struct arena *a; /* states of the runs */
-    uint64_t version, seq;
+    uint64_t version, score_version, seq;
     struct plugin_run runs[SCHED_PLUGINS_MAX];
     size_t n_runs;
     bool rejected; /* a prepare refused the shape: no node fits */
@@ -244,6 +244,7 @@ static void rebuild(struct cluster *cl, struct score_cache *k, struct shape *sha
     }
     k->n = n;
     k->version = cl->snap.static_version;
+    k->score_version = cl->snap.score_version;
     k->seq = cl->snap.journal_end;
     cluster_images_refresh(cl);
     prepare_runs(&c, k);
@@ -270,8 +271,8 @@ static void catch_up(struct cluster *cl, struct score_cache *k, struct shape *sh
 bool score_cache_is_stale(const struct score_cache *k, const struct snapshot *s)
 {
     uint64_t behind = s->journal_end - k->seq;
-    return k->version != s->static_version || behind >= SCHED_JOURNAL ||
-           behind > 2 * s->nodes.n + 64;
+    return k->version != s->static_version || k->score_version != s->score_version ||
+           behind >= SCHED_JOURNAL || behind > 2 * s->nodes.n + 64;
 }
 
 struct score_cache *score_cache_of(struct cluster *cl, struct shape *shape)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "scheduler/budget.h"
+#include "scheduler/gpu_sense.h"
 #include "scheduler/reservation.h"
 
 void cluster_init(struct cluster *c)
@@ -12,6 +13,7 @@ void cluster_init(struct cluster *c)
     *c = (struct cluster){ 0 };
     snapshot_init(&c->snap);
     c->quota = quota_new(&c->snap);
+    c->gpus = gpu_sense_new();
     c->domains = MEM_NEW(struct domain_index);
     map_init(&c->namespaces);
     map_init(&c->selecting);
@@ -54,6 +56,7 @@ void cluster_fini(struct cluster *c)
     for (size_t i = 0; (s = map_next(&c->selecting, &i));)
         selecting_free(s->value);
     images_clear(c);
+    gpu_sense_free(c->gpus);
     domain_index_fini(c->domains);
     free(c->domains);
     map_fini(&c->namespaces);

@@ -43,11 +43,14 @@ struct lifted { /* a pod that a dry run took off its node */
 };
 VEC_TYPE(lifted_pods, struct lifted);
 
+struct gpu_sense;
+
 struct cluster {
     struct snapshot snap;
-    struct map namespaces; /* name → namespace_entry */
-    struct map selecting;  /* key → selecting_entry */
-    struct map images;     /* name → image_entry, of images_version */
+    struct gpu_sense *gpus; /* what the device policy has learnt */
+    struct map namespaces;  /* name → namespace_entry */
+    struct map selecting;   /* key → selecting_entry */
+    struct map images;      /* name → image_entry, of images_version */
     uint64_t images_version;
     struct map budgets;           /* "namespace/name" → budget.h */
     struct lifted_pods lifted;    /* by the dry run under way; empty otherwise */

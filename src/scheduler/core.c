@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * core — see core.h. What pods do to the core is in core_pods.c. */
 #include "scheduler/core_internal.h"
+#include "scheduler/gpu_sense.h"
 
 #include <stdlib.h>
 
@@ -308,6 +309,7 @@ void core_step(struct sched_core *s, struct mono now, struct arena *a, struct de
         wait_incomplete(s, g, a, now, out);
         return;
     }
+    gpu_sense_refresh(s->cluster.gpus, &s->cluster.snap);
     if (s->cycles++ % TRIM_EVERY == 0)
         shapes_trim(&s->shapes, &s->cluster.snap, CACHE_BYTES_MAX);
     struct plan plan = { 0 };

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "scheduler/core_internal.h"
+#include "scheduler/gpu_sense.h"
 #include "scheduler/relations.h"
 
 /* ---- leaving ---- */
@@ -87,6 +88,7 @@ static void pod_came(struct sched_core *s, const struct kobj *obj, struct mono n
     struct spod *p =
         spod_new(&s->cluster, &s->shapes, profile ? profile : s->profiles.items[0], obj);
     snapshot_pod_enter(&s->cluster.snap, p);
+    gpu_sense_arrived(s->cluster.gpus, p->shape);
     map_put(&s->pods, p->key, p);
     if (profile)
         core_join_gang(s, p);

@@ -71,6 +71,8 @@ struct plugin_run { /* one plugin in one cycle */
     int64_t weight;
     bool filters, scores; /* still wanted */
     bool admits;          /* set by prepare: ask the admits hook first */
+    bool first;           /* of equal nodes the profile takes the first in order */
+    bool packs;           /* set by prepare: plugins that `spread` have no say beside this one */
     int index;            /* in the profile */
 };
 
@@ -82,6 +84,7 @@ struct sched_plugin {
     uint32_t wakes;         /* WAKE_* */
     int64_t default_weight; /* of score; 0: not in default profiles */
     size_t args_size;
+    bool spreads; /* its score weighs room that is left, which a packing device policy does too */
 
     /* Decodes pluginConfig args (absent: defaults) into args_size zeroed bytes; a is the profile's
      * and lives as long. */

@@ -14,13 +14,14 @@
 
 struct gpu_ask { /* of one pod */
     int64_t cpu_milli;
+    int64_t mem_mib; /* equal requests may differ in it */
     uint32_t count;  /* devices; 0: a pod without GPUs */
     int32_t milli;   /* of each of them, 1…GPU_WHOLE */
     uint64_t models; /* bits of the models that will do */
 };
 
 struct gpu_room { /* of one node */
-    int64_t cpu_milli;
+    int64_t cpu_milli, mem_mib;
     uint32_t model;       /* bit number */
     uint32_t n;           /* devices */
     const int32_t *milli; /* free of each */

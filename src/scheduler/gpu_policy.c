@@ -10,10 +10,13 @@
 #include "scheduler/gpu_price.h"
 
 #define TYPICAL_PERCENT 95
-#define REFRESH_MIN 64 /* arrivals */
-#define REFRESH_PART 8 /* or this part of all arrivals so far, whichever is more */
+#define REFRESH_MIN 32  /* arrivals */
+#define REFRESH_PART 12 /* or this part of all arrivals so far, whichever is more */
 
-const struct gpu_weights gpu_weights_default = { .depth = 0.1, .regret = 20, .scarce = 0.1 };
+const struct gpu_weights gpu_weights_default = { .depth = 0.14,
+                                                 .regret = 20,
+                                                 .scarce = 0.1,
+                                                 .memory = 1.6 };
 
 struct gpu_policy {
     struct gpu_weights w;
@@ -21,6 +24,8 @@ struct gpu_policy {
     struct fragment *fragment;
     struct gpu_price price;
     uint64_t seen, refresh_at;      /* arrivals */
+    double cpu_sum, mem_sum;        /* of pods with GPUs, aged with the mix */
+    double mem_per_cpu;             /* MiB for each CPU milli; 0: not known */
     int64_t supply[GPU_MODELS_MAX]; /* devices */
     double pressure[GPU_MODELS_MAX];
 };
@@ -47,6 +52,10 @@ void gpu_policy_learn(struct gpu_policy *p, const struct gpu_ask *ask)
 {
     gpu_mix_add(&p->mix, ask);
     p->seen++;
+    if (!ask->count)
+        return;
+    p->cpu_sum += (double)ask->cpu_milli;
+    p->mem_sum += (double)ask->mem_mib;
 }
 
 void gpu_policy_supply(struct gpu_policy *p, uint32_t model, int64_t delta)
@@ -118,6 +127,7 @@ bool gpu_policy_refresh(struct gpu_policy *p, bool now)
     p->refresh_at = p->seen + (step > REFRESH_MIN ? step : REFRESH_MIN);
     size_t n = gpu_mix_typical(&p->mix, TYPICAL_PERCENT, typical);
     fragment_set(p->fragment, typical, n, p->w.depth);
+    p->mem_per_cpu = p->cpu_sum > 0 ? p->w.memory * p->mem_sum / p->cpu_sum : 0;
     if (p->w.regret > 0)
         set_prices(p);
     if (p->w.scarce > 0)
@@ -130,6 +140,13 @@ bool gpu_policy_refresh(struct gpu_policy *p, bool now)
 static int score_of(double gain)
 {
     return (int)floor(GPU_SCORE_MAX / (1 + exp(-gain / GPU_WHOLE)));
+}
+
+/* A node's CPU is worth no more than the memory that pods tend to take with it. */
+static int64_t useful_cpu(const struct gpu_policy *p, int64_t cpu_milli, int64_t mem_mib)
+{
+    double cpu = p->mem_per_cpu > 0 ? (double)mem_mib / p->mem_per_cpu : (double)cpu_milli;
+    return cpu < (double)cpu_milli ? (int64_t)cpu : cpu_milli;
 }
 
 static double scarcity(const struct gpu_policy *p, const struct gpu_ask *a, uint32_t model)
@@ -149,15 +166,27 @@ static uint32_t take_idle(const struct gpu_ask *a, const struct gpu_room *room, 
     return taken;
 }
 
+/* Devices alike are tried once: of equals the first is taken. */
+static bool is_known(const int32_t *milli, uint32_t n, int32_t r)
+{
+    uint32_t i = 0;
+    while (i < n && milli[i] != r)
+        i++;
+    return i < n;
+}
+
 struct gpu_choice
 gpu_policy_choose(struct gpu_policy *p, const struct gpu_ask *ask, const struct gpu_room *room)
 {
     int32_t after[GPU_ROOM_MAX];
     assert(room->n <= GPU_ROOM_MAX);
     memcpy(after, room->milli, room->n * sizeof *after);
-    struct gpu_room then = { room->cpu_milli - ask->cpu_milli, room->model, room->n, after };
+    struct gpu_room now = *room, then = *room;
+    now.cpu_milli = useful_cpu(p, room->cpu_milli, room->mem_mib);
+    then.cpu_milli = useful_cpu(p, room->cpu_milli - ask->cpu_milli, room->mem_mib - ask->mem_mib);
+    then.milli = after;
     uint64_t key = fragment_key(p->fragment, room);
-    double before = fragment_of(p->fragment, room, key) - scarcity(p, ask, room->model);
+    double before = fragment_of(p->fragment, &now, key) - scarcity(p, ask, room->model);
     struct gpu_choice best = { .score = -1 };
     if (!(gpu_ask_is_shared(ask) && ask->count == 1)) {
         take_idle(ask, room, after);
@@ -167,7 +196,7 @@ gpu_policy_choose(struct gpu_policy *p, const struct gpu_ask *ask, const struct 
     }
     for (uint32_t i = 0; i < room->n; i++) {
         int32_t r = room->milli[i];
-        if (r < ask->milli)
+        if (r < ask->milli || is_known(room->milli, i, r))
             continue;
         after[i] = r - ask->milli;
         double gain = before - fragment_of(p->fragment, &then,

@@ -15,6 +15,7 @@
 
 struct gpu_weights { /* of the terms; zeroes leave plain FGD */
     double depth, regret, scarce;
+    double memory; /* CPU counts as far as there is this many times the usual memory beside it */
 };
 extern const struct gpu_weights gpu_weights_default;
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "scheduler/cache.h"
+#include "scheduler/devices.h"
+#include "scheduler/gpu_sense.h"
 #include "scheduler/numa.h"
 #include "scheduler/relations.h"
 
@@ -84,6 +86,18 @@ static void put_images(struct buf *b, const struct containers *c)
     buf_char(b, '\n');
 }
 
+/* Parts of GPUs that annotations ask for; those that resources ask for are among the requests. */
+static void put_share(struct buf *b, const struct pod *view)
+{
+    struct gpu_share share;
+    struct err err = { 0 };
+    if (gpu_share_of(&share, view, &err))
+        buf_str(b, str_from(err.msg));
+    else if (share.devices)
+        buf_printf(b, "%u/%d/%lld/%d\n", share.devices, (int)share.milli, (long long)share.mem_mib,
+                   (int)share.mem_milli);
+}
+
 /* Everything that plugins of class and node scope look at. */
 static void put_key(struct buf *b, const struct profile *p, const struct kobj *obj)
 {
@@ -95,6 +109,7 @@ static void put_key(struct buf *b, const struct profile *p, const struct kobj *o
         buf_char(b, w.devices[k] ? '1' : '0');
     buf_printf(b, "%d\n%.*s\n", view->has_pod_resources, STR_ARG(view->node_name));
     put_amounts(b, &view->requests);
+    put_share(b, view);
     if (view->has_pod_resources) /* Fit's score looks below them */
         put_text(b, kobj_path(obj, "spec.containers"));
     put_text(b, view->node_selector);
@@ -138,8 +153,9 @@ static void set_score_demands(struct snapshot *s, struct shape *shape)
 }
 
 static struct shape *
-shape_new(struct snapshot *s, const struct profile *profile, const struct kobj *obj, struct str key)
+shape_new(struct cluster *c, const struct profile *profile, const struct kobj *obj, struct str key)
 {
+    struct snapshot *s = &c->snap;
     struct shape *shape = MEM_NEW(struct shape);
     shape->a = arena_new();
     shape->key = arena_str(shape->a, key);
@@ -159,6 +175,10 @@ shape_new(struct snapshot *s, const struct profile *profile, const struct kobj *
         shape->devices[k] = n < 0 ? 0 : n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
     }
     shape->numa = numa_wish_of(view->annotations);
+    struct err err = { 0 };
+    if (gpu_share_of(&shape->share, view, &err))
+        shape->share_trouble = arena_str(shape->a, str_from(err.msg));
+    gpu_sense_shape(c->gpus, shape);
     return shape;
 }
 
@@ -176,7 +196,7 @@ static struct shape *shape_get(struct cluster *c,
     }
     struct shape *shape = map_get(&s->by_key, buf_view(&key));
     if (!shape) {
-        shape = shape_new(&c->snap, profile, obj, buf_view(&key));
+        shape = shape_new(c, profile, obj, buf_view(&key));
         map_put(&s->by_key, shape->key, shape);
     }
     buf_fini(&key);
@@ -280,6 +300,13 @@ void placement_recover(const struct cluster *c,
         out->exclusive = str_ends(cells, STR(" exclusive"));
         out->cells = (uint32_t)(mask_parse(str_split(&cells, ' ')) & 0xff);
     }
+    devices_parts_parse(kobj_annotation(p->obj, STR(NAME_DEVICE_PARTS)), out);
+    struct gpu_part part;
+    if (!out->shared && gpu_share_on(&p->shape->share, &n->topology, &part)) {
+        out->shared = devices_tightest(n, &part, p->shape->share.devices);
+        out->part_milli = part.milli;
+        out->part_mem_mib = part.mem_mib;
+    }
     for (unsigned k = 0; k < DEVICE_KINDS; k++) {
         uint64_t free = (uint64_t)n->free[k] & ~out->devices[k];
         int64_t want = amounts_get(&p->view->requests, device_resources[k]) -
@@ -299,8 +326,10 @@ struct jnode *placement_annotations(struct arena *a, const struct placement *p)
             buf_printf(&b, "%s%.*s=%.*s", b.n ? ";" : "", STR_ARG(device_resources[k]),
                        STR_ARG(mask_text(a, p->devices[k])));
     }
-    if (b.n || p->cells)
+    if (b.n || p->cells || p->shared)
         out = jnode_obj(a);
+    if (p->shared)
+        jnode_set_str(out, STR(NAME_DEVICE_PARTS), devices_parts_text(a, p));
     if (b.n)
         jnode_set_str(out, STR(NAME_DEVICES), buf_view(&b));
     if (p->cells)

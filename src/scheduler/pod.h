@@ -8,6 +8,8 @@
 #pragma once
 
 #include "base/list.h"
+#include "scheduler/gpu_ask.h"
+#include "scheduler/gpu_share.h"
 #include "scheduler/quota.h"
 
 struct profile;
@@ -38,6 +40,9 @@ struct shape { /* counted by `pods`; interned by key in struct shapes */
     size_t n_score_demands;
     int64_t score_nz_cpu, score_nz_mem;
     uint32_t devices[DEVICE_KINDS]; /* how many of each kind */
+    struct gpu_share share;         /* or parts of NVIDIA ones */
+    struct str share_trouble; /* why what it says about parts makes no sense; empty: it does */
+    struct gpu_ask gpu_ask;   /* the same for the device policy */
     struct numa_wish numa;
     size_t pods;                        /* how many use it */
     struct score_cache *cache;          /* scheduler/cache.h; NULL until first asked */
@@ -91,10 +96,11 @@ struct spod {
     bool evicting;               /* we asked for its eviction */
     struct quota_claim quota;    /* where what it uses counts */
     /* words, through tx_set only */
-    int64_t node;                  /* SCHED_NO_NODE: not placed */
-    int64_t next, prev;            /* pods of one node, by id; -1: end */
-    int64_t cells;                 /* mask; bit 32: exclusive */
-    int64_t devices[DEVICE_KINDS]; /* masks */
+    int64_t node;                             /* SCHED_NO_NODE: not placed */
+    int64_t next, prev;                       /* pods of one node, by id; -1: end */
+    int64_t cells;                            /* mask; bit 32: exclusive */
+    int64_t devices[DEVICE_KINDS];            /* masks */
+    int64_t shared, part_milli, part_mem_mib; /* as in struct placement */
 };
 
 #define SPOD_EXCLUSIVE (INT64_C(1) << 32)
@@ -111,6 +117,9 @@ static inline struct placement spod_placement(const struct spod *p)
                              .exclusive = (p->cells & SPOD_EXCLUSIVE) != 0 };
     for (unsigned k = 0; k < DEVICE_KINDS; k++)
         out.devices[k] = (uint64_t)p->devices[k];
+    out.shared = (uint64_t)p->shared;
+    out.part_milli = p->part_milli;
+    out.part_mem_mib = p->part_mem_mib;
     return out;
 }
 

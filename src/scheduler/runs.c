@@ -4,6 +4,16 @@
 
 #include "scheduler/profile.h"
 
+/* A packing device policy that wants GPUs together is not outvoted by scores for empty nodes. */
+static void silence_spreading(struct plugin_run *runs, size_t n)
+{
+    bool packs = false;
+    for (size_t i = 0; i < n; i++)
+        packs = packs || (runs[i].packs && runs[i].scores);
+    for (size_t i = 0; packs && i < n; i++)
+        runs[i].scores = runs[i].scores && !runs[i].plugin->spreads;
+}
+
 /* False: this plugin has nothing to do in this cycle. */
 static bool prepare_one(struct sched_cycle *c,
                         struct plugin_run *run,
@@ -19,6 +29,7 @@ static bool prepare_one(struct sched_cycle *c,
         .weight = e->weight,
         .filters = e->filters && p->filter,
         .scores = e->scores && p->score,
+        .first = c->profile->ties == TIES_FIRST,
     };
     if (!run->filters && !run->scores)
         return false;
@@ -58,6 +69,7 @@ size_t runs_prepare(struct sched_cycle *c,
         }
         n++;
     }
+    silence_spreading(runs, n);
     return n;
 }
 
@@ -105,6 +117,7 @@ bool runs_reserve(struct sched_cycle *c, uint32_t node, struct placement *out)
     for (size_t i = 0; i < c->profile->n; i++) {
         const struct profile_plugin *e = &c->profile->plugins[i];
         struct plugin_run run = { .plugin = e->plugin, .args = e->args, .index = (int)i };
+        run.first = c->profile->ties == TIES_FIRST;
         if (e->reserves && !e->plugin->reserve(c, &run, node, out))
             return false;
     }

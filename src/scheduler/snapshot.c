@@ -32,6 +32,7 @@ static void snode_free(struct snode *n)
     labelset_fini(&n->labels);
     kobj_unref(n->obj);
     free(n->cells);
+    free(n->shares);
     free(n);
 }
 
@@ -188,9 +189,12 @@ static bool set_allocatable(struct snapshot *s, struct snode *n)
 /* Devices and cells anew, keeping what the pods here hold. */
 static void set_topology(struct snapshot *s, struct snode *n, const struct topology *t)
 {
+    uint32_t gpus = t->n_devices[DEVICE_NVIDIA];
     struct cell *cells = t->n_cells ? mem_alloc_array(t->n_cells, sizeof *cells) : NULL;
     free(n->cells);
+    free(n->shares);
     n->cells = cells;
+    n->shares = gpus ? mem_alloc_array(gpus, sizeof *n->shares) : NULL;
     n->topology = *t;
     for (unsigned k = 0; k < DEVICE_KINDS; k++)
         n->free[k] = (int64_t)topology_mask(t, (enum device_kind)k);
@@ -252,6 +256,7 @@ void snapshot_node_del(struct snapshot *s, struct snode *n)
     labelset_fini(&n->labels);
     kobj_unref(n->obj);
     free(n->cells);
+    free(n->shares);
     *n = (struct snode){ .id = n->id, .first_pod = -1 };
     id_vec_push(&s->free_nodes, n->id);
     s->n_alive--;
@@ -327,6 +332,10 @@ uint64_t snapshot_hash(const struct snapshot *s)
         const struct snode *node = s->nodes.items[i];
         h = hash_words(h, node->free, DEVICE_KINDS);
         h = hash_words(h, (const int64_t[]){ node->first_pod, node->n_ports, node->n_terms }, 3);
+        if (node->shares)
+            h = hash_words(h, &node->shares->milli,
+                           node->topology.n_devices[DEVICE_NVIDIA] * sizeof *node->shares /
+                               sizeof(int64_t));
         if (node->cells)
             h = hash_words(h, &node->cells->cpu_used,
                            node->topology.n_cells * sizeof *node->cells / sizeof(int64_t));
@@ -334,7 +343,7 @@ uint64_t snapshot_hash(const struct snapshot *s)
     for (size_t i = 0; i < s->pods.n; i++) {
         const struct spod *p = s->pods.items[i];
         if (p)
-            h = hash_words(h, &p->node, 4 + DEVICE_KINDS);
+            h = hash_words(h, &p->node, 7 + DEVICE_KINDS);
     }
     return h;
 }

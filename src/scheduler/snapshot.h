@@ -34,6 +34,10 @@ struct cell { /* the words are written through tx_set only */
     int64_t exclusive; /* of them, with policy isolated */
 };
 
+struct device_use { /* of a device that pods share; words, through tx_set only */
+    int64_t milli, mem_mib;
+};
+
 struct snode {
     struct kobj *obj;
     const struct node *view;
@@ -41,10 +45,12 @@ struct snode {
     struct labelset labels;
     struct topology topology;
     uint32_t id, class_id;
+    uint32_t gpu_model; /* bit number (gpu_sense.h) */
     bool alive;
     /* words, through tx_set only */
     int64_t first_pod;          /* id, or -1 */
-    int64_t free[DEVICE_KINDS]; /* masks of free devices */
+    int64_t free[DEVICE_KINDS]; /* masks of devices that no pod uses, not even a part of */
+    struct device_use *shares;  /* of each NVIDIA device; NULL: there are none */
     int64_t n_ports, n_terms;   /* pods here with host ports, with pod (anti-)affinity terms */
     struct cell *cells;         /* topology.n_cells */
     /* not words: */
@@ -56,6 +62,9 @@ struct placement {  /* where a pod goes; plain data */
     uint32_t cells; /* mask; 0: bound to none */
     bool exclusive; /* nobody else in these cells */
     uint64_t devices[DEVICE_KINDS];
+    uint64_t shared;    /* mask of NVIDIA devices of which it takes a part: */
+    int64_t part_milli; /* of each */
+    int64_t part_mem_mib;
 };
 
 struct spod; /* scheduler/pod.h */
@@ -91,6 +100,7 @@ struct snapshot {
     struct spod_ptrs pods; /* by id; NULL: free id */
     struct id_vec free_nodes, free_pods;
     struct map by_name;      /* node name → snode */
+    uint64_t score_version;  /* what scores are made of changed, beside nodes and pods */
     uint64_t static_version; /* a node came, went, or changed labels, taints, images, cells */
     uint64_t alloc_version;  /* what nodes offer changed */
     int64_t n_terms;         /* pods placed with pod (anti-)affinity terms; a tx word */

@@ -83,6 +83,34 @@ held_by_others(const struct snapshot *s, const struct snode *n, const struct spo
     return held;
 }
 
+/* Parts of devices. What a conflict elsewhere promised twice may add up to more than a device: it
+ * is counted as it is, and nothing more fits until it is gone. */
+static void charge_parts(struct snapshot *s, struct snode *n, struct spod *p, int sign)
+{
+    uint64_t mask = (uint64_t)p->shared & topology_mask(&n->topology, DEVICE_NVIDIA);
+    uint64_t have = (uint64_t)n->free[DEVICE_NVIDIA];
+    if (!mask)
+        return;
+    uint64_t whole = held_by_others(s, n, p, DEVICE_NVIDIA);
+    for (uint64_t left = mask; left; left &= left - 1) {
+        struct device_use *use = &n->shares[__builtin_ctzll(left)];
+        add(s, &use->milli, sign * p->part_milli);
+        add(s, &use->mem_mib, sign * p->part_mem_mib);
+        uint64_t bit = left & -left;
+        have = use->milli || (whole & bit) ? have & ~bit : have | bit;
+    }
+    tx_set(s, &n->free[DEVICE_NVIDIA], (int64_t)have);
+}
+
+/* Devices that pods use parts of. */
+static uint64_t in_parts(const struct snode *n)
+{
+    uint64_t out = 0;
+    for (uint32_t i = 0; i < n->topology.n_devices[DEVICE_NVIDIA]; i++)
+        out |= (uint64_t)(n->shares[i].milli > 0) << i;
+    return out;
+}
+
 void snapshot_charge_devices(struct snapshot *s, struct snode *n, struct spod *p, int sign)
 {
     for (unsigned k = 0; k < DEVICE_KINDS; k++) {
@@ -92,8 +120,11 @@ void snapshot_charge_devices(struct snapshot *s, struct snode *n, struct spod *p
         uint64_t back = sign > 0 ? 0
                                  : mask & topology_mask(&n->topology, (enum device_kind)k) &
                                        ~held_by_others(s, n, p, k);
+        if (k == DEVICE_NVIDIA)
+            back &= ~in_parts(n);
         tx_set(s, &n->free[k], (int64_t)(sign > 0 ? have & ~mask : have | back));
     }
+    charge_parts(s, n, p, sign);
     charge_cells(s, n, p, sign);
 }
 
@@ -128,6 +159,13 @@ static void count_kinds(struct snapshot *s, struct snode *n, struct spod *p, int
     }
 }
 
+static void set_parts(struct snapshot *s, struct spod *pod, const struct placement *p)
+{
+    tx_set(s, &pod->shared, (int64_t)p->shared);
+    tx_set(s, &pod->part_milli, p->part_milli);
+    tx_set(s, &pod->part_mem_mib, p->part_mem_mib);
+}
+
 void snapshot_place(struct snapshot *s, struct spod *pod, const struct placement *p)
 {
     assert(pod->node == SCHED_NO_NODE && p->node >= 0 && (size_t)p->node < s->nodes.n);
@@ -137,6 +175,8 @@ void snapshot_place(struct snapshot *s, struct spod *pod, const struct placement
     tx_set(s, &pod->cells, (int64_t)p->cells | (p->exclusive ? SPOD_EXCLUSIVE : 0));
     for (unsigned k = 0; k < DEVICE_KINDS; k++)
         tx_set(s, &pod->devices[k], (int64_t)p->devices[k]);
+    if (p->shared)
+        set_parts(s, pod, p);
     charge_demands(s, pod, p->node, 1);
     snapshot_charge_devices(s, n, pod, 1);
     count_kinds(s, n, pod, 1);
@@ -158,5 +198,7 @@ void snapshot_remove(struct snapshot *s, struct spod *pod)
     tx_set(s, &pod->cells, 0);
     for (unsigned k = 0; k < DEVICE_KINDS; k++)
         tx_set(s, &pod->devices[k], 0);
+    if (pod->shared)
+        set_parts(s, pod, &(struct placement){ 0 });
     snapshot_touch(s, n->id);
 }

@@ -5,7 +5,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/num.h"
 #include "kube/names.h"
+
+#define GPU_MEM_MIB_MAX (INT64_C(1) << 30)
 
 const struct str device_resources[DEVICE_KINDS] = {
     [DEVICE_NVIDIA] = STR_INIT("nvidia.com/gpu"),
@@ -71,6 +74,29 @@ uint64_t topology_mask(const struct topology *t, enum device_kind kind)
     for (unsigned c = 0; c < SCHED_CELLS_MAX; c++)
         mask |= t->devices[kind][c];
     return mask;
+}
+
+/* A device plugin that offers parts of GPUs may not offer whole ones: labels count the devices. */
+static void read_shared(struct topology *t, const struct node *node)
+{
+    static const struct str parts[] = { STR_INIT("nvidia.com/gpu.shared"),
+                                        STR_INIT("volcano.sh/vgpu-number"),
+                                        STR_INIT("koordinator.sh/gpu.shared"),
+                                        STR_INIT("nvidia.com/gpu-memory") };
+    int64_t count, replicas;
+    if (!str_to_i64(node_label(node, STR("nvidia.com/gpu.memory")), &t->gpu_mem_mib) ||
+        t->gpu_mem_mib < 0 || t->gpu_mem_mib > GPU_MEM_MIB_MAX)
+        t->gpu_mem_mib = 0;
+    if (str_to_i64(node_label(node, STR("nvidia.com/gpu.replicas")), &replicas) && replicas > 1 &&
+        replicas <= 1000)
+        t->gpu_replicas = (int32_t)replicas;
+    if (!str_to_i64(node_label(node, STR("nvidia.com/gpu.count")), &count))
+        return;
+    count = num_clamp_i64(count, 0, SCHED_DEVICES_MAX);
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        if (amounts_get(&node->allocatable, parts[i]) > 0 && count > t->n_devices[DEVICE_NVIDIA])
+            t->n_devices[DEVICE_NVIDIA] = (uint32_t)count;
+    }
 }
 
 static void read_counts(struct topology *t, const struct node *node)
@@ -159,6 +185,7 @@ void topology_read(struct topology *out, const struct node *node)
 {
     *out = (struct topology){ 0 };
     read_counts(out, node);
+    read_shared(out, node);
     bool exact = read_annotation(out, node);
     if (!exact)
         read_label_cells(out, node);

@@ -28,7 +28,10 @@ struct cell_size {
 struct topology {
     uint32_t n_cells; /* 0: the node says nothing */
     struct cell_size cells[SCHED_CELLS_MAX];
-    uint32_t n_devices[DEVICE_KINDS]; /* from allocatable */
+    uint32_t n_devices[DEVICE_KINDS]; /* from allocatable, or nvidia.com/gpu.count where GPUs are
+                                       * offered in parts only */
+    int64_t gpu_mem_mib;              /* of one NVIDIA device; 0: the node does not say */
+    int32_t gpu_replicas;             /* that each of them is offered as; 0: not */
     uint64_t devices[DEVICE_KINDS]
                     [SCHED_CELLS_MAX]; /* masks by cell; all in cell 0 without cells */
 };

@@ -31,7 +31,7 @@ struct trace_pod {
 struct trace {                /* everything lives in the arena; plain data */
     struct trace_node *nodes; /* those with GPUs */
     struct trace_pod *pods;   /* by name */
-    struct gpu_ask *kinds;    /* distinct requests; memory is not part of them */
+    struct gpu_ask *kinds;    /* distinct requests */
     size_t n_nodes, n_pods, n_kinds;
     struct str models[GPU_MODELS_MAX];
     uint32_t n_models;

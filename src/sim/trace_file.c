@@ -156,6 +156,7 @@ static int read_pod(struct trace *t, struct arena *a, const struct csv *c, struc
         return err_set(err, ERR_INVALID, "pods: line %zu: num_gpu without gpu_milli", c->line);
     if (t->n_pods == TRACE_PODS_MAX)
         return err_set(err, ERR_TOO_LARGE, "pods: more than %u pods", TRACE_PODS_MAX);
+    ask->mem_mib = mem;
     ask->count = (uint32_t)count;
     ask->milli = count ? (int32_t)milli : 0;
     ask->models = models_of(t, csv_text(c, "gpu_spec"));

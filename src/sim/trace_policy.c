@@ -31,9 +31,9 @@ static struct gpu_choice least_fragments(struct trace_world *w,
                                          const struct gpu_ask *ask,
                                          uint32_t node)
 {
-    return gpu_policy_choose(
-        gpu, ask,
-        &(struct gpu_room){ w->cpu[node], w->model[node], w->gpus[node], w->milli[node] });
+    return gpu_policy_choose(gpu, ask,
+                             &(struct gpu_room){ w->cpu[node], w->mem[node], w->model[node],
+                                                 w->gpus[node], w->milli[node] });
 }
 
 static const struct gpu_weights plain = { 0 };

@@ -134,6 +134,23 @@ static void the_environment_resolves_references(void **state)
     teardown(&f);
 }
 
+static void parts_of_gpus_are_visible_too(void **state)
+{
+    struct fixture f;
+    (void)state;
+    setup(&f, "\"containers\":[{\"name\":\"m\",\"image\":\"x\",\"command\":[\"run\"]}]");
+    kobj_unref(f.pod);
+    f.s.pod = f.pod = object(
+        "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\","
+        "\"namespace\":\"d\",\"uid\":\"u-1\",\"annotations\":{"
+        "\"scheduling.ganglion.io/device-parts\":\"nvidia.com/gpu=1,4:500m:4096Mi\"}},"
+        "\"spec\":{\"containers\":[{\"name\":\"m\",\"image\":\"x\",\"command\":[\"run\"]}]}}");
+    CHECK_I64(write_spec(&f), 0);
+    CHECK(has(&f, "env", "CUDA_VISIBLE_DEVICES=1,4"));
+    CHECK(has(&f, "env", "NVIDIA_VISIBLE_DEVICES=1,4"));
+    teardown(&f);
+}
+
 static void what_is_missing_is_named(void **state)
 {
     struct fixture f;
@@ -328,6 +345,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_environment_resolves_references),
+        cmocka_unit_test(parts_of_gpus_are_visible_too),
         cmocka_unit_test(what_is_missing_is_named),
         cmocka_unit_test(images_map_pause_or_fail),
         cmocka_unit_test(volumes_hold_what_they_say),

@@ -103,6 +103,7 @@ const struct sched_plugin balanced_allocation_plugin = {
     .help = "prefers nodes that the pod brings into balance",
     .scope = SCOPE_NODE,
     .default_weight = 1,
+    .spreads = true,
     .args_size = sizeof(struct balanced_args),
     .configure = balanced_configure,
     .prepare = balanced_prepare,

@@ -1,30 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0
- * gpu_devices — whole GPUs by index. Counts alone could promise a device that is held; this plugin
- * asks the node's ledger, chooses the devices that leave the tidiest rest (within one NUMA cell if
- * any cell can give them all, the fullest such cell, lowest indexes), and prefers nodes that the
- * pod fills up, so that whole nodes stay free for large gangs. Devices in a cell that an isolated
- * pod holds alone are not offered to others. Pure. */
+ * gpu_devices — GPUs by index, whole ones and parts of them. Counts alone could promise a device
+ * that is held; this plugin asks the node's ledger. Whole devices are chosen so that the rest is
+ * tidy: within one NUMA cell if any cell can give them all, the fullest such cell, lowest indexes.
+ *
+ * Where the profile takes the first of equal nodes (profile `ganglion`), nodes are scored by the
+ * learnt device policy (gpu_policy.h), which needs that order, and plugins that would spread pods
+ * by free CPU and memory have no say for pods with GPUs. Other profiles prefer nodes that the pod
+ * fills up, and the tightest device for a part. Pure. */
+#include "scheduler/devices.h"
 #include "scheduler/framework.h"
+#include "scheduler/gpu_sense.h"
 
-static uint64_t available(const struct snode *n, unsigned kind)
+static bool wants_devices(const struct shape *s)
 {
-    uint64_t mask = (uint64_t)n->free[kind];
-    for (unsigned c = 0; c < n->topology.n_cells; c++) {
-        if (n->cells[c].exclusive)
-            mask &= ~n->topology.devices[kind][c];
+    for (unsigned k = 0; k < DEVICE_KINDS; k++) {
+        if (s->devices[k])
+            return true;
     }
-    return mask;
+    return s->share.devices > 0;
+}
+
+static bool is_learnt(const struct sched_cycle *c, const struct plugin_run *run)
+{
+    return run->first && gpu_sense_matters(c->cluster->gpus);
 }
 
 static enum prepare gpu_prepare(struct sched_cycle *c, struct plugin_run *run, struct why *why)
 {
-    (void)why;
-    for (unsigned k = 0; k < DEVICE_KINDS; k++) {
-        if (c->shape->devices[k])
-            return PREPARE_OK;
+    const struct shape *s = c->shape;
+    if (s->share_trouble.n) {
+        why_add(why, s->share_trouble);
+        return PREPARE_REJECT;
     }
-    run->scores = false;
-    return PREPARE_SKIP;
+    bool wants = wants_devices(s);
+    run->scores = run->scores && (wants || is_learnt(c, run));
+    run->packs = run->scores && s->gpu_ask.count && is_learnt(c, run);
+    return wants ? PREPARE_OK : PREPARE_SKIP;
+}
+
+static enum verdict part_filter(const struct sched_cycle *c, const struct snode *n, struct why *why)
+{
+    const struct gpu_share *share = &c->shape->share;
+    struct gpu_part part;
+    if (!n->topology.n_devices[DEVICE_NVIDIA] || !gpu_share_on(share, &n->topology, &part)) {
+        why_add(why, n->topology.n_devices[DEVICE_NVIDIA]
+                         ? STR("node(s) had no GPU that the requested part could come from")
+                         : STR("node(s) had no GPUs"));
+        return SCHED_UNRESOLVABLE;
+    }
+    if ((uint32_t)__builtin_popcountll(devices_with_room(n, &part)) >= share->devices)
+        return SCHED_OK;
+    why_add(why, STR("node(s) had too little left of any GPU"));
+    return share->devices > n->topology.n_devices[DEVICE_NVIDIA] ? SCHED_UNRESOLVABLE
+                                                                 : SCHED_UNSCHEDULABLE;
 }
 
 static enum verdict gpu_filter(const struct sched_cycle *c,
@@ -36,38 +64,39 @@ static enum verdict gpu_filter(const struct sched_cycle *c,
     const struct snode *n = c->snap->nodes.items[node];
     for (unsigned k = 0; k < DEVICE_KINDS; k++) {
         uint32_t want = c->shape->devices[k];
-        if (want <= (uint32_t)__builtin_popcountll(available(n, k)))
+        if (want <= (uint32_t)__builtin_popcountll(devices_free(n, k)))
             continue;
         if (why)
             why_add(why, arena_printf(c->a, "Insufficient %.*s", STR_ARG(device_resources[k])));
         return want > n->topology.n_devices[k] ? SCHED_UNRESOLVABLE : SCHED_UNSCHEDULABLE;
     }
-    return SCHED_OK;
+    return c->shape->share.devices ? part_filter(c, n, why) : SCHED_OK;
 }
 
 /* 100 for a node that the pod fills, less for each device it would leave free. */
-static int64_t gpu_score(const struct sched_cycle *c, const struct plugin_run *run, uint32_t node)
+static int64_t fill_score(const struct shape *s, const struct snode *n)
 {
-    (void)run;
-    const struct snode *n = c->snap->nodes.items[node];
-    int64_t free = 0, total = 0;
+    int64_t left = 0, total = 0;
     for (unsigned k = 0; k < DEVICE_KINDS; k++) {
-        if (!c->shape->devices[k])
+        if (!s->devices[k])
             continue;
-        free += __builtin_popcountll((uint64_t)n->free[k]) - (int64_t)c->shape->devices[k];
+        left += __builtin_popcountll((uint64_t)n->free[k]) - (int64_t)s->devices[k];
         total += n->topology.n_devices[k];
     }
-    return total ? SCHED_SCORE_MAX - SCHED_SCORE_MAX * free / total : 0;
+    for (uint32_t i = 0; s->share.devices && i < n->topology.n_devices[DEVICE_NVIDIA]; i++) {
+        left += devices_left(n, i);
+        total += GPU_WHOLE;
+    }
+    return total ? SCHED_SCORE_MAX - SCHED_SCORE_MAX * left / total : 0;
 }
 
-static uint64_t lowest(uint64_t mask, uint32_t n)
+static int64_t gpu_score(const struct sched_cycle *c, const struct plugin_run *run, uint32_t node)
 {
-    uint64_t out = 0;
-    for (; n && mask; n--) {
-        out |= mask & -mask;
-        mask &= mask - 1;
-    }
-    return out;
+    const struct shape *s = c->shape;
+    const struct snode *n = c->snap->nodes.items[node];
+    if (is_learnt(c, run) && (s->gpu_ask.count || !wants_devices(s)))
+        return gpu_sense_choose(c->cluster->gpus, c->snap, s, node).score;
+    return fill_score(s, n);
 }
 
 /* The fullest cell that can give all of them, else as few cells as it takes, lowest first. */
@@ -83,7 +112,28 @@ static uint64_t choose(const struct snode *n, unsigned kind, uint64_t free, uint
         best = here;
         best_free = count;
     }
-    return lowest(best ? best : free, want);
+    return devices_lowest(best ? best : free, want);
+}
+
+static bool reserve_part(const struct sched_cycle *c,
+                         const struct plugin_run *run,
+                         uint32_t node,
+                         struct placement *p)
+{
+    const struct snode *n = c->snap->nodes.items[node];
+    const struct gpu_share *share = &c->shape->share;
+    struct gpu_part part;
+    if (!gpu_share_on(share, &n->topology, &part))
+        return false;
+    p->shared = devices_tightest(n, &part, share->devices);
+    if (!p->shared)
+        return false;
+    if (is_learnt(c, run) && share->devices == 1 && part.milli < GPU_WHOLE)
+        p->shared =
+            UINT64_C(1) << gpu_sense_choose(c->cluster->gpus, c->snap, c->shape, node).device;
+    p->part_milli = part.milli;
+    p->part_mem_mib = part.mem_mib;
+    return true;
 }
 
 static bool gpu_reserve(const struct sched_cycle *c,
@@ -91,22 +141,21 @@ static bool gpu_reserve(const struct sched_cycle *c,
                         uint32_t node,
                         struct placement *p)
 {
-    (void)run;
     const struct snode *n = c->snap->nodes.items[node];
     for (unsigned k = 0; k < DEVICE_KINDS; k++) {
         uint32_t want = c->shape->devices[k];
         if (!want || p->devices[k]) /* NUMATopology may have chosen already */
             continue;
-        p->devices[k] = choose(n, k, available(n, k), want);
+        p->devices[k] = choose(n, k, devices_free(n, k), want);
         if ((uint32_t)__builtin_popcountll(p->devices[k]) < want)
             return false;
     }
-    return true;
+    return !c->shape->share.devices || reserve_part(c, run, node, p);
 }
 
 const struct sched_plugin gpu_devices_plugin = {
     .name = "GPUDevices",
-    .help = "whole GPUs by index, packed",
+    .help = "GPUs by index, whole and in parts, packed for the pods that tend to come",
     .scope = SCOPE_NODE,
     .wakes = WAKE_NODE_ADDED | WAKE_NODE_CHANGED | WAKE_POD_GONE,
     .prepare = gpu_prepare,

@@ -271,6 +271,7 @@ const struct sched_plugin node_resources_fit_plugin = {
     .scope = SCOPE_NODE,
     .wakes = WAKE_NODE_ADDED | WAKE_NODE_CHANGED | WAKE_POD_GONE,
     .default_weight = 1,
+    .spreads = true,
     .args_size = sizeof(struct fit_args),
     .configure = fit_configure,
     .prepare = fit_prepare,

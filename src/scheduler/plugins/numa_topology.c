@@ -6,6 +6,7 @@
  *   best-effort  as few cells as possible now; never rejected
  * Cells are counted from what pods were bound to them; several cells share a request in equal
  * parts (pod.h). All subsets of up to 8 cells are tried, smallest first. Pure. */
+#include "scheduler/devices.h"
 #include "scheduler/framework.h"
 
 struct fit { /* of one subset of cells */
@@ -45,16 +46,6 @@ cell_gives(const struct shape *s, const struct snode *n, uint32_t mask, unsigned
            (!w->memory || cell_share(s->mem, mask, c) <= cell_mem_free(n, c, empty));
 }
 
-static uint64_t take_lowest(uint64_t mask, uint32_t n)
-{
-    uint64_t out = 0;
-    for (; n && mask; n--) {
-        out |= mask & -mask;
-        mask &= mask - 1;
-    }
-    return out;
-}
-
 /* Can these cells together give what the shape wants? empty: on an empty node. */
 static bool
 mask_fits(const struct shape *s, const struct snode *n, uint32_t mask, bool empty, struct fit *out)
@@ -78,7 +69,7 @@ mask_fits(const struct shape *s, const struct snode *n, uint32_t mask, bool empt
         have &= empty ? UINT64_MAX : (uint64_t)n->free[k];
         if ((uint32_t)__builtin_popcountll(have) < s->devices[k])
             return false;
-        out->devices[k] = take_lowest(have, s->devices[k]);
+        out->devices[k] = devices_lowest(have, s->devices[k]);
         out->left += (int64_t)(__builtin_popcountll(have) - (int)s->devices[k]) << 32;
     }
     return true;

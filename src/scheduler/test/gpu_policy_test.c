@@ -20,7 +20,11 @@ static void typical_pods_cover_the_percent(void **state)
     struct gpu_typical t[GPU_TYPICAL_MAX];
     CHECK_I64(gpu_mix_typical(&m, 95, t), 0);
     for (int i = 0; i < 100; i++) {
-        gpu_mix_add(&m, &(struct gpu_ask){ 1000, 1, i < 60 ? 500 : i < 95 ? 800 : 100 + i, ANY });
+        gpu_mix_add(&m, &(struct gpu_ask){ 1000, 1, 1,
+                                           i < 60   ? 500
+                                           : i < 95 ? 800
+                                                    : 100 + i,
+                                           ANY });
     }
     CHECK_I64(gpu_mix_typical(&m, 60, t), 1);
     CHECK_I64(t[0].ask.milli, 500);
@@ -38,8 +42,8 @@ static void counts_age(void **state)
     struct gpu_mix m = { 0 };
     struct gpu_typical t[GPU_TYPICAL_MAX];
     for (int i = 0; i < 20000; i++) {
-        gpu_mix_add(&m, &(struct gpu_ask){ i, 1, 100, ANY });
-        gpu_mix_add(&m, &(struct gpu_ask){ 7, 2, 1000, ANY });
+        gpu_mix_add(&m, &(struct gpu_ask){ i, 1, 1, 100, ANY });
+        gpu_mix_add(&m, &(struct gpu_ask){ 7, 1, 2, 1000, ANY });
     }
     CHECK(m.kinds.n <= GPU_MIX_KINDS);
     CHECK(gpu_mix_typical(&m, 10, t) == 1 && t[0].ask.cpu_milli == 7);
@@ -90,7 +94,7 @@ static void fragments_follow_their_definition(void **state)
             uint32_t count = (uint32_t)check_random_below(4);
             int32_t size =
                 check_random_below(2) ? 1000 : 10 * (1 + (int32_t)check_random_below(99));
-            t[k].ask = (struct gpu_ask){ (int64_t)(1000 * check_random_below(9)), count,
+            t[k].ask = (struct gpu_ask){ (int64_t)(1000 * check_random_below(9)), 1, count,
                                          count ? size : 0, check_random_below(3) ? ANY : 5 };
             share += t[k].share = (double)(1 + check_random_below(9));
         }
@@ -101,7 +105,7 @@ static void fragments_follow_their_definition(void **state)
             uint32_t n = 1 + (uint32_t)check_random_below(round % 5 ? 4 : 16);
             for (uint32_t d = 0; d < n; d++)
                 milli[d] = check_random_below(3) ? 10 * (int32_t)check_random_below(101) : 1000;
-            struct gpu_room r = { (int64_t)(500 * check_random_below(200)),
+            struct gpu_room r = { (int64_t)(500 * check_random_below(200)), 1,
                                   (uint32_t)check_random_below(3), n, milli };
             double got = fragment_of(f, &r, fragment_key(f, &r));
             CHECK(fabs(got - expected(t, COUNT_OF(t), depth, r)) < 1e-6);
@@ -169,10 +173,10 @@ static struct gpu_policy *learnt(struct gpu_ask a, struct gpu_ask b)
 static void shared_pods_go_where_the_rest_stays_useful(void **state)
 {
     (void)state;
-    struct gpu_ask small = { 1000, 1, 300, ANY }, large = { 1000, 1, 700, ANY };
+    struct gpu_ask small = { 1000, 1, 1, 300, ANY }, large = { 1000, 1, 1, 700, ANY };
     struct gpu_policy *p = learnt(small, large);
     int32_t milli[] = { 1000, 0, 700, 300 };
-    struct gpu_room room = { 64000, 0, 4, milli };
+    struct gpu_room room = { 64000, 64, 0, 4, milli };
     CHECK_I64(gpu_policy_choose(p, &small, &room).device, 3);
     CHECK_I64(gpu_policy_choose(p, &large, &room).device, 2);
     gpu_policy_free(p);
@@ -181,10 +185,10 @@ static void shared_pods_go_where_the_rest_stays_useful(void **state)
 static void whole_pods_leave_scarce_models_alone(void **state)
 {
     (void)state;
-    struct gpu_ask tied = { 1000, 1, 1000, 2 }, loose = { 1000, 1, 1000, ANY };
+    struct gpu_ask tied = { 1000, 1, 1, 1000, 2 }, loose = { 1000, 1, 1, 1000, ANY };
     struct gpu_policy *p = learnt(tied, loose);
     int32_t milli[] = { 1000, 1000 };
-    struct gpu_room common = { 64000, 0, 2, milli }, scarce = { 64000, 1, 2, milli };
+    struct gpu_room common = { 64000, 64, 0, 2, milli }, scarce = { 64000, 64, 1, 2, milli };
     CHECK(gpu_policy_choose(p, &loose, &common).score >
           gpu_policy_choose(p, &loose, &scarce).score);
     gpu_policy_free(p);

@@ -12,7 +12,8 @@
 
 static void check_node(const struct snapshot *s, const struct snode *n)
 {
-    uint64_t held = 0;
+    uint64_t held = 0, parts = 0;
+    int64_t milli[8] = { 0 };
     int64_t cell_cpu[2] = { 0 };
     for (uint32_t r = 0; r < s->n_res; r++)
         CHECK(s->used[r][n->id] >= 0 && s->used[r][n->id] <= s->alloc[r][n->id]);
@@ -22,12 +23,21 @@ static void check_node(const struct snapshot *s, const struct snode *n)
         CHECK_I64(__builtin_popcountll(mine), p->shape->devices[DEVICE_NVIDIA]);
         CHECK((held & mine) == 0);
         held |= mine;
+        CHECK_I64(__builtin_popcountll((uint64_t)p->shared), p->shape->share.devices);
+        parts |= (uint64_t)p->shared;
+        for (unsigned i = 0; i < 8; i++)
+            milli[i] += p->shared >> i & 1 ? p->part_milli : 0;
         for (unsigned c = 0; c < 2; c++) {
             if (p->cells & (1 << c))
                 cell_cpu[c] += cell_share(p->shape->cpu, (uint32_t)p->cells & 3, c);
         }
     }
-    CHECK_I64(n->free[DEVICE_NVIDIA], 0xff & ~held);
+    CHECK((held & parts) == 0);
+    CHECK_I64(n->free[DEVICE_NVIDIA], 0xff & ~(held | parts));
+    for (unsigned i = 0; i < 8; i++) {
+        CHECK_I64(n->shares[i].milli, milli[i]);
+        CHECK(milli[i] <= 1000);
+    }
     for (unsigned c = 0; c < 2; c++) {
         CHECK_I64(n->cells[c].cpu_used, cell_cpu[c]);
         CHECK(cell_cpu[c] <= n->topology.cells[c].cpu_milli);
@@ -61,6 +71,12 @@ static struct fixture_pod random_pod(char *name, size_t cap, unsigned id)
     if (check_random_below(3) == 0) {
         snprintf(meta, sizeof meta, ",'annotations':{'numa.scheduling.kubenexus.io/policy':'%s'}",
                  numa[check_random_below(4)]);
+        p.meta = meta;
+    } else if (check_random_below(3) == 0) {
+        p.gpus = 0;
+        snprintf(meta, sizeof meta,
+                 ",'annotations':{'gpu-fraction':'0.%u','gpu-fraction-num-devices':'%u'}",
+                 (unsigned)(1 + check_random_below(99)), (unsigned)(1 + check_random_below(3)));
         p.meta = meta;
     }
     return p;
@@ -180,7 +196,10 @@ static void test_rollback_restores_the_hash(void **state)
             struct spod *p = snap->pods.items[check_random_below(snap->pods.n)];
             struct placement where = { .node = (int64_t)check_random_below(NODES),
                                        .cells = (uint32_t)check_random_below(4),
-                                       .devices = { check_random() & 0xff } };
+                                       .devices = { check_random() & 0xff },
+                                       .shared = check_random() & check_random() & 0xff,
+                                       .part_milli = 1 + (int64_t)check_random_below(1000),
+                                       .part_mem_mib = (int64_t)check_random_below(99) };
             if (p->node < 0)
                 snapshot_place(snap, p, &where);
             else

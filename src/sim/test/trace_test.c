@@ -24,12 +24,12 @@ static void files_are_read(void **state)
     CHECK_OK(trace_read(&t, a,
                         STR("gpu,sn,model,cpu_milli,memory_mib\r\n2,n1,T4,8000,100\r\n"
                             "0,cpu-only,,1,1\n\n1,n2,A10,4000,50"),
-                        STR(PODS "b,2000,10,1,500,T4|H9\nc,2000,20,1,500,T4\na,1,1,0,0,\n"), &err),
+                        STR(PODS "b,2000,10,1,500,T4|H9\nc,2000,10,1,500,T4\na,1,1,0,0,\n"), &err),
              err);
     CHECK_I64(t.n_nodes, 2);
     CHECK_I64(t.capacity_milli, 3000);
     CHECK_STR(t.pods[0].name, "a");
-    CHECK_I64(t.n_kinds, 2); /* memory is no part, nor are models that no node has */
+    CHECK_I64(t.n_kinds, 2); /* models that no node has are no part */
     CHECK_I64(t.pods[1].kind, t.pods[2].kind);
     CHECK_I64(t.kinds[t.pods[1].kind].models, 1);
     CHECK(t.kinds[t.pods[0].kind].models == GPU_ANY_MODEL);
