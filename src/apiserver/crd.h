@@ -33,8 +33,8 @@ const struct openapi_custom *
 crd_openapi(struct apiserver *s, struct arena *a, struct str group, struct str version, size_t *n);
 
 /* Hooks of prepare.c: names, conditions and stored versions of the definition. */
-/* Names are accepted, or not, by a second write in the same transaction: what Kubernetes' controller
- * does a moment later. */
+/* Names are accepted, or not, by a second write in the same transaction: what Kubernetes'
+ * controller does a moment later. */
 enum turn crd_prepare_create(struct action *a);
 enum turn crd_prepare_update(struct action *a);
 /* A definition starts to end: it stays until its objects are gone. Of deletion.c. */

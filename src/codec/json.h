@@ -54,8 +54,8 @@ int json_parse(struct json_doc **out,
                const struct json_limits *lim,
                struct err *err);
 
-/* The same, and appends the path of each repeated key ("spec.replicas"), newline-separated, to dups,
- * in the order of their repetitions in the text. */
+/* The same, and appends the path of each repeated key ("spec.replicas"), newline-separated, to
+ * dups, in the order of their repetitions in the text. */
 int json_parse_dups(struct json_doc **out,
                     struct str text,
                     const struct json_limits *lim,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "scheduler/cache.h"
+#include "scheduler/reservation.h"
 
 #define CACHE_BYTES_MAX (64u << 20) /* of kept scores; 8 bytes a node and shape */
 #define TRIM_EVERY 256              /* cycles */
@@ -120,6 +121,12 @@ static bool is_sure(struct wake *w, struct gang *g)
         last = p->shape;
         if (fits_now(w, p))
             return true;
+    }
+    LIST_EACH (&g->places, at) {
+        struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+        if (p->shape != last && !p->kept && fits_now(w, p))
+            return true;
+        last = p->shape;
     }
     return false;
 }
@@ -298,6 +305,7 @@ static void assume(struct sched_core *s, struct gang *g, const struct plan *plan
 void core_step(struct sched_core *s, struct mono now, struct arena *a, struct decision *out)
 {
     *out = (struct decision){ .kind = DECISION_NONE };
+    core_places_expire(s, now);
     struct gang *g;
     do {
         g = queue_take(&s->queue, now);
@@ -320,19 +328,29 @@ void core_step(struct sched_core *s, struct mono now, struct arena *a, struct de
         park(s, g, &plan, now, out);
         return;
     }
+    if (gang_to_come(g))
+        core_places_make(s, g);
     cycle_run(&s->cluster, g, a, &plan);
     if (!plan.placed) {
         remember_failure(s, g, &plan);
         park(s, g, &plan, now, out);
         return;
     }
+    if (gang_to_come(g))
+        core_places_hold(s, g, &plan, now);
     assume(s, g, &plan, now);
     *out = (struct decision){ DECISION_BIND, g, plan.items, plan.n, { 0 }, 0 };
 }
 
 bool core_next_due(const struct sched_core *s, struct mono *when)
 {
-    return queue_next_due(&s->queue, when);
+    struct mono held;
+    bool waits = queue_next_due(&s->queue, when);
+    if (!reservations_next(&s->cluster, &held))
+        return waits;
+    if (!waits || held.ns < when->ns)
+        *when = held;
+    return true;
 }
 
 struct cluster *core_cluster(struct sched_core *s)

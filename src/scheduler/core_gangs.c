@@ -133,6 +133,8 @@ void core_join_gang(struct sched_core *s, struct spod *p)
     queue_remove(&s->queue, g); /* its place in the order may change */
     gang_add(g, p);
     core_quota_join(s, p);
+    if (!p->view->node_name.n)
+        core_places_take(s, p);
 }
 
 void core_leave_gang(struct sched_core *s, struct spod *p)
@@ -144,6 +146,7 @@ void core_leave_gang(struct sched_core *s, struct spod *p)
     core_touch(s, g);
     if (g->n_members)
         return;
+    core_places_drop(s, g);
     if (s->follow && g->dialect)
         s->follow(s->follow_arg, g, true);
     queue_remove(&s->queue, g);
@@ -156,11 +159,13 @@ void core_gang_changed(struct sched_core *s, struct gang *g, struct mono now)
     core_touch(s, g);
     gang_settle(g);
     g->has_run = g->has_run || gang_has_started(g);
+    if (g->n_placed && gang_to_come(g))
+        g->admitted = true; /* in the life of an earlier scheduler */
     if (g->n_members == g->n_placed || (!g->dialect && g->n_gated)) {
         queue_remove(&s->queue, g);
         return;
     }
-    if (gang_is_complete(g))
+    if (gang_is_complete(g) && !gang_to_come(g))
         queue_add(&s->queue, g, now);
     else
         queue_delay(&s->queue, g, (struct mono){ now.ns + QUEUE_ARRIVAL_NS });

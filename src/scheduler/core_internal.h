@@ -53,5 +53,15 @@ void core_quota_namespace(struct sched_core *s, struct str namespace, struct mon
 void core_quota_wake(struct sched_core *s, struct mono now);
 void core_quota_fini(struct sched_core *s);
 
+/* ---- core_places.c ---- */
+/* One place for each declared member that does not exist yet; earlier ones go. */
+void core_places_make(struct sched_core *s, struct gang *g);
+void core_places_drop(struct sched_core *s, struct gang *g);
+/* Takes the places out of a plan that was carried out, and holds them. */
+void core_places_hold(struct sched_core *s, struct gang *g, struct plan *plan, struct mono now);
+/* A new member takes over a place that is held for its role. */
+void core_places_take(struct sched_core *s, struct spod *member);
+void core_places_expire(struct sched_core *s, struct mono now);
+
 /* Something about the gang changed that a follower may want to see. */
 void core_touch(struct sched_core *s, struct gang *g);

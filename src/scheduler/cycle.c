@@ -65,7 +65,17 @@ static size_t collect(const struct gang *g, struct planned *out)
         if (p->node == SCHED_NO_NODE && !p->view->n_gates)
             out[n++] = (struct planned){ .pod = p };
     }
+    LIST_EACH (&g->places, at) {
+        struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+        if (!p->kept)
+            out[n++] = (struct planned){ .pod = p };
+    }
     return n;
+}
+
+static struct planned *items_new(struct arena *a, const struct gang *g)
+{
+    return ARENA_ARRAY(a, struct planned, g->n_members + g->n_places);
 }
 
 static bool one_kind(const struct planned *items, size_t n)
@@ -99,10 +109,10 @@ static void set_needs(struct quest *q)
     const struct gang *g = q->g;
     memset(q->role_need, 0, sizeof q->role_need);
     memset(q->role_left, 0, sizeof q->role_left);
-    q->need = missing(g->min, g->n_placed);
-    for (size_t i = 1; i < g->n_parts; i++)
+    q->need = g->admitted ? 0 : missing(g->min, g->n_placed);
+    for (size_t i = 1; i < g->n_parts && !g->admitted; i++)
         q->role_need[i] = missing(g->parts[i].min, g->parts[i].n_placed);
-    if (q->need == 0 && q->n && gang_has_started(g))
+    if (q->need == 0 && q->n && (g->admitted || gang_has_started(g)))
         q->need = 1; /* a member that came late, or replaces another */
     q->left = q->n;
     for (size_t i = 0; i < q->n; i++)
@@ -309,7 +319,7 @@ static bool attempt(struct cluster *c, struct gang *g, struct arena *a, struct p
 bool cycle_has_quota(struct cluster *c, struct gang *g)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
-    struct quest q = { .c = c, .g = g, .items = ARENA_ARRAY(a, struct planned, g->n_members) };
+    struct quest q = { .c = c, .g = g, .items = items_new(a, g) };
     sort_large_first(&q);
     return has_quota(&q, a, NULL);
 }
@@ -317,7 +327,7 @@ bool cycle_has_quota(struct cluster *c, struct gang *g)
 bool cycle_try(struct cluster *c, struct gang *g, struct arena *a, struct plan *out)
 {
     size_t mark = snapshot_mark(&c->snap);
-    *out = (struct plan){ .items = ARENA_ARRAY(a, struct planned, g->n_members) };
+    *out = (struct plan){ .items = items_new(a, g) };
     bool ok = attempt(c, g, a, out);
     snapshot_rollback(&c->snap, mark);
     return ok;
@@ -326,7 +336,7 @@ bool cycle_try(struct cluster *c, struct gang *g, struct arena *a, struct plan *
 void cycle_run(struct cluster *c, struct gang *g, struct arena *a, struct plan *out)
 {
     assert(snapshot_mark(&c->snap) == 0);
-    *out = (struct plan){ .items = ARENA_ARRAY(a, struct planned, g->n_members) };
+    *out = (struct plan){ .items = items_new(a, g) };
     if (!attempt(c, g, a, out)) {
         snapshot_rollback(&c->snap, 0);
         out->n = 0;

@@ -31,6 +31,7 @@ struct gang *gang_new(struct str key, const struct spod *first, uint64_t order)
     g->priority = INT64_MIN;
     g->pos = g->age_pos = g->ticket.pos = HEAP_OUT;
     list_init(&g->members);
+    list_init(&g->places);
     list_init(&g->parked);
     if (alone)
         return g;
@@ -53,7 +54,7 @@ void gang_free(struct gang *g)
 {
     if (!g)
         return;
-    assert(list_empty(&g->members) && g->state == GANG_IDLE);
+    assert(list_empty(&g->members) && list_empty(&g->places) && g->state == GANG_IDLE);
     free_parts(g);
     gang_roles_fini(&g->roles);
     kobj_unref(g->source);
@@ -298,12 +299,25 @@ size_t gang_needs(const struct gang *g)
     return (size_t)g->min;
 }
 
+size_t gang_part_to_come(const struct gang_part *p)
+{
+    return p->declared && p->min > (int64_t)p->n_members ? (size_t)p->min - p->n_members : 0;
+}
+
+size_t gang_to_come(const struct gang *g)
+{
+    size_t n = 0;
+    for (size_t i = 1; i < g->n_parts && !g->admitted; i++)
+        n += gang_part_to_come(&g->parts[i]);
+    return n;
+}
+
 /* The first role that has too few members; NULL: none. */
 static const struct gang_part *short_part(const struct gang *g)
 {
     for (size_t i = 1; i < g->n_parts; i++) {
         const struct gang_part *p = &g->parts[i];
-        if ((int64_t)(p->n_members - p->n_gated) < p->min)
+        if ((int64_t)(p->n_members - p->n_gated + gang_part_to_come(p)) < p->min)
             return p;
     }
     return NULL;
@@ -311,7 +325,10 @@ static const struct gang_part *short_part(const struct gang *g)
 
 bool gang_is_complete(const struct gang *g)
 {
-    return g->min > 0 && g->n_members - g->n_gated >= gang_needs(g) && !short_part(g);
+    size_t there = g->n_members - g->n_gated;
+    if (g->admitted)
+        return there > 0;
+    return g->min > 0 && there > 0 && there + gang_to_come(g) >= gang_needs(g) && !short_part(g);
 }
 
 bool gang_has_started(const struct gang *g)

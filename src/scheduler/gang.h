@@ -30,6 +30,9 @@ struct gang {
     const struct gang_dialect *dialect; /* NULL: one pod */
     struct list members;                /* spods, pending and placed */
     size_t n_members, n_placed, n_gated;
+    struct list places; /* of members to come: spods that only we know (core_places.c) */
+    size_t n_places;
+    bool admitted;        /* it started with places held: further members go one by one */
     int64_t min;          /* that must start together; 0: unknown or wrong */
     int64_t size;         /* as members say; 0: unsaid */
     int64_t timeout_s;    /* how long it may wait before people are told; 0: unsaid */
@@ -92,6 +95,10 @@ size_t gang_needs(const struct gang *g);
 /* Enough members exist, of each role too, none of the needed ones is gated, and the minimum makes
  * sense. */
 bool gang_is_complete(const struct gang *g);
+/* How many members of this role, which a member declared, do not exist yet. */
+size_t gang_part_to_come(const struct gang_part *p);
+/* The same for the whole gang, while it was not admitted. */
+size_t gang_to_come(const struct gang *g);
 /* The gang has what it needs to run: all minima are placed. */
 bool gang_has_started(const struct gang *g);
 /* Why an incomplete gang waits, for people. */

@@ -86,6 +86,7 @@ struct spod {
     struct gang *gang;
     struct list in_gang;
     uint32_t part;               /* its role in the gang: a number of gang->parts; 0: none */
+    bool to_come;                /* no pod yet: a place of its gang (core_places.c) */
     struct list nominated;       /* in its node's list while a node is kept for it */
     struct snode *kept;          /* that node */
     struct placement kept_where; /* and what of it; without devices when only the API names it */
