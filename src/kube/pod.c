@@ -239,6 +239,11 @@ static struct node_terms decode_node_terms(struct json list, bool preferred, str
     return out;
 }
 
+struct node_terms pod_node_terms(struct json list, struct arena *a)
+{
+    return decode_node_terms(list, false, a);
+}
+
 static const struct field pod_term_fields[] = {
     FIELD_JSON(struct pod_term, selector, "labelSelector"),
     FIELD_JSON(struct pod_term, namespace_selector, "namespaceSelector"),

@@ -168,6 +168,9 @@ enum {
 };
 struct amounts pod_requests(struct arena *a, struct json pod, unsigned flags);
 
+/* The terms of a NodeSelector (its nodeSelectorTerms), in a; texts borrow from list. */
+struct node_terms pod_node_terms(struct json list, struct arena *a);
+
 bool pod_tolerates(const struct toleration *t,
                    struct str key,
                    struct str value,

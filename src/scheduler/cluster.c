@@ -14,6 +14,7 @@ void cluster_init(struct cluster *c)
     snapshot_init(&c->snap);
     c->quota = quota_new(&c->snap);
     c->gpus = gpu_sense_new();
+    c->snap.dra = dra_new();
     c->domains = MEM_NEW(struct domain_index);
     map_init(&c->namespaces);
     map_init(&c->selecting);
@@ -66,6 +67,7 @@ void cluster_fini(struct cluster *c)
     lifted_pods_fini(&c->lifted);
     snapshot_commit(&c->snap);
     quota_free(c->quota);
+    dra_free(c->snap.dra);
     snapshot_fini(&c->snap);
 }
 

@@ -17,7 +17,6 @@ static const struct {
     { "Coscheduling", NULL }, /* the queue holds gangs and the cycle places them whole */
     { "DefaultBinder", NULL },
     { "DefaultPreemption", "is not built yet: nothing is evicted" },
-    { "DynamicResources", "is not built yet: pods with resource claims are not understood" },
     { "GangPreemption", "is not built yet: nothing is evicted" },
     { "KubeAttention", "is not built yet" },
     { "NetworkFabricScore", "is not built yet" },

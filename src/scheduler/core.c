@@ -232,6 +232,24 @@ void core_selecting_del(struct sched_core *s, enum selecting kind, const struct 
     cluster_selecting_del(&s->cluster, kind, obj);
 }
 
+void core_device_set(struct sched_core *s,
+                     enum dra_kind kind,
+                     const struct kobj *obj,
+                     struct mono now)
+{
+    dra_set(s->cluster.snap.dra, kind, obj);
+    core_wake(s, WAKE_OBJECTS, -1, now);
+}
+
+void core_device_del(struct sched_core *s,
+                     enum dra_kind kind,
+                     const struct kobj *obj,
+                     struct mono now)
+{
+    dra_del(s->cluster.snap.dra, kind, obj);
+    core_wake(s, WAKE_OBJECTS, -1, now);
+}
+
 /* ---- decisions ---- */
 
 /* A pod alone whose shape failed already on exactly this snapshot need not be asked again. */
@@ -239,14 +257,14 @@ static bool is_known_failure(const struct sched_core *s, const struct gang *g)
 {
     const struct spod *p = LIST_ITEM(g->members.next, struct spod, in_gang);
     const struct shape *shape = p->shape;
-    return !g->dialect && !p->relations && shape->failed_at == s->cluster.snap.journal_end &&
+    return !g->dialect && spod_is_plain(p) && shape->failed_at == s->cluster.snap.journal_end &&
            shape->failed_version == s->cluster.snap.static_version && s->failure.shape == shape;
 }
 
 static void remember_failure(struct sched_core *s, const struct gang *g, const struct plan *plan)
 {
     struct spod *p = plan->failed;
-    if (g->dialect || !p || p->relations || (plan->wakes & WAKE_POD_PLACED))
+    if (g->dialect || !p || !spod_is_plain(p) || (plan->wakes & WAKE_POD_PLACED))
         return;
     p->shape->failed_at = s->cluster.snap.journal_end;
     p->shape->failed_version = s->cluster.snap.static_version;

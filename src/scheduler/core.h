@@ -50,6 +50,15 @@ typedef void (*core_gang_fn)(void *arg, struct gang *g, bool gone);
 void core_follow_gangs(struct sched_core *s, core_gang_fn fn, void *arg);
 /* NULL: no such gang. */
 struct gang *core_gang(const struct sched_core *s, struct str namespace, struct str name);
+/* Resource claims, device classes, resource slices (dra.h). */
+void core_device_set(struct sched_core *s,
+                     enum dra_kind kind,
+                     const struct kobj *obj,
+                     struct mono now);
+void core_device_del(struct sched_core *s,
+                     enum dra_kind kind,
+                     const struct kobj *obj,
+                     struct mono now);
 
 /* ---- decisions ---- */
 enum decision_kind {

@@ -137,7 +137,8 @@ static bool is_same_for_us(const struct spod *p, const struct kobj *obj)
            gang_claim_same(view->gang, p->view->gang) &&
            same_text(p->obj, obj, "metadata.labels") &&
            same_text(p->obj, obj, "spec.nodeSelector") && same_text(p->obj, obj, "spec.affinity") &&
-           same_text(p->obj, obj, "spec.tolerations");
+           same_text(p->obj, obj, "spec.tolerations") &&
+           same_text(p->obj, obj, "status.resourceClaimStatuses");
 }
 
 /* The newest object takes the place of the old one; texts move over, nothing else does. */

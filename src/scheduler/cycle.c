@@ -215,8 +215,8 @@ static void place_members(struct quest *q, struct plan *out)
     for (size_t i = 0; i < q->n; i++) {
         struct placement where;
         struct spod *p = q->items[i].pod;
-        bool twin_failed = out->failed && out->failed->shape == p->shape && !p->relations &&
-                           !out->failed->relations;
+        bool twin_failed = out->failed && out->failed->shape == p->shape && spod_is_plain(p) &&
+                           spod_is_plain(out->failed);
         count_down(&q->left);
         count_down(&q->role_left[p->part]);
         bool may = may_start(q, i);

@@ -226,6 +226,7 @@ spod_new(struct cluster *c, struct shapes *s, const struct profile *profile, con
     p->labels = labelset_decode(p->view->labels);
     p->shape = shape_get(c, s, profile, obj);
     p->relations = relations_new(obj, &p->labels);
+    dra_claims_init(c->snap.dra, &p->claims, obj);
     size_t n = p->view->requests.n;
     if (n) {
         p->demands = mem_alloc_array(n, sizeof *p->demands);
@@ -252,6 +253,7 @@ void spod_free(struct shapes *s, struct spod *p)
     list_remove(&p->in_gang);
     list_remove(&p->nominated);
     relations_free(p->relations);
+    dra_claims_fini(&p->claims);
     labelset_fini(&p->labels);
     shape_put(s, p->shape);
     kobj_unref(p->obj);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/list.h"
+#include "scheduler/dra.h"
 #include "scheduler/gpu_ask.h"
 #include "scheduler/gpu_share.h"
 #include "scheduler/quota.h"
@@ -96,6 +97,7 @@ struct spod {
     bool assumed;                /* placed by us, the API has not said so yet */
     bool evicting;               /* we asked for its eviction */
     struct quota_claim quota;    /* where what it uses counts */
+    struct dra_claims claims;    /* ResourceClaims that it uses */
     /* words, through tx_set only */
     int64_t node;                             /* SCHED_NO_NODE: not placed */
     int64_t next, prev;                       /* pods of one node, by id; -1: end */
@@ -105,6 +107,12 @@ struct spod {
 };
 
 #define SPOD_EXCLUSIVE (INT64_C(1) << 32)
+
+/* Nothing but its shape decides where it fits: what holds for one holds for its twins. */
+static inline bool spod_is_plain(const struct spod *p)
+{
+    return !p->relations && p->claims.n == 0 && !p->claims.missing.p;
+}
 
 static inline struct str spod_namespace(const struct spod *p)
 {

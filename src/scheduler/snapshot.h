@@ -68,6 +68,7 @@ struct placement {  /* where a pod goes; plain data */
 };
 
 struct spod; /* scheduler/pod.h */
+struct dra;  /* scheduler/dra.h */
 
 struct node_class {
     struct labelset labels; /* without kubernetes.io/hostname */
@@ -108,6 +109,7 @@ struct snapshot {
     uint32_t *journal;       /* the last SCHED_JOURNAL of them */
     bool quiet;              /* snapshot_quiet */
     struct tx_log log;
+    struct dra *dra; /* the cluster's devices by claim (dra.h), charged with the pods */
 };
 
 void snapshot_init(struct snapshot *s);

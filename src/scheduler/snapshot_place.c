@@ -171,6 +171,7 @@ void snapshot_place(struct snapshot *s, struct spod *pod, const struct placement
     assert(pod->node == SCHED_NO_NODE && p->node >= 0 && (size_t)p->node < s->nodes.n);
     struct snode *n = s->nodes.items[p->node];
     assert(n->alive);
+    dra_place(s, pod, n, pod->view->node_name.n == 0);
     tx_set(s, &pod->node, p->node);
     tx_set(s, &pod->cells, (int64_t)p->cells | (p->exclusive ? SPOD_EXCLUSIVE : 0));
     for (unsigned k = 0; k < DEVICE_KINDS; k++)
@@ -194,6 +195,7 @@ void snapshot_remove(struct snapshot *s, struct spod *pod)
     snapshot_charge_devices(s, n, pod, -1);
     charge_demands(s, pod, pod->node, -1);
     quota_charge(&pod->quota, pod->demands, pod->n_demands, -1);
+    dra_remove(s, pod);
     tx_set(s, &pod->node, SCHED_NO_NODE);
     tx_set(s, &pod->cells, 0);
     for (unsigned k = 0; k < DEVICE_KINDS; k++)

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * dra — dynamic resource allocation (resource.k8s.io/v1) as the scheduler knows it: devices that
+ * ResourceSlices publish, what claims hold of them, and the search that gives a pod's claims their
+ * devices on one node.
+ *
+ * Objects come by dra_set and dra_del. A pool counts when all slices of its newest generation are
+ * there; changed pools are made anew before the next question. What claims hold are words written
+ * through tx_set, so that a device taken inside a gang's transaction goes back with it.
+ *
+ * A claim's allocation is the API's when it has one, else one of ours that a placed pod (assumed)
+ * made; ours ends with the last placed pod that uses the claim. Loop thread only.
+ *
+ *     dra.c pools, claims, ledger    dra_claim.c claims parsed    dra_match.c selectors, attributes
+ *     dra_allocate.c the search      dra_write.c an allocation as the API wants it */
+#pragma once
+
+#include "base/map.h"
+#include "base/vec.h"
+#include "codec/cel.h"
+#include "kube/pod.h"
+
+struct snapshot;
+struct snode;
+struct spod;
+struct why;
+
+#define DRA_RESULTS_MAX 32 /* devices of one claim, as Kubernetes */
+#define DRA_POD_CLAIMS_MAX 16
+#define DRA_RESERVED_MAX 256 /* consumers of one claim, as Kubernetes */
+#define DRA_STEPS 100000     /* devices that one search may try */
+#define DRA_DEVICES_MAX 128  /* of a slice, as Kubernetes; more are not read */
+#define DRA_CAPACITIES_MAX 32
+#define DRA_PROGRAMS_MAX 4096 /* compiled selectors kept */
+
+enum dra_kind { DRA_CLAIM, DRA_CLASS, DRA_SLICE };
+
+struct dra;
+
+struct dra *dra_new(void);
+void dra_free(struct dra *d);
+void dra_set(struct dra *d, enum dra_kind kind, const struct kobj *obj);
+void dra_del(struct dra *d, enum dra_kind kind, const struct kobj *obj);
+
+/* ---- pods ---- */
+
+struct dra_claim;
+
+struct dra_claims { /* of one pod */
+    struct dra_claim **items;
+    size_t n;
+    struct str missing; /* of spec.resourceClaims: not generated yet; absent: none. Own text */
+    struct dra *dra;
+};
+
+/* What the pod names; counts its uses. Give back with dra_claims_fini. */
+void dra_claims_init(struct dra *d, struct dra_claims *out, const struct kobj *pod);
+void dra_claims_fini(struct dra_claims *c);
+
+/* The pod goes to the node, or leaves it: its claims get their devices there (through tx_set), and
+ * lose them. allocate: false for pods that the API bound, their claims say what they hold. */
+void dra_place(struct snapshot *s, const struct spod *pod, const struct snode *node, bool allocate);
+void dra_remove(struct snapshot *s, const struct spod *pod);
+
+/* ---- questions ---- */
+
+/* Brings pools up to date. Only while no transaction is open, or when nothing changed. */
+void dra_refresh(struct dra *d);
+
+struct dra_search; /* of one pod, in the cycle's arena */
+
+/* NULL: the pod waits for something, *reason says for what. */
+struct dra_search *
+dra_search_new(struct dra *d, const struct spod *pod, struct arena *a, struct str *reason);
+/* Can the claims have their devices on this node? reason (or NULL) as after a number of nodes. */
+bool dra_search_fits(struct dra_search *s, const struct snode *node, struct str *reason);
+
+/* ---- for the Binding: what to write into claims ---- */
+
+struct dra_write {
+    struct str namespace, name, uid;
+    const struct json_doc *allocation; /* status.allocation, borrowed; NULL: it has one */
+};
+
+/* Of a placed pod; in a. */
+struct dra_write *dra_writes(const struct spod *pod, struct arena *a, size_t *n);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * dynamic_resources — ResourceClaims (resource.k8s.io/v1): a node passes when all claims of the pod
+ * can have their devices there (scheduler/dra.h). What they then take is written when the pod is
+ * placed, inside the gang's transaction, and lands in the API with the Binding. Pure. */
+#include "scheduler/framework.h"
+
+static enum prepare dra_prepare(struct sched_cycle *c, struct plugin_run *run, struct why *why)
+{
+    struct str reason = { 0 };
+    const struct dra_claims *claims = &c->pod->claims;
+    if (claims->n == 0 && !claims->missing.p)
+        return PREPARE_SKIP;
+    if (snapshot_mark(c->snap) == 0)
+        dra_refresh(c->snap->dra);
+    run->state = dra_search_new(c->snap->dra, c->pod, c->a, &reason);
+    if (run->state)
+        return PREPARE_OK;
+    why_add(why, reason);
+    return PREPARE_REJECT;
+}
+
+static enum verdict dra_filter(const struct sched_cycle *c,
+                               const struct plugin_run *run,
+                               uint32_t node,
+                               struct why *why)
+{
+    struct str reason;
+    if (dra_search_fits(run->state, c->snap->nodes.items[node], &reason))
+        return SCHED_OK;
+    why_add(why, reason);
+    return SCHED_UNSCHEDULABLE;
+}
+
+const struct sched_plugin dynamic_resources_plugin = {
+    .name = "DynamicResources",
+    .help = "devices by ResourceClaim",
+    .scope = SCOPE_CLUSTER,
+    .wakes = WAKE_NODE_ADDED | WAKE_NODE_CHANGED | WAKE_POD_GONE | WAKE_OBJECTS,
+    .prepare = dra_prepare,
+    .filter = dra_filter,
+};
