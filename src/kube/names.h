@@ -9,4 +9,5 @@
 #define NAME_DEVICE_PARTS "scheduling.ganglion.io/device-parts"
 #define NAME_NUMA_CELLS "scheduling.ganglion.io/numa-cells" /* pod: "0" */
 #define NAME_TOPOLOGY "scheduling.ganglion.io/topology"     /* node: cells and devices, JSON */
+#define NAME_MIG "scheduling.ganglion.io/mig"               /* node: "0=1g.10gb@0* 3g.40gb@4;1=" */
 #define NAME_EXECUTOR "node.ganglion.io/executor"           /* node: "local" or "simulated" */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "scheduler/mig_advice.h"
 
 #define EXAMPLES_MAX 3
 
@@ -246,6 +247,9 @@ static void explain_blocked(struct cluster *c,
     size_t missing = gang_needs(g) > have ? gang_needs(g) - have : 1;
     if (missing == 1)
         try_room(c, plan, &e, a, out);
+    struct str cut = mig_advice(a, c, plan->failed, &e);
+    if (cut.n)
+        add_change(out, "%.*s", STR_ARG(cut));
     try_more_nodes(c, plan->failed, (int64_t)missing, &e, out);
     try_without_rules(c, plan->failed, out, a, out);
     snapshot_rollback(&c->snap, mark);
