@@ -25,9 +25,10 @@ struct kobj *world_node(size_t i, bool gpus)
     int n = snprintf(text, sizeof text,
                      "{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"node-%zu\","
                      "\"labels\":{\"kubernetes.io/hostname\":\"node-%zu\","
-                     "\"topology.kubernetes.io/zone\":\"zone-%zu\"%s}},\"status\":{"
+                     "\"topology.kubernetes.io/zone\":\"zone-%zu\",\"net/block\":\"b%zu\","
+                     "\"net/rack\":\"r%zu\"%s}},\"status\":{"
                      "\"allocatable\":{%s,\"pods\":\"110\"}}}",
-                     i, i, i % 3, cells, size);
+                     i, i, i % 3, i / 320, i / 16, cells, size);
     return parse(text, n);
 }
 
@@ -41,6 +42,14 @@ struct sched_core *world_new(size_t nodes, bool gpus)
     return s;
 }
 
+struct kobj *world_topology(void)
+{
+    static const char text[] = "{\"apiVersion\":\"kueue.x-k8s.io/v1beta2\",\"kind\":\"Topology\","
+                               "\"metadata\":{\"name\":\"net\"},\"spec\":{\"levels\":["
+                               "{\"nodeLabel\":\"net/block\"},{\"nodeLabel\":\"net/rack\"}]}}";
+    return parse(text, (int)sizeof text - 1);
+}
+
 static const char *const relations[] = {
     [POD_PLAIN] = "",
     [POD_SPREAD] = "\"topologySpreadConstraints\":[{\"maxSkew\":5,\"topologyKey\":"
@@ -52,19 +61,23 @@ static const char *const relations[] = {
                  "\"anti\"}}}]}},",
     [POD_GANG] = "",
     [POD_NUMA] = "",
+    [POD_RACK] = "",
 };
 
-static const char *const apps[] = { "plain", "spread", "anti", "gang", "numa" };
+static const char *const apps[] = { "plain", "spread", "anti", "gang", "numa", "rack" };
 
 struct kobj *world_pod(enum pod_kind kind, size_t i, size_t group, size_t members)
 {
     char text[2048], gang[256] = "", numa[128] = "";
     const char *gpus = kind == POD_GANG || kind == POD_NUMA ? ",\"nvidia.com/gpu\":\"1\"" : "";
-    if (kind == POD_GANG)
+    if (kind == POD_GANG || kind == POD_RACK)
         snprintf(gang, sizeof gang,
                  ",\"pod-group.scheduling.kubenexus.io/name\":\"gang-%zu\","
                  "\"pod-group.scheduling.kubenexus.io/min-available\":\"%zu\"",
                  group, members);
+    if (kind == POD_RACK)
+        snprintf(numa, sizeof numa,
+                 ",\"annotations\":{\"scheduling.ganglion.io/topology-required\":\"net/rack\"}");
     if (kind == POD_NUMA)
         snprintf(numa, sizeof numa,
                  ",\"annotations\":{\"numa.scheduling.kubenexus.io/policy\":\"single-numa\"}");
@@ -75,6 +88,8 @@ struct kobj *world_pod(enum pod_kind kind, size_t i, size_t group, size_t member
                      "\"image\":\"registry.k8s.io/pause:3.10\",\"resources\":{\"requests\":{"
                      "\"cpu\":\"100m\",\"memory\":\"500Mi\"%s}}}]}}",
                      apps[kind], i, apps[kind], i, apps[kind], gang, numa, relations[kind],
-                     kind == POD_GANG || kind == POD_NUMA ? "ganglion" : "default-scheduler", gpus);
+                     kind == POD_GANG || kind == POD_NUMA || kind == POD_RACK ? "ganglion"
+                                                                              : "default-scheduler",
+                     gpus);
     return parse(text, n);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "scheduler/budget.h"
+#include "scheduler/domain_tree.h"
 #include "scheduler/gpu_sense.h"
 #include "scheduler/reservation.h"
 
@@ -16,6 +17,7 @@ void cluster_init(struct cluster *c)
     c->gpus = gpu_sense_new();
     c->snap.dra = dra_new();
     c->domains = MEM_NEW(struct domain_index);
+    c->forest = domain_forest_new();
     map_init(&c->namespaces);
     map_init(&c->selecting);
     map_init(&c->images);
@@ -59,6 +61,7 @@ void cluster_fini(struct cluster *c)
     images_clear(c);
     gpu_sense_free(c->gpus);
     domain_index_fini(c->domains);
+    domain_forest_free(c->forest);
     free(c->domains);
     map_fini(&c->namespaces);
     map_fini(&c->selecting);

@@ -55,6 +55,7 @@ struct cluster {
     struct map budgets;           /* "namespace/name" → budget.h */
     struct lifted_pods lifted;    /* by the dry run under way; empty otherwise */
     struct quota *quota;          /* the tree of queues */
+    struct domain_forest *forest; /* network topologies */
     struct domain_index *domains; /* a pointer: plugins with a const cluster may fill it */
     size_t n_nominated;           /* pods that have a node kept for them */
     struct list reservations;     /* reservation.h */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "scheduler/cache.h"
+#include "scheduler/domain_tree.h"
 #include "scheduler/reservation.h"
 
 #define CACHE_BYTES_MAX (64u << 20) /* of kept scores; 8 bytes a node and shape */
@@ -248,6 +249,22 @@ void core_device_del(struct sched_core *s,
 {
     dra_del(s->cluster.snap.dra, kind, obj);
     core_wake(s, WAKE_OBJECTS, -1, now);
+}
+
+bool core_topology_set(struct sched_core *s, const struct kobj *obj, struct mono now)
+{
+    if (!domain_forest_set(s->cluster.forest, obj, false))
+        return false;
+    core_wake(s, WAKE_NODE_CHANGED, -1, now);
+    return true;
+}
+
+bool core_topology_del(struct sched_core *s, const struct kobj *obj, struct mono now)
+{
+    if (!domain_forest_set(s->cluster.forest, obj, true))
+        return false;
+    core_wake(s, WAKE_NODE_CHANGED, -1, now);
+    return true;
 }
 
 /* ---- decisions ---- */

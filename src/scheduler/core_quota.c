@@ -36,23 +36,22 @@ static struct str local_key(struct arena *a, struct str namespace, struct str na
 }
 
 /* A LocalQueue stands for another queue; without one the name itself is the queue. */
-static struct str resolve(const struct sched_core *s,
-                          const struct quota_names *names,
-                          struct str namespace,
-                          struct arena *a)
+static struct str
+resolve(const struct sched_core *s, const struct quota_names *names, struct str namespace)
 {
-    const struct local_queue *l =
-        names->local ? map_get(&s->local_queues, local_key(a, namespace, names->queue)) : NULL;
+    if (!names->local || !s->local_queues.n)
+        return names->queue;
+    AUTO(arena_freep) struct arena *a = arena_new();
+    const struct local_queue *l = map_get(&s->local_queues, local_key(a, namespace, names->queue));
     return l ? l->target : names->queue;
 }
 
 void core_quota_join(struct sched_core *s, struct spod *p)
 {
-    AUTO(arena_freep) struct arena *a = arena_new();
     struct gang *g = p->gang;
     struct quota_names names =
         quota_names_of(p->obj, g->source, cluster_namespace_object(&s->cluster, p->obj->namespace));
-    struct quota_owner owner = { resolve(s, &names, p->obj->namespace, a), g->key, names.user,
+    struct quota_owner owner = { resolve(s, &names, p->obj->namespace), g->key, names.user,
                                  p->obj->namespace };
     quota_join(s->cluster.quota, &owner, &p->quota);
     int64_t priority = quota_priority(p->quota.queue, p->view->priority_class, names.priority);

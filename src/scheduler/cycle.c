@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "scheduler/domain_place.h"
 #include "scheduler/select.h"
+
+#define GROUPS_MAX 16 /* of members that must lie together, in one gang */
 
 /* "worker-10" after "worker-9": digits count as one number. */
 static int natural_cmp(struct str a, struct str b)
@@ -97,6 +100,9 @@ struct quest { /* one attempt to place a gang */
     size_t role_need[1 + GANG_ROLES_MAX];       /* the same by part of the gang */
     size_t left, role_left[1 + GANG_ROLES_MAX]; /* members that were not tried yet */
     bool rationed;                              /* quota may not suffice for all */
+    size_t tried;                               /* items that place_groups dealt with */
+    struct arena *a;                            /* of the cycle */
+    struct str why;                             /* a group of members fits no domain */
 };
 
 static size_t missing(int64_t min, size_t placed)
@@ -204,6 +210,127 @@ static bool may_start(const struct quest *q, size_t i)
     return quota_fits(q->c->quota, &q->items[i].pod->quota, &ask, NULL, NULL);
 }
 
+/* ---- places in the network ---- */
+
+struct group { /* members that must lie in one domain */
+    const struct domain_wish *wish;
+    uint32_t part;
+    struct spod **pods;
+    size_t n;
+    struct str why; /* it does not fit */
+};
+
+static bool belongs(const struct group *g, const struct domain_wish *w, uint32_t part)
+{
+    return domain_wish_same(g->wish, w) && (!w->each_role || g->part == part);
+}
+
+/* The members with a wish by group, in their order; returns how many groups. */
+static size_t find_groups(struct quest *q, struct arena *a, struct group *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < q->n; i++) {
+        struct spod *p = q->items[i].pod;
+        const struct domain_wish *w = domain_wish_of(a, p->view->annotations, q->g->source);
+        size_t g = 0;
+        while (w && g < n && !belongs(&out[g], w, p->part))
+            g++;
+        if (!w || g == GROUPS_MAX)
+            continue;
+        if (g == n)
+            out[n++] = (struct group){ w, p->part, ARENA_ARRAY(a, struct spod *, q->n), 0, { 0 } };
+        out[g].pods[out[g].n++] = p;
+    }
+    return n;
+}
+
+static const struct spod *mate_of(const struct quest *q, const struct group *group, struct arena *a)
+{
+    LIST_EACH (&q->g->members, at) {
+        const struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+        if (p->node < 0)
+            continue;
+        const struct domain_wish *w = domain_wish_of(a, p->view->annotations, q->g->source);
+        if (w && belongs(group, w, p->part))
+            return p;
+    }
+    return NULL;
+}
+
+/* How many of the group the gang cannot do without. */
+static size_t least_of(const struct quest *q, const struct group *group)
+{
+    size_t others = q->left - group->n;
+    size_t least = q->need > others ? q->need - others : 1;
+    size_t role = group->wish->each_role ? q->role_need[group->part] : 0;
+    least = role > least ? role : least;
+    return least < group->n ? least : group->n;
+}
+
+/* The placed, then those of groups that are not, then those without a wish. */
+static void order_tried(struct quest *q,
+                        const struct group *groups,
+                        size_t n,
+                        struct plan *out,
+                        struct arena *a)
+{
+    struct planned *late = ARENA_ARRAY(a, struct planned, q->n);
+    size_t n_late = 0;
+    for (size_t i = 0; i < q->n; i++) {
+        if (q->items[i].pod->node < 0 &&
+            !domain_wish_of(a, q->items[i].pod->view->annotations, q->g->source))
+            late[n_late++] = q->items[i];
+    }
+    size_t at = 0;
+    for (int placed = 1; placed >= 0; placed--) {
+        for (size_t i = 0; i < n; i++) {
+            for (size_t k = 0; k < groups[i].n; k++) {
+                struct spod *p = groups[i].pods[k];
+                if ((p->node >= 0) == placed)
+                    q->items[at++] = (struct planned){ p, spod_placement(p) };
+            }
+        }
+        if (placed)
+            out->n = at;
+    }
+    memcpy(q->items + at, late, n_late * sizeof *late);
+}
+
+/* Members with wishes about the network, before all others. Those that are placed come first in
+ * items; false: a group that is needed does not fit, for the reason in *why. */
+static bool place_groups(struct quest *q, struct plan *out, struct arena *a, struct str *why)
+{
+    struct group groups[GROUPS_MAX];
+    size_t n = find_groups(q, a, groups);
+    for (size_t i = 0; i < n; i++) {
+        struct domain_job job = { .wish = groups[i].wish,
+                                  .pods = groups[i].pods,
+                                  .n = groups[i].n,
+                                  .least = least_of(q, &groups[i]),
+                                  .mate = q->g->n_placed ? mate_of(q, &groups[i], a) : NULL };
+        if (q->rationed)
+            job.n = job.least; /* quota was found for these only */
+        domain_place(q->c, &job, a, &groups[i].why);
+        for (size_t k = 0; k < groups[i].n; k++) {
+            const struct spod *p = groups[i].pods[k];
+            q->tried++;
+            count_down(&q->left);
+            count_down(&q->role_left[p->part]);
+            if (p->node < 0)
+                continue;
+            count_down(&q->need);
+            count_down(&q->role_need[p->part]);
+        }
+        if (is_lost(q)) {
+            *why = groups[i].why.p ? arena_str(q->a, groups[i].why) : STR("too few members fit");
+            return false;
+        }
+    }
+    if (n)
+        order_tried(q, groups, n, out, a);
+    return true;
+}
+
 /* Places what fits; items[0 … placed) are the placed ones afterwards. Stops early when the gang
  * cannot reach its minimum any more. */
 static void place_members(struct quest *q, struct plan *out)
@@ -212,7 +339,10 @@ static void place_members(struct quest *q, struct plan *out)
     needed_first(q, scratch);
     out->n = 0;
     out->failed = NULL;
-    for (size_t i = 0; i < q->n; i++) {
+    q->tried = 0;
+    if (!place_groups(q, out, scratch, &q->why))
+        return;
+    for (size_t i = q->tried; i < q->n; i++) {
         struct placement where;
         struct spod *p = q->items[i].pod;
         bool twin_failed = out->failed && out->failed->shape == p->shape && spod_is_plain(p) &&
@@ -278,11 +408,12 @@ try_in_order(struct quest *q, int (*order)(const void *, const void *), struct p
     out->placed = out->n > 0 && is_met(q);
 }
 
-static bool deny(struct quest *q, struct str why, struct arena *a, struct plan *out)
+static bool deny(const struct quest *q, struct str why, uint32_t wakes, struct plan *out)
 {
+    struct arena *a = q->a;
     out->message =
         q->g->dialect ? arena_printf(a, "gang %.*s: %.*s", STR_ARG(q->g->key), STR_ARG(why)) : why;
-    out->wakes = WAKE_QUOTA;
+    out->wakes = wakes;
     out->failed = NULL;
     return false;
 }
@@ -298,11 +429,11 @@ static void sort_large_first(struct quest *q)
 static bool attempt(struct cluster *c, struct gang *g, struct arena *a, struct plan *out)
 {
     size_t mark = snapshot_mark(&c->snap);
-    struct quest q = { .c = c, .g = g, .items = out->items };
+    struct quest q = { .c = c, .g = g, .items = out->items, .a = a };
     struct str why = { 0 };
     sort_large_first(&q);
     if (!has_quota(&q, a, &why))
-        return deny(&q, why, a, out);
+        return deny(&q, why, WAKE_QUOTA, out);
     try_in_order(&q, compare_large_first, out);
     if (!out->placed && (out->failed || q.rationed) && !one_kind(q.items, q.n)) {
         snapshot_rollback(&c->snap, mark);
@@ -312,7 +443,9 @@ static bool attempt(struct cluster *c, struct gang *g, struct arena *a, struct p
     if (!out->placed && out->failed)
         explain(&q, a, out);
     else if (!out->placed && q.rationed)
-        deny(&q, why, a, out);
+        deny(&q, why, WAKE_QUOTA, out);
+    else if (!out->placed && q.why.p)
+        deny(&q, q.why, WAKE_NODE_ADDED | WAKE_NODE_CHANGED | WAKE_POD_GONE, out);
     return out->placed;
 }
 

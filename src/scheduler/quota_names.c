@@ -33,10 +33,24 @@ static const struct {
     { STR_INIT("best-effort"), false, QUOTA_BRONZE },
 };
 
-static struct str label_or_annotation(const struct kobj *o, struct str key)
+struct said { /* what an object may carry keys in; looked up once */
+    struct json labels, annotations;
+};
+
+static struct said said_by(const struct kobj *o)
 {
-    struct str s = o ? kobj_label(o, key) : (struct str){ 0 };
-    return s.n || !o ? s : kobj_annotation(o, key);
+    struct said s = { 0 };
+    if (o) {
+        s.labels = kobj_path(o, "metadata.labels");
+        s.annotations = kobj_path(o, "metadata.annotations");
+    }
+    return s;
+}
+
+static struct str label_or_annotation(const struct said *s, struct str key)
+{
+    struct str text = json_str(json_get(s->labels, key));
+    return text.n ? text : json_str(json_get(s->annotations, key));
 }
 
 static bool tier_parse(struct str s, enum quota_tier *out)
@@ -53,10 +67,10 @@ static bool tier_parse(struct str s, enum quota_tier *out)
 }
 
 /* The namespace's label, then the priority class, then the pod's annotation. */
-static enum quota_tier tier_of(const struct kobj *pod, const struct kobj *namespace)
+static enum quota_tier tier_of(const struct pod *view, const struct said *namespace)
 {
     enum quota_tier tier = QUOTA_BRONZE;
-    struct str class = pod_of(pod)->priority_class;
+    struct str class = view->priority_class;
     if (tier_parse(label_or_annotation(namespace, TIER_KEY), &tier))
         return tier;
     for (size_t i = 0; class.n && i < COUNT_OF(class_tiers); i++) {
@@ -64,24 +78,24 @@ static enum quota_tier tier_of(const struct kobj *pod, const struct kobj *namesp
                                   : str_eq(class, class_tiers[i].class))
             return class_tiers[i].tier;
     }
-    tier_parse(kobj_annotation(pod, TIER_KEY), &tier);
+    tier_parse(json_str(json_get(view->annotations, TIER_KEY)), &tier);
     return tier;
 }
 
 static void find_queue(struct quota_names *out,
-                       const struct kobj *pod,
+                       const struct pod *view,
                        const struct kobj *group,
-                       const struct kobj *namespace)
+                       const struct said *namespace)
 {
     for (size_t i = 0; i < quota_keys_count && !out->queue.n; i++) {
         const struct quota_key *k = &quota_keys[i];
         if (k->label)
-            out->queue = kobj_label(pod, k->key);
+            out->queue = json_str(json_get(view->labels, k->key));
         if (k->annotation && !out->queue.n)
-            out->queue = kobj_annotation(pod, k->key);
+            out->queue = json_str(json_get(view->annotations, k->key));
         out->local = out->queue.n && k->local;
     }
-    if (!out->queue.n)
+    if (!out->queue.n && group)
         out->queue = json_str(kobj_path(group, "spec.queue")); /* Volcano's and KAI's PodGroups */
     if (!out->queue.n)
         out->queue = label_or_annotation(namespace, quota_keys[0].key);
@@ -93,10 +107,11 @@ struct quota_names
 quota_names_of(const struct kobj *pod, const struct kobj *group, const struct kobj *namespace)
 {
     const struct pod *view = pod_of(pod);
-    struct quota_names out = { .priority = view->priority, .tier = tier_of(pod, namespace) };
-    find_queue(&out, pod, group, namespace);
-    out.user = label_or_annotation(pod, USER_KEY);
+    struct said ns = said_by(namespace), own = { view->labels, view->annotations };
+    struct quota_names out = { .priority = view->priority, .tier = tier_of(view, &ns) };
+    find_queue(&out, view, group, &ns);
+    out.user = label_or_annotation(&own, USER_KEY);
     if (!view->priority_class.n && view->priority == 0)
-        str_to_i64(label_or_annotation(namespace, PRIORITY_KEY), &out.priority);
+        str_to_i64(label_or_annotation(&ns, PRIORITY_KEY), &out.priority);
     return out;
 }

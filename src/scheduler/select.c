@@ -141,3 +141,26 @@ bool select_node(struct cluster *cl, const struct spod *pod, struct arena *a, st
         return true;
     return count && select_related(cl, &c, runs, 0, out);
 }
+
+bool select_on(struct cluster *cl,
+               const struct spod *pod,
+               uint32_t node,
+               struct arena *a,
+               struct placement *out)
+{
+    struct sched_cycle c = { .cluster = cl,
+                             .snap = &cl->snap,
+                             .profile = pod->shape->profile,
+                             .shape = pod->shape,
+                             .pod = pod,
+                             .a = a };
+    if (!score_cache_fits(score_cache_of(cl, pod->shape), node))
+        return false;
+    if (pod->relations || cl->snap.n_terms || cl->n_nominated) { /* other pods decide too */
+        struct node_answer answer;
+        evaluate_node(cl, pod, node, a, &answer);
+        if (answer.verdict != SCHED_OK)
+            return false;
+    }
+    return runs_reserve(&c, node, out);
+}

@@ -5,5 +5,11 @@
 
 #include "scheduler/profile.h"
 
+/* The same on one node only. False: it does not fit there. */
+bool select_on(struct cluster *c,
+               const struct spod *pod,
+               uint32_t node,
+               struct arena *a,
+               struct placement *out);
 /* False: no node fits. */
 bool select_node(struct cluster *c, const struct spod *pod, struct arena *a, struct placement *out);

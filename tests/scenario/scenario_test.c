@@ -54,6 +54,8 @@ static void put_object(struct scenario *s, const struct kobj *o)
         core_selecting_set(s->core, SELECTING_SERVICE, o, s->now);
     else if (gang_object_bit(o))
         core_group_set(s->core, gang_object_bit(o), o, s->now);
+    else if (core_topology_set(s->core, o, s->now))
+        return;
     else if (str_ends(o->kind, STR("Queue")) || str_is(o->kind, "Cohort"))
         put_queue(s, o);
     else
