@@ -41,6 +41,8 @@
     R(I64, log_files, "pod-log-files", "N", "5", "logs kept of each container")                    \
     R(LISTS, images, "images", "IMAGE=WORD,WORD", NULL,                                            \
       "what the local node runs for an image when the container has no command")                   \
+    R(STR, pod_network, "pod-network", "host|namespace", "host",                                   \
+      "network of local pods: the machine's, or one of their own (needs root)")                    \
     R(STR, scheduler_config, "scheduler-config", "FILE", "", "a KubeSchedulerConfiguration")
 
 /* ---- rows of the file ---- */

@@ -105,8 +105,12 @@ static int read_sim(struct up_options *out, const struct config_strs *words, str
 
 /* ---- the local node and the scheduler ---- */
 
-static void read_node(struct up_options *out, const struct up_config *c)
+static int read_node(struct up_options *out, const struct up_config *c, struct err *err)
 {
+    bool own = str_is(c->pod_network, "namespace");
+    if (!own && !str_is(c->pod_network, "host"))
+        return err_set(err, ERR_INVALID, "--pod-network is host or namespace, not \"%.*s\"",
+                       STR_ARG(c->pod_network));
     struct node_image_command *images =
         ARENA_ARRAY(out->a, struct node_image_command, c->images.n + 1);
     for (size_t i = 0; i < c->images.n; i++) {
@@ -124,7 +128,9 @@ static void read_node(struct up_options *out, const struct up_config *c)
         .log_files = c->log_files,
         .images = images,
         .n_images = c->images.n,
+        .pod_network = own ? NODE_NETWORK_NAMESPACE : NODE_NETWORK_HOST,
     };
+    return 0;
 }
 
 /* Read here once to refuse a wrong file before anything starts; the scheduler reads it again. */
@@ -162,7 +168,8 @@ int up_options_read(struct up_options *out,
         return 0;
     out->api.definitions = own_crds;
     out->api.n_definitions = own_crds_count;
-    read_node(out, &c);
+    if (read_node(out, &c, err) != 0)
+        return -1;
     return read_sim(out, &c.sim_nodes, err) == 0 ? read_scheduler(out, &c, err) : -1;
 }
 

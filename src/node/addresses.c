@@ -44,6 +44,11 @@ struct str addresses_text(struct arena *a, uint32_t n)
     return arena_printf(a, "127.64.%u.%u", n / 256, n % 256);
 }
 
+struct str addresses_link(struct arena *a, uint32_t n)
+{
+    return arena_printf(a, "gpod%u", n);
+}
+
 uint32_t addresses_parse(struct str text)
 {
     int64_t high, low;

@@ -211,6 +211,7 @@ static int open_executor(struct node_agent *n, struct err *err)
         .n_images = n->o.n_images,
         .log_bytes = n->o.log_bytes,
         .log_files = n->o.log_files,
+        .own_networks = n->o.pod_network == NODE_NETWORK_NAMESPACE,
     };
     n->executor = executor_new(n->t->loop, &o, &hooks, n, err);
     return n->executor ? 0 : -1;
@@ -251,6 +252,12 @@ node_agent_new(struct transport *t, const struct node_options *o, struct err *er
     }
     machine_read(&n->machine, n->arena, n->o.data_dir);
     machine_override(&n->machine, &n->o);
+    if (n->o.pod_network == NODE_NETWORK_NAMESPACE && !machine_makes_networks()) {
+        LOG_WARN("node.no_pod_networks",
+                 kv_cstr("why", "CAP_NET_ADMIN and CAP_SYS_ADMIN are needed"),
+                 kv_cstr("next", "pods share the machine's network"));
+        n->o.pod_network = NODE_NETWORK_HOST;
+    }
     n->name = o->name.n ? arena_str(n->arena, o->name) : n->machine.host;
     n->recorder = recorder_new(t, "kubelet");
     if (open_executor(n, err) < 0) {

@@ -25,6 +25,11 @@ struct node_image_command {
     size_t n;
 };
 
+enum node_pod_network {
+    NODE_NETWORK_HOST,      /* pods share the machine's, each with an address to listen on */
+    NODE_NETWORK_NAMESPACE, /* each has its own, where that is allowed (shim/network.h) */
+};
+
 struct node_options {     /* plain data; copied */
     struct str name;      /* of the Node; absent: the machine's host name in lower case */
     const char *data_dir; /* pods, logs and volumes live below; made when missing */
@@ -36,6 +41,7 @@ struct node_options {     /* plain data; copied */
     int64_t log_files;    /* kept per container; 0: 5 */
     const struct node_image_command *images;
     size_t n_images;
+    enum node_pod_network pod_network;
 };
 
 /* Registers in the background and takes up the pods that an earlier agent left running. NULL:

@@ -3,6 +3,7 @@
 #include "node/executor.h"
 
 #include <dirent.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -96,6 +97,18 @@ bool executor_remembers(const struct executor *x, struct str uid)
     return there;
 }
 
+/* A device of that name belongs to another ganglion of this machine: its address does too. */
+static uint32_t free_link(struct addresses *all)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    uint32_t n = addresses_give(all);
+    for (int i = 0; n && i < ADDRESSES_MAX && if_nametoindex(addresses_link(a, n).p); i++) {
+        addresses_free(all, n);
+        n = addresses_give(all);
+    }
+    return n;
+}
+
 /* Pods of the host's network share the host's address. */
 static bool give_address(struct local_pod *p)
 {
@@ -107,7 +120,8 @@ static bool give_address(struct local_pod *p)
         return true;
     }
     if (!addresses_take(all, p->address))
-        p->address = addresses_give(all);
+        p->address = p->x->o.own_networks ? free_link(all) : addresses_give(all);
+    p->own_network = p->x->o.own_networks && p->address;
     snprintf(p->ip, sizeof p->ip, "%s", addresses_text(a, p->address).p);
     return p->address != 0;
 }

@@ -21,6 +21,7 @@ struct executor_options { /* borrowed for the executor's life */
     const struct node_image_command *images;
     size_t n_images;
     int64_t log_bytes, log_files;
+    bool own_networks; /* each pod gets a network namespace */
 };
 
 struct executor_hooks {

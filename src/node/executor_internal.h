@@ -33,6 +33,7 @@ struct local_pod {
     char hold_text[512], hold_reason[64];
     struct pod_plan plan;
     struct gang_start *gang;
+    bool own_network; /* a network namespace, unless its shim warns */
     bool prepared, settled, quitting, removing;
 };
 VEC_TYPE(local_pod_vec, struct local_pod *);

@@ -67,7 +67,7 @@ static void take_end(struct local_pod *p, size_t i, const struct shim_state *s)
                                .finished = s->finished };
     r->end.oom = s->signal == SIGKILL && !r->kill_sent && pod_cgroup_oom(p);
     snprintf(r->end.message, sizeof r->end.message, "%.*s", STR_ARG(s->message));
-    if (fresh && r->end.code && !r->end.start_failed && !r->ends_at.ns)
+    if (fresh && r->end.code && !r->end.start_failed && !r->ends_at.ns && !p->own_network)
         pod_ports_check(p, i);
     if (!fresh || !r->end.start_failed)
         return;
@@ -158,7 +158,17 @@ static void on_probe(void *arg, struct str token, int64_t code, struct str outpu
     pod_ask_answered(arg, token, code, output);
 }
 
+static void on_warning(void *arg, struct str text)
+{
+    struct local_pod *p = arg;
+    AUTO(arena_freep) struct arena *a = arena_new();
+    p->own_network = false;
+    local_pod_event(p, "Warning", "NoPodNetwork",
+                    arena_printf(a, "The pod shares the machine's network: %.*s", STR_ARG(text)));
+}
+
 static const struct shim_events shim_hooks = {
+    .warning = on_warning,
     .state = on_state,
     .probe = on_probe,
     .ready = on_ready,

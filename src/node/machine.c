@@ -5,8 +5,10 @@
 
 #include <dlfcn.h>
 #include <hwloc.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -134,6 +136,20 @@ void machine_read(struct machine *m, struct arena *a, const char *data_dir)
         m->disk_bytes = (int64_t)(fs.f_blocks * fs.f_frsize);
     read_cells(m, a);
     read_gpus(m, a);
+}
+
+bool machine_makes_networks(void)
+{
+    static const uint64_t needed = UINT64_C(1) << CAP_NET_ADMIN | UINT64_C(1) << CAP_SYS_ADMIN;
+    struct buf b;
+    uint64_t have = 0;
+    buf_init(&b, 16384);
+    if (file_read(&b, "/proc/self/status", NULL) == 0) {
+        const char *line = strstr(b.p, "\nCapEff:");
+        have = line ? strtoull(line + 8, NULL, 16) : 0;
+    }
+    buf_fini(&b);
+    return (have & needed) == needed;
 }
 
 void machine_override(struct machine *m, const struct node_options *o)

@@ -30,6 +30,8 @@ struct machine { /* texts in the arena given to machine_read */
 
 /* data_dir: whose file system's size is the node's ephemeral storage. */
 void machine_read(struct machine *m, struct arena *a, const char *data_dir);
+/* May this process make network namespaces and devices? */
+bool machine_makes_networks(void);
 /* The options' announced amounts in place of what was found; cells shrink or grow in step. */
 void machine_override(struct machine *m, const struct node_options *o);
 

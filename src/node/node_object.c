@@ -58,12 +58,18 @@ static void topology(struct jnode *node, const struct machine *m)
     buf_fini(&b);
 }
 
-static void labels(struct arena *a, struct jnode *node, const struct machine *m, struct str name)
+static void labels(struct arena *a,
+                   struct jnode *node,
+                   const struct machine *m,
+                   const struct node_options *o,
+                   struct str name)
 {
     meta_set_label(node, STR("kubernetes.io/hostname"), name);
     meta_set_label(node, STR("kubernetes.io/os"), STR("linux"));
     meta_set_label(node, STR("kubernetes.io/arch"), m->arch);
     meta_set_label(node, STR(NAME_EXECUTOR), STR("local"));
+    meta_set_label(node, STR("node.ganglion.io/pod-network"),
+                   o->pod_network == NODE_NETWORK_NAMESPACE ? STR("namespace") : STR("host"));
     if (m->gpus)
         label(a, node, STR("nvidia.com/gpu.count"), m->gpus);
     if (m->gpus && m->gpu_mem_mib)
@@ -144,7 +150,7 @@ struct jnode *machine_node(struct arena *a,
                            struct wall now)
 {
     struct jnode *node = meta_object(a, "v1", "Node", (struct str){ 0 }, name);
-    labels(a, node, m, name);
+    labels(a, node, m, o, name);
     struct jnode *status = jnode_need_obj(node, STR("status"));
     jnode_set(status, STR("capacity"), amounts(a, m, o));
     jnode_set(status, STR("allocatable"), amounts(a, m, o));

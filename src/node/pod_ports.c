@@ -42,7 +42,8 @@ static bool tell(struct local_pod *p, size_t i, const struct port_holder *h)
         arena_printf(a,
                      "Container %.*s ended with code %lld, and %.*s holds its port %u on %s. Pods "
                      "of this node share one network: let each listen on its own address (env "
-                     "from fieldRef status.podIP) or on another port",
+                     "from fieldRef status.podIP) or on another port, or run the node with "
+                     "--pod-network namespace",
                      STR_ARG(local_pod_container(p, i)->name), (long long)p->runs[i].end.code,
                      STR_ARG(holder_text(a, holder, &owner)), h->port,
                      h->everywhere ? "all addresses" : "one address, so that all are not free"));

@@ -65,6 +65,8 @@ int local_pod_prepare(struct local_pod *p,
 {
     struct str cells[MACHINE_CELLS_MAX], procs[CGROUPS_DIRS_MAX];
     struct podspec s = spec_of(p, cells, find, find_arg);
+    if (p->own_network)
+        s.link = addresses_link(a, p->address);
     struct err err = { 0 };
     struct buf spec;
     uint64_t paused = 0;

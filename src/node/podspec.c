@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "kube/names.h"
+#include "node/addresses.h"
 #include "node/podstate.h"
 
 struct spec_pass {
@@ -250,6 +251,11 @@ int podspec_write(struct buf *out,
                                    PODSTATE_RUNS_MAX));
     put_i64(&p, "log-bytes", s->log_bytes);
     put_i64(&p, "log-files", s->log_files);
+    if (s->link.n) {
+        put(&p, "network-address", s->pod_ip);
+        put(&p, "network-gateway", STR(ADDRESSES_GATEWAY));
+        put(&p, "network-link", s->link);
+    }
     for (p.container = 0; p.container < n; p.container++)
         if (put_container(&p, podstate_container(pod, p.container), &bits) < 0)
             return -1;

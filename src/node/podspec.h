@@ -30,6 +30,7 @@ struct podspec { /* what goes in; borrowed */
     const struct node_image_command *images;
     size_t n_images;
     int64_t log_bytes, log_files;
+    struct str link; /* device of the pod's own network; absent: it shares the machine's */
     const struct str *cgroups; /* cgroup.procs files that all containers enter */
     size_t n_cgroups;
     podspec_find_fn find;

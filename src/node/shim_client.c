@@ -374,6 +374,9 @@ static void take_message(struct shim_client *c, struct str text)
             return;
         s.container = (size_t)n;
         c->events.state(c->arg, &s);
+    } else if (str_is(word, "warning")) {
+        if (c->events.warning)
+            c->events.warning(c->arg, text);
     } else if (str_is(word, "probe")) {
         struct str token = str_split(&text, '\0');
         if (str_to_i64(str_split(&text, '\0'), &n))

@@ -36,8 +36,9 @@ struct shim_state { /* of one run of a container; borrowed for the call */
 struct shim_events {
     void (*state)(void *arg, const struct shim_state *s);
     void (*probe)(void *arg, struct str token, int64_t code, struct str output);
-    void (*ready)(void *arg); /* all states of the present have been told */
-    void (*gone)(void *arg);  /* the shim has ended, and with it all of the pod's processes */
+    void (*warning)(void *arg, struct str text); /* it made the pod's network in a lesser way */
+    void (*ready)(void *arg);                    /* all states of the present have been told */
+    void (*gone)(void *arg); /* the shim has ended, and with it all of the pod's processes */
 };
 
 /* The program's bytes as an executable descriptor, for shim_client_start; close it when no more

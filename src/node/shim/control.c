@@ -88,6 +88,10 @@ void control_take(struct shim *s, int fd)
     for (size_t i = 0; i < s->spec.n; i++)
         if (s->containers[i].phase != PHASE_NONE)
             control_send_state(s, i);
+    const char *const warning[] = { "warning", s->warning };
+    if (s->warning[0])
+        control_send(s, warning, 2);
+    s->warning[0] = '\0';
     control_send(s, ready, 1);
 }
 

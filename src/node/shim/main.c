@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "io/clock.h"
+#include "node/shim/network.h"
 #include "node/shim/setup.h"
 #include "node/shim/shim_internal.h"
 
@@ -198,6 +199,15 @@ static int begin(struct shim *s, struct err *err)
     return control_listen(s, err);
 }
 
+/* A pod without a network of its own is better than none. */
+static void take_network(struct shim *s)
+{
+    struct err err = { 0 };
+    const struct shim_network *n = &s->spec.network;
+    if (n->address && n->gateway && n->link && network_enter(n, &err) < 0)
+        snprintf(s->warning, sizeof s->warning, "%s", err.msg);
+}
+
 int main(int argc, char **argv)
 {
     static struct shim s = { .control = -1 };
@@ -212,6 +222,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "ganglion-shim: %s\n", err.msg);
         return 1;
     }
+    take_network(&s);
     if (fcntl(SHIM_CONTROL_FD, F_GETFD) >= 0)
         control_take(&s, SHIM_CONTROL_FD);
     serve(&s);

@@ -25,6 +25,7 @@
  * From the shim, after connecting one state per container that was ever prepared, then "ready":
  *   state I ATTEMPT PHASE PID CODE SIGNAL STARTED_NS FINISHED_NS MESSAGE
  *   probe TOKEN CODE OUTPUT (0 success; 1..255 failure; -1 timed out)
+ *   warning TEXT            once, to the first controller: something was done in a lesser way
  *   ready */
 #pragma once
 

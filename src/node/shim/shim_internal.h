@@ -52,6 +52,7 @@ struct shim {
     struct container containers[SHIM_CONTAINERS_MAX];
     struct probe probes[PROBES_MAX];
     int epoll, listener, control, signals, folder;
+    char warning[256]; /* for the first controller; "" : none */
     bool quit;
     bool doubt; /* the folder changed or the controller left: are we still wanted? */
 };

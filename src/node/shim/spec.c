@@ -107,6 +107,12 @@ static int pair(struct shim_spec *s, const char *key, char *value, struct err *e
         s->log_bytes = strtoll(value, NULL, 10);
     else if (strcmp(key, "log-files") == 0)
         s->log_files = strtoll(value, NULL, 10);
+    else if (strcmp(key, "network-address") == 0)
+        s->network.address = value;
+    else if (strcmp(key, "network-gateway") == 0)
+        s->network.gateway = value;
+    else if (strcmp(key, "network-link") == 0)
+        s->network.link = value;
     else
         return err_set(err, ERR_INVALID, "unknown key %s", key);
     return 0;

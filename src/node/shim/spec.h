@@ -3,6 +3,8 @@
  * first; "container NAME" begins a container, whose keys follow:
  *
  *   log-bytes N, log-files N          (pod) rotation of each container's log
+ *   network-address IP, network-gateway IP, network-link NAME
+ *                                     (pod) a network namespace of its own (network.h)
  *   container NAME
  *     arg TEXT, env NAME=VALUE        repeated, in order
  *     pause 1                         wait for a signal instead of executing
@@ -39,8 +41,14 @@ struct shim_container {
     size_t n_mounts;
 };
 
+struct shim_network {
+    const char *address, *gateway; /* address NULL: the machine's network */
+    const char *link;              /* the device on the machine's side */
+};
+
 struct shim_spec { /* lives as long as the process */
     int64_t log_bytes, log_files;
+    struct shim_network network;
     struct shim_container *containers;
     size_t n;
 };

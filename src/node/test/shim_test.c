@@ -26,6 +26,7 @@ struct pod {
     struct shim_state last[4];
     int64_t probe_code;
     char probe_output[256];
+    char warning[256];
     bool ready, gone, probed;
 };
 
@@ -74,6 +75,12 @@ static void on_probe(void *arg, struct str token, int64_t code, struct str outpu
     snprintf(p->probe_output, sizeof p->probe_output, "%.*s", STR_ARG(output));
 }
 
+static void on_warning(void *arg, struct str text)
+{
+    struct pod *p = arg;
+    snprintf(p->warning, sizeof p->warning, "%.*s", STR_ARG(text));
+}
+
 static void on_ready(void *arg)
 {
     ((struct pod *)arg)->ready = true;
@@ -84,7 +91,13 @@ static void on_gone(void *arg)
     ((struct pod *)arg)->gone = true;
 }
 
-static const struct shim_events events = { on_state, on_probe, on_ready, on_gone };
+static const struct shim_events events = {
+    .state = on_state,
+    .probe = on_probe,
+    .warning = on_warning,
+    .ready = on_ready,
+    .gone = on_gone,
+};
 
 static void setup(struct fixture *f)
 {
@@ -210,6 +223,25 @@ static void output_and_exit_code_are_kept(void **state)
     CHECK_I64(s.code, 7);
     CHECK(s.finished.ns >= s.started.ns && s.started.ns > 0);
     buf_fini(&text);
+    teardown(&f);
+}
+
+/* Without privileges already the namespace is refused, with them the address. */
+static void a_network_that_cannot_be_made_is_told(void **state)
+{
+    struct fixture f;
+    struct pod *p = &f.pods[0];
+    (void)state;
+    setup(&f);
+    put(p, "network-address", "127.64.0.1.5");
+    put(p, "network-gateway", "127.64.64.1");
+    put(p, "network-link", "gpod-test");
+    put_shell(p, "main", "exit 4");
+    start(&f, p);
+    shim_client_run(p->client, 0, 0);
+    wait_until(&f, first_ended);
+    CHECK_I64(p->last[0].code, 4); /* it runs all the same */
+    CHECK(p->warning[0] != 0);
     teardown(&f);
 }
 
@@ -468,6 +500,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(output_and_exit_code_are_kept),
+        cmocka_unit_test(a_network_that_cannot_be_made_is_told),
         cmocka_unit_test(a_missing_command_is_a_failure_with_its_reason),
         cmocka_unit_test(logs_rotate),
         cmocka_unit_test(processes_outlive_the_executor),
