@@ -180,6 +180,7 @@ void cluster_nominate(struct cluster *c, struct spod *pod, struct snode *node)
 {
     if (pod->kept == node)
         return;
+    c->nominations++;
     if (pod->kept) {
         list_remove(&pod->nominated);
         c->n_nominated--;

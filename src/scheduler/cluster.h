@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/map.h"
+#include "base/time.h"
 #include "scheduler/domains.h"
 #include "scheduler/pod.h"
 
@@ -58,7 +59,9 @@ struct cluster {
     struct domain_forest *forest; /* network topologies */
     struct domain_index *domains; /* a pointer: plugins with a const cluster may fill it */
     size_t n_nominated;           /* pods that have a node kept for them */
+    uint64_t nominations;         /* how often that changed */
     struct list reservations;     /* reservation.h */
+    struct mono reservations_due; /* none ends earlier; ns 0: none is there */
 };
 
 void cluster_init(struct cluster *c);

@@ -25,6 +25,7 @@ struct sched_core *core_new(struct profile **profiles, size_t n)
     map_init(&s->local_queues);
     map_init(&s->pods);
     map_init(&s->gangs);
+    map_init(&s->feuds);
     map_init(&s->groups);
     return s;
 }
@@ -55,6 +56,7 @@ void core_free(struct sched_core *s)
     queue_fini(&s->queue);
     map_fini(&s->pods);
     map_fini(&s->gangs);
+    core_feuds_fini(s);
     core_groups_fini(s);
     core_quota_fini(s);
     cluster_fini(&s->cluster);
@@ -136,6 +138,8 @@ static void wake_one(struct wake *w, struct gang *g)
 {
     if (!(g->wakes & w->event))
         return;
+    if (w->event == WAKE_POD_GONE && w->node >= 0 && core_waits_for_victims(w->s, g))
+        return;                                /* one of several that leave for it */
     bool related = g->wakes & WAKE_POD_PLACED; /* other pods decide too: a guess */
     if (w->node < 0 || !g->blocked || related)
         queue_wake(&w->s->queue, g, false, w->now);
@@ -274,7 +278,10 @@ static bool is_known_failure(const struct sched_core *s, const struct gang *g)
 {
     const struct spod *p = LIST_ITEM(g->members.next, struct spod, in_gang);
     const struct shape *shape = p->shape;
-    return !g->dialect && spod_is_plain(p) && shape->failed_at == s->cluster.snap.journal_end &&
+    return !g->dialect && spod_is_plain(p) && !p->kept &&
+           p->view->priority <= s->failure.priority && p->view->preempt_never == s->failure.never &&
+           s->failure.nominations == s->cluster.nominations &&
+           shape->failed_at == s->cluster.snap.journal_end &&
            shape->failed_version == s->cluster.snap.static_version && s->failure.shape == shape;
 }
 
@@ -288,6 +295,9 @@ static void remember_failure(struct sched_core *s, const struct gang *g, const s
     size_t n = plan->message.n < sizeof s->failure.text ? plan->message.n : sizeof s->failure.text;
     memcpy(s->failure.text, plan->message.p, n);
     s->failure.shape = p->shape;
+    s->failure.nominations = s->cluster.nominations;
+    s->failure.priority = p->view->priority;
+    s->failure.never = p->view->preempt_never;
     s->failure.wakes = plan->wakes;
     s->failure.message = str_make(s->failure.text, n);
 }
@@ -337,11 +347,31 @@ static void assume(struct sched_core *s, struct gang *g, const struct plan *plan
     core_wake(s, WAKE_POD_PLACED, -1, now);
 }
 
+/* It does not fit as things are: others may have to leave for it. */
+static void
+fail(struct sched_core *s, struct gang *g, struct plan *plan, struct arena *a, struct decision *out)
+{
+    struct decision preempt = { 0 };
+    bool found = core_preempt(s, g, plan, a, &preempt);
+    if (found)
+        plan->wakes |= WAKE_POD_GONE;
+    else
+        remember_failure(s, g, plan);
+    park(s, g, plan, s->now, out);
+    if (!found)
+        return;
+    preempt.gang = g;
+    preempt.message = out->message;
+    preempt.attempts = out->attempts;
+    *out = preempt;
+}
+
 void core_step(struct sched_core *s, struct mono now, struct arena *a, struct decision *out)
 {
     *out = (struct decision){ .kind = DECISION_NONE };
     core_places_expire(s, now);
     struct gang *g;
+    s->now = now;
     do {
         g = queue_take(&s->queue, now);
     } while (g && gang_pending(g) == 0 && gang_is_complete(g));
@@ -367,25 +397,22 @@ void core_step(struct sched_core *s, struct mono now, struct arena *a, struct de
         core_places_make(s, g);
     cycle_run(&s->cluster, g, a, &plan);
     if (!plan.placed) {
-        remember_failure(s, g, &plan);
-        park(s, g, &plan, now, out);
+        fail(s, g, &plan, a, out);
         return;
     }
     if (gang_to_come(g))
         core_places_hold(s, g, &plan, now);
     assume(s, g, &plan, now);
-    *out = (struct decision){ DECISION_BIND, g, plan.items, plan.n, { 0 }, 0 };
+    *out = (struct decision){ .kind = DECISION_BIND, .gang = g, .items = plan.items, .n = plan.n };
 }
 
 bool core_next_due(const struct sched_core *s, struct mono *when)
 {
-    struct mono held;
-    bool waits = queue_next_due(&s->queue, when);
-    if (!reservations_next(&s->cluster, &held))
-        return waits;
-    if (!waits || held.ns < when->ns)
-        *when = held;
-    return true;
+    int64_t held = s->cluster.reservations_due.ns;
+    bool any = queue_next_due(&s->queue, when);
+    if (held && (!any || held < when->ns))
+        when->ns = held;
+    return any || held;
 }
 
 struct cluster *core_cluster(struct sched_core *s)

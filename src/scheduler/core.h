@@ -62,20 +62,29 @@ void core_device_del(struct sched_core *s,
                      enum dra_kind kind,
                      const struct kobj *obj,
                      struct mono now);
+/* PodDisruptionBudgets, which preemption breaks last. */
+void core_budget_set(struct sched_core *s, const struct kobj *obj);
+void core_budget_del(struct sched_core *s, struct str namespace, struct str name);
 
 /* ---- decisions ---- */
 enum decision_kind {
-    DECISION_NONE, /* nothing is due */
-    DECISION_BIND, /* bind these pods, all or none */
-    DECISION_WAIT, /* this gang does not fit, or is not complete: message says why */
+    DECISION_NONE,    /* nothing is due */
+    DECISION_BIND,    /* bind these pods, all or none */
+    DECISION_WAIT,    /* this gang does not fit, or is not complete: message says why */
+    DECISION_PREEMPT, /* the same, and it will fit when the victims left: evict them */
 };
 
 struct decision { /* borrowed until the next call that takes the core */
     enum decision_kind kind;
     struct gang *gang;
-    struct planned *items; /* BIND; placed (assumed) in the snapshot already */
+    struct planned
+        *items; /* BIND: placed (assumed) in the snapshot already; PREEMPT: places kept */
     size_t n;
-    struct str message; /* WAIT */
+    struct str message;    /* WAIT, PREEMPT */
+    struct spod **victims; /* PREEMPT; none when all of them are leaving already */
+    size_t n_victims;
+    struct spod **displaced; /* PREEMPT: lower pods for which these nodes were kept until now */
+    size_t n_displaced;
     int64_t attempts;
 };
 
@@ -90,6 +99,12 @@ struct pod_id {
     struct str namespace, name, uid;
 };
 void core_forget(struct sched_core *s, const struct pod_id *pods, size_t n, struct mono now);
+
+/* What time it is for people, as of `now`: minimum run times need it. */
+void core_set_wall(struct sched_core *s, struct mono now, struct wall wall);
+/* An eviction was refused: the pod is no victim any more, and room kept for the sake of it is given
+ * up. */
+void core_evict_refused(struct sched_core *s, const struct pod_id *pod, struct mono now);
 
 /* ---- questions ---- */
 struct spod *core_pod(const struct sched_core *s, struct str namespace, struct str name);

@@ -19,8 +19,17 @@ struct sched_core {
     core_gang_fn follow;      /* NULL: nobody follows gangs */
     void *follow_arg;
     uint64_t arrivals, cycles, bound_pods;
+    struct mono now;  /* of the step under way */
+    struct map feuds; /* identity of a victim → feud (core_preempt.c) */
+    struct {
+        struct mono mono;
+        struct wall wall; /* ns 0: unknown */
+    } clock;
     struct { /* of a pod alone, on the snapshot that its shape remembers */
         const struct shape *shape;
+        uint64_t nominations; /* as they were */
+        int64_t priority;
+        bool never; /* it does not preempt */
         uint32_t wakes;
         struct str message;
         char text[16384];
@@ -33,6 +42,18 @@ void core_wake(struct sched_core *s, uint32_t event, int64_t node, struct mono n
 void core_drop_pod(struct sched_core *s, struct spod *p);
 /* Puts a bound pod on its node, with what its annotations say. */
 void core_place_bound(struct sched_core *s, struct spod *p, struct snode *n);
+
+/* ---- core_preempt.c ---- */
+/* The gang does not fit: finds victims, keeps their room for it and fills out; plan->message gets
+ * what there is to say when nothing helps. False: nobody is to be evicted. */
+bool core_preempt(struct sched_core *s,
+                  struct gang *g,
+                  struct plan *plan,
+                  struct arena *a,
+                  struct decision *out);
+/* Room is kept for it, and those who must leave it are still there. */
+bool core_waits_for_victims(const struct sched_core *s, const struct gang *g);
+void core_feuds_fini(struct sched_core *s);
 
 /* ---- core_gangs.c ---- */
 void core_join_gang(struct sched_core *s, struct spod *p);

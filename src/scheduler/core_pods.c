@@ -5,6 +5,7 @@
 #include "scheduler/core_internal.h"
 #include "scheduler/gpu_sense.h"
 #include "scheduler/relations.h"
+#include "scheduler/victim.h"
 
 /* ---- leaving ---- */
 
@@ -131,10 +132,8 @@ static bool same_text(const struct kobj *a, const struct kobj *b, const char *pa
 static bool is_same_for_us(const struct spod *p, const struct kobj *obj)
 {
     const struct pod *view = pod_of(obj);
-    return same_demands(p, view) && view->deleting == p->view->deleting &&
-           view->n_gates == p->view->n_gates && view->priority == p->view->priority &&
-           str_eq(view->nominated_node, p->view->nominated_node) &&
-           gang_claim_same(view->gang, p->view->gang) &&
+    return same_demands(p, view) && view->n_gates == p->view->n_gates &&
+           view->priority == p->view->priority && gang_claim_same(view->gang, p->view->gang) &&
            same_text(p->obj, obj, "metadata.labels") &&
            same_text(p->obj, obj, "spec.nodeSelector") && same_text(p->obj, obj, "spec.affinity") &&
            same_text(p->obj, obj, "spec.tolerations") &&
@@ -152,11 +151,36 @@ static void renew(struct sched_core *s, struct spod *p, const struct kobj *obj)
     p->view = pod_of(p->obj);
     p->labels = labelset_decode(p->view->labels);
     p->relations = relations_new(p->obj, &p->labels);
+    victim_read_wishes(p);
     labelset_fini(&labels);
     relations_free(relations);
     kobj_unref(old);
     if (told && p->gang)
         core_touch(s, p->gang);
+}
+
+/* The API says for which node the pod waits; room that we hold for it is as good. */
+static void follow_nomination(struct sched_core *s, struct spod *p)
+{
+    if (p->node != SCHED_NO_NODE || p->held_by || p->nomination_over)
+        return;
+    struct str name = p->view->nominated_node;
+    cluster_nominate(&s->cluster, p, name.n ? snapshot_node(&s->cluster.snap, name) : NULL);
+}
+
+/* Nothing that moves it changed; it may have begun to leave. */
+static void refresh(struct sched_core *s, struct spod *p, const struct kobj *obj, struct mono now)
+{
+    bool leaves = pod_of(obj)->deleting && !p->view->deleting;
+    if (!str_eq(pod_of(obj)->nominated_node, p->view->nominated_node))
+        p->nomination_over = false;
+    renew(s, p, obj);
+    follow_nomination(s, p);
+    if (!leaves || p->node == SCHED_NO_NODE)
+        return;
+    snapshot_touch(&s->cluster.snap, (uint32_t)p->node); /* spreading counts it no more */
+    snapshot_commit(&s->cluster.snap);
+    core_wake(s, WAKE_POD_GONE, p->node, now);
 }
 
 /* We placed it, and now the API says where it is. */
@@ -165,7 +189,7 @@ static void confirm(struct sched_core *s, struct spod *p, const struct kobj *obj
     struct snode *n = snapshot_node(&s->cluster.snap, pod_of(obj)->node_name);
     if (p->node >= 0 && n && n->id == p->node && is_same_for_us(p, obj)) {
         p->assumed = false;
-        renew(s, p, obj);
+        refresh(s, p, obj, now);
         return;
     }
     pod_gone(s, p, now); /* somebody else bound it elsewhere */
@@ -199,7 +223,7 @@ void core_pod_set(struct sched_core *s, const struct kobj *obj, struct mono now)
     } else if (view->node_name.n && (p->assumed || !p->view->node_name.n)) {
         confirm(s, p, obj, now);
     } else if (is_same_for_us(p, obj)) {
-        renew(s, p, obj);
+        refresh(s, p, obj, now);
     } else if (p->assumed) {
         renew(s, p, obj); /* being bound: its node decides, not what it says now */
     } else {

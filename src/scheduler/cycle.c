@@ -384,10 +384,11 @@ static struct str fit_text(const struct quest *q, struct arena *a, const struct 
 /* Why the first failed member did not fit beside those that are placed now. */
 static void explain(const struct quest *q, struct arena *a, struct plan *out)
 {
-    struct evaluation e;
-    evaluate(q->c, out->failed, false, a, &e);
-    out->message = evaluation_message(a, q->c, &e);
-    out->wakes = evaluation_wakes(out->failed->shape->profile, &e);
+    struct evaluation *e = ARENA_NEW(a, struct evaluation);
+    evaluate(q->c, out->failed, false, a, e);
+    out->answers = e;
+    out->message = evaluation_message(a, q->c, e);
+    out->wakes = evaluation_wakes(out->failed->shape->profile, e);
     if (!q->g->dialect)
         return;
     struct str fit = fit_text(q, a, out);
@@ -440,13 +441,22 @@ static bool attempt(struct cluster *c, struct gang *g, struct arena *a, struct p
         try_in_order(&q, compare_small_first, out);
     }
     out->fits = out->n;
-    if (!out->placed && out->failed)
+    if (!out->placed && out->failed && !out->silent)
         explain(&q, a, out);
     else if (!out->placed && q.rationed)
         deny(&q, why, WAKE_QUOTA, out);
     else if (!out->placed && q.why.p)
         deny(&q, q.why, WAKE_NODE_ADDED | WAKE_NODE_CHANGED | WAKE_POD_GONE, out);
     return out->placed;
+}
+
+bool cycle_probe(struct cluster *c, struct gang *g, struct arena *a, struct plan *out)
+{
+    size_t mark = snapshot_mark(&c->snap);
+    *out = (struct plan){ .items = ARENA_ARRAY(a, struct planned, g->n_members), .silent = true };
+    bool ok = attempt(c, g, a, out);
+    snapshot_rollback(&c->snap, mark);
+    return ok;
 }
 
 bool cycle_has_quota(struct cluster *c, struct gang *g)

@@ -15,11 +15,13 @@ struct planned { /* one member's place */
 struct plan {
     struct planned *items; /* in the cycle's arena */
     size_t n;
+    bool silent;         /* nobody asks why */
     bool placed;         /* the gang's minimum is met: the items are placed in the snapshot */
     size_t fits;         /* not placed: how many members fit before one did not */
     struct spod *failed; /* the first member that did not fit; NULL: all did */
-    struct str message;  /* not placed: why, in kube-scheduler's words */
-    uint32_t wakes;      /* not placed: events that might help */
+    const struct evaluation *answers; /* why it did not, node by node; NULL: nobody asked */
+    struct str message;               /* not placed: why, in kube-scheduler's words */
+    uint32_t wakes;                   /* not placed: events that might help */
 };
 
 /* The snapshot's undo log must be empty (no transaction open) and is empty again afterwards. */
@@ -28,5 +30,7 @@ void cycle_run(struct cluster *c, struct gang *g, struct arena *a, struct plan *
 /* Would the queue of a gang let its needed members start? */
 bool cycle_has_quota(struct cluster *c, struct gang *g);
 
-/* Only tries: the snapshot is as before. True: the gang's minimum fits. */
+/* Only tries: the snapshot is as before. True: the gang's minimum fits. cycle_probe finds no words
+ * for a failure. */
+bool cycle_probe(struct cluster *c, struct gang *g, struct arena *a, struct plan *out);
 bool cycle_try(struct cluster *c, struct gang *g, struct arena *a, struct plan *out);

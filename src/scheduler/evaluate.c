@@ -245,6 +245,11 @@ bool asking_is_related(const struct asking *q)
     return q->related;
 }
 
+bool asking_reserve(struct asking *q, uint32_t node, struct placement *out)
+{
+    return runs_reserve(&q->c, node, out);
+}
+
 enum verdict asking_node(struct asking *q, uint32_t node, struct why *why)
 {
     struct node_answer answer = { .verdict = SCHED_UNRESOLVABLE };

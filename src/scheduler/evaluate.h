@@ -55,6 +55,8 @@ struct asking *asking_new(struct cluster *c, const struct spod *pod);
 void asking_free(struct asking *q); /* NULL is fine */
 /* The verdict for one node now. why may be NULL; its texts live until the next question. */
 enum verdict asking_node(struct asking *q, uint32_t node, struct why *why);
+/* What the pod would take there; false: it does not fit after all. */
+bool asking_reserve(struct asking *q, uint32_t node, struct placement *out);
 /* Other pods decide too: the answer for one node may change when pods move elsewhere. */
 bool asking_is_related(const struct asking *q);
 

@@ -9,6 +9,7 @@
 #include "scheduler/gpu_sense.h"
 #include "scheduler/numa.h"
 #include "scheduler/relations.h"
+#include "scheduler/victim.h"
 
 #define SHAPE_KEY_BYTES_MAX (256u << 10)
 #define DEFAULT_CPU_MILLI 100
@@ -238,6 +239,7 @@ spod_new(struct cluster *c, struct shapes *s, const struct profile *profile, con
     buf_init(&key, 1024);
     buf_printf(&key, "%.*s/%.*s", STR_ARG(obj->namespace), STR_ARG(obj->name));
     p->key.p = buf_take(&key, &p->key.n);
+    victim_read_wishes(p);
     p->node = SCHED_NO_NODE;
     p->next = p->prev = -1;
     list_init(&p->in_gang);

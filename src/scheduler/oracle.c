@@ -325,7 +325,7 @@ static bool same_preemption(struct replay *r, const struct evaluation *e, struct
     struct preemption p;
     struct json status = json_get(want, STR("status"));
     size_t start = r->diff->n;
-    preempt_pod(&r->cluster, r->pod, e, r->a, &p);
+    preempt_pod(&r->cluster, &(struct preempt_request){ .pod = r->pod, .answers = e }, r->a, &p);
     if (!same_candidates(r, &p, want))
         return false;
     r->diff->n = start;

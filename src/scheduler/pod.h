@@ -98,6 +98,8 @@ struct spod {
     bool evicting;               /* we asked for its eviction */
     struct quota_claim quota;    /* where what it uses counts */
     struct dra_claims claims;    /* ResourceClaims that it uses */
+    bool stays;                  /* it says that it must not be preempted */
+    int64_t min_runtime_ns;      /* nor before it ran so long; 0: no such wish */
     /* words, through tx_set only */
     int64_t node;                             /* SCHED_NO_NODE: not placed */
     int64_t next, prev;                       /* pods of one node, by id; -1: end */

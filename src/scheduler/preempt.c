@@ -22,47 +22,13 @@ struct search {
     struct cluster *c;
     const struct spod *pod;
     const struct evaluation *e;
+    const struct preempt_policy *policy;
     struct asking *asking;
     struct budget_ledger *budgets;
     struct arena *a;
     struct node_answer *statuses; /* by node: why it is no candidate */
     size_t violating;             /* candidates that violate budgets */
 };
-
-/* ---- victims ---- */
-
-static int64_t start_of(const struct spod *p) /* one that has not started is the youngest */
-{
-    return p->view->start_time.ns ? p->view->start_time.ns : INT64_MAX;
-}
-
-int victim_compare(const void *pa, const void *pb)
-{
-    const struct spod *a = *(const struct spod *const *)pa, *b = *(const struct spod *const *)pb;
-    if (a->view->priority != b->view->priority)
-        return a->view->priority > b->view->priority ? -1 : 1;
-    if (start_of(a) != start_of(b))
-        return start_of(a) < start_of(b) ? -1 : 1;
-    return str_cmp(a->key, b->key);
-}
-
-bool victim_is_leaving(const struct spod *p)
-{
-    if (p->evicting)
-        return true;
-    if (!p->view->deleting)
-        return false;
-    struct json c = condition_find(kobj_root(p->obj), STR("DisruptionTarget"));
-    return str_is(json_str(json_get(c, STR("status"))), "True") &&
-           str_is(json_str(json_get(c, STR("reason"))), "PreemptionByScheduler");
-}
-
-bool victim_is_lower(const struct spod *v, int64_t priority)
-{
-    if (v->gang && v->gang->dialect && v->gang->priority >= priority)
-        return false;
-    return v->view->priority < priority;
-}
 
 /* ---- one node ---- */
 
@@ -83,7 +49,7 @@ static void collect(struct search *s, uint32_t node, struct dry_run *d)
     d->n = 0;
     d->pods = ARENA_ARRAY(s->a, struct spod *, all);
     for (int64_t id = first; id >= 0; id = snap->pods.items[id]->next) {
-        if (victim_is_lower(snap->pods.items[id], s->pod->view->priority))
+        if (victim_may_leave(s->policy, s->pod, snap->pods.items[id]))
             d->pods[d->n++] = snap->pods.items[id];
     }
     if (d->n)
@@ -270,7 +236,7 @@ static struct rank rank_of(const struct candidate *k)
     }
     for (size_t i = 0; i < v->n; i++) {
         if (v->pods[i]->view->priority == top)
-            earliest = num_min_i64(earliest, start_of(v->pods[i]));
+            earliest = num_min_i64(earliest, victim_started(v->pods[i]));
     }
     return (struct rank){ { (int64_t)v->violations, top, sum, (int64_t)v->n, -earliest } };
 }
@@ -306,8 +272,9 @@ static void choose(struct preemption *out)
 static bool
 waits_for_room(const struct cluster *c, const struct spod *pod, const struct evaluation *e)
 {
-    const struct snode *n =
-        pod->kept ? pod->kept : snapshot_node(&c->snap, pod->view->nominated_node);
+    const struct snode *n = pod->kept || pod->nomination_over
+                                ? pod->kept
+                                : snapshot_node(&c->snap, pod->view->nominated_node);
     if (!n || e->nodes[n->id].verdict == SCHED_UNRESOLVABLE)
         return false;
     for (int64_t id = n->first_pod; id >= 0; id = c->snap.pods.items[id]->next) {
@@ -319,11 +286,12 @@ waits_for_room(const struct cluster *c, const struct spod *pod, const struct eva
 }
 
 void preempt_pod(struct cluster *c,
-                 const struct spod *pod,
-                 const struct evaluation *e,
+                 const struct preempt_request *want,
                  struct arena *a,
                  struct preemption *out)
 {
+    const struct spod *pod = want->pod;
+    const struct evaluation *e = want->answers;
     *out = (struct preemption){ 0 };
     if (pod->view->preempt_never) {
         out->message = STR("preemption: not eligible due to preemptionPolicy=Never.");
@@ -335,7 +303,9 @@ void preempt_pod(struct cluster *c,
         return;
     }
     AUTO(asking_freep) struct asking *asking = asking_new(c, pod);
-    struct search s = { .c = c, .pod = pod, .e = e, .asking = asking, .a = a };
+    struct search s = {
+        .c = c, .pod = pod, .e = e, .policy = &want->policy, .asking = asking, .a = a
+    };
     s.budgets = budget_ledger_new(c, a);
     s.statuses = ARENA_ARRAY(a, struct node_answer, e->n_nodes);
     snapshot_quiet(&c->snap, true);

@@ -9,7 +9,7 @@
 #pragma once
 
 #include "scheduler/evaluate.h"
-#include "scheduler/gang.h"
+#include "scheduler/victim.h"
 
 struct victims {
     struct spod **pods; /* the most important first; those on other nodes (of gangs) last */
@@ -30,20 +30,14 @@ struct preemption {
     struct str message;             /* "preemption: 0/5 nodes are available: …" */
 };
 
-/* e: the answers of evaluate() for this pod, which is not placed. Everything lives in a. No
- * transaction may be open. */
+struct preempt_request {
+    const struct spod *pod;           /* not placed */
+    const struct evaluation *answers; /* of evaluate() for it */
+    struct preempt_policy policy;
+};
+
+/* Everything lives in a. No transaction may be open. */
 void preempt_pod(struct cluster *c,
-                 const struct spod *pod,
-                 const struct evaluation *e,
+                 const struct preempt_request *want,
                  struct arena *a,
                  struct preemption *out);
-
-/* ---- shared with preempt_gang.c ---- */
-
-/* The more important of two victims first: higher priority, then longer running, then by name. For
- * qsort over struct spod *. */
-int victim_compare(const void *a, const void *b);
-/* The pod leaves because of a preemption: nobody need be evicted for the room it gives. */
-bool victim_is_leaving(const struct spod *p);
-/* May a pod of this priority push it out? A member of a gang only if the whole gang is lower. */
-bool victim_is_lower(const struct spod *victim, int64_t priority);

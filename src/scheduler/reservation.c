@@ -24,6 +24,8 @@ struct reservation *reservation_open(struct cluster *c, struct str owner, struct
     list_init(&r->held);
     list_init(&r->in_all);
     list_push_back(&c->reservations, &r->in_all);
+    if (!c->reservations_due.ns || expires.ns < c->reservations_due.ns)
+        c->reservations_due = expires;
     return r;
 }
 
@@ -36,6 +38,7 @@ void reservation_hold(struct cluster *c,
     cluster_nominate(c, p, NULL);
     cluster_nominate(c, p, c->snap.nodes.items[where->node]);
     p->kept_where = *where;
+    p->nomination_over = false;
     p->held_by = r;
     list_push_back(&r->held, &p->in_hold);
 }
@@ -61,6 +64,7 @@ void reservation_close(struct cluster *c, struct reservation *r)
     for (struct list *at = r->held.next; n > 0; n--) {
         struct spod *p = LIST_ITEM(at, struct spod, in_hold);
         at = at->next;
+        p->nomination_over = true;
         cluster_nominate(c, p, NULL);
     }
 }
@@ -78,24 +82,17 @@ struct reservation *reservation_of(const struct cluster *c, struct str owner)
 size_t reservations_expire(struct cluster *c, struct mono now)
 {
     size_t n = 0;
+    if (!c->reservations_due.ns || c->reservations_due.ns > now.ns)
+        return 0;
+    c->reservations_due.ns = 0;
     LIST_EACH (&c->reservations, at) {
         struct reservation *r = LIST_ITEM(at, struct reservation, in_all);
-        if (r->expires.ns > now.ns)
-            continue;
-        reservation_close(c, r);
-        n++;
+        if (r->expires.ns <= now.ns) {
+            reservation_close(c, r);
+            n++;
+        } else if (!c->reservations_due.ns || r->expires.ns < c->reservations_due.ns) {
+            c->reservations_due = r->expires;
+        }
     }
     return n;
-}
-
-bool reservations_next(const struct cluster *c, struct mono *when)
-{
-    bool any = false;
-    LIST_EACH (&c->reservations, at) {
-        const struct reservation *r = LIST_ITEM(at, struct reservation, in_all);
-        if (!any || r->expires.ns < when->ns)
-            *when = r->expires;
-        any = true;
-    }
-    return any;
 }

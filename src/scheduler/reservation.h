@@ -32,7 +32,5 @@ struct reservation *reservation_of(const struct cluster *c, struct str owner);
 
 /* Closes those whose time is over; how many there were. */
 size_t reservations_expire(struct cluster *c, struct mono now);
-/* The next deadline; false: nothing is held. */
-bool reservations_next(const struct cluster *c, struct mono *when);
 /* For cluster_nominate: the pod's node is no longer kept. */
 void reservation_leave(struct spod *p);

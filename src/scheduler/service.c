@@ -84,6 +84,27 @@ static void on_replicaset(void *arg, const struct kobj *before, const struct kob
     selecting_event(arg, SELECTING_RS, before, after);
 }
 
+static void on_statefulset(void *arg, const struct kobj *before, const struct kobj *after)
+{
+    selecting_event(arg, SELECTING_STS, before, after);
+}
+
+static void on_controller(void *arg, const struct kobj *before, const struct kobj *after)
+{
+    selecting_event(arg, SELECTING_RC, before, after);
+}
+
+static void on_budget(void *arg, const struct kobj *before, const struct kobj *after)
+{
+    struct scheduler *s = arg;
+    if (!s->live)
+        return;
+    if (after)
+        core_budget_set(s->core, after);
+    else
+        core_budget_del(s->core, before->namespace, before->name);
+}
+
 /* The first feed, in an order that never sees a pod before its node. */
 static const struct {
     struct gvr resource;
@@ -93,6 +114,9 @@ static const struct {
     { { STR_INIT(""), STR_INIT("v1"), STR_INIT("namespaces") }, on_namespace },
     { { STR_INIT(""), STR_INIT("v1"), STR_INIT("services") }, on_service },
     { { STR_INIT("apps"), STR_INIT("v1"), STR_INIT("replicasets") }, on_replicaset },
+    { { STR_INIT("apps"), STR_INIT("v1"), STR_INIT("statefulsets") }, on_statefulset },
+    { { STR_INIT(""), STR_INIT("v1"), STR_INIT("replicationcontrollers") }, on_controller },
+    { { STR_INIT("policy"), STR_INIT("v1"), STR_INIT("poddisruptionbudgets") }, on_budget },
     { { STR_INIT(""), STR_INIT("v1"), STR_INIT("pods") }, on_pod },
 };
 static_assert(COUNT_OF(watches) == SERVICE_WATCHES, "one informer per row");
@@ -143,6 +167,7 @@ static void turn(void *arg)
 {
     struct scheduler *s = arg;
     s->turn_pending = false;
+    core_set_wall(s->core, now_of(s), loop_wall(s->t->loop));
     for (unsigned i = 0; i < CYCLES_PER_TURN; i++) {
         struct decision d;
         arena_reset(s->cycle_arena);
@@ -157,6 +182,10 @@ static void turn(void *arg)
             break;
         case DECISION_WAIT:
             service_report(s, &d);
+            break;
+        case DECISION_PREEMPT:
+            service_report(s, &d);
+            service_preempt(s, &d);
             break;
         }
     }
@@ -201,6 +230,8 @@ scheduler_new(struct transport *t, const struct scheduler_options *o, struct err
     s->timer = timer_new(t->loop, turn, s);
     list_init(&s->binds);
     list_init(&s->patches);
+    list_init(&s->errands.waiting);
+    list_init(&s->errands.on_wire);
     for (size_t i = 0; i < COUNT_OF(watches); i++) {
         s->caches[i] = informers_get(s->informers, watches[i].resource, (struct str){ 0 });
         informer_on_event(s->caches[i], watches[i].event, on_batch, s);
@@ -228,6 +259,7 @@ void scheduler_free(struct scheduler *s)
     service_bind_cancel(s);
     service_report_cancel(s);
     service_gangs_stop(s);
+    service_preempt_cancel(s);
     informers_free(s->informers);
     recorder_free(s->recorder);
     core_free(s->core);

@@ -11,7 +11,7 @@
 
 #include <assert.h>
 
-#define SERVICE_WATCHES 5
+#define SERVICE_WATCHES 8
 
 struct bind_batch;
 struct service_gangs;
@@ -31,6 +31,10 @@ struct scheduler {
     struct bind_batch *batch; /* filled in this turn; NULL: none */
     struct list patches;      /* status patches on the wire */
     size_t n_patches;
+    struct { /* of preemptions (service_preempt.c) */
+        struct list waiting, on_wire;
+        size_t n_on_wire;
+    } errands;
     struct pod_refs report; /* pods whose waiting is to be told, from report_at on */
     size_t report_at;
     struct {                      /* the last explanation, for pods that wait for the same */
@@ -45,6 +49,9 @@ void service_poke(struct scheduler *s);
 void service_bind(struct scheduler *s, const struct decision *d);
 void service_bind_flush(struct scheduler *s);
 void service_bind_cancel(struct scheduler *s);
+
+void service_preempt(struct scheduler *s, const struct decision *d);
+void service_preempt_cancel(struct scheduler *s);
 
 void service_report(struct scheduler *s, const struct decision *d);
 void service_report_cancel(struct scheduler *s);

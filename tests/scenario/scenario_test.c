@@ -12,6 +12,7 @@
 
 #define FILE_BYTES_MAX (1u << 20)
 #define FILES_MAX 256
+#define EVICTED_MAX 1024
 
 struct scenario {
     const char *file;
@@ -20,6 +21,8 @@ struct scenario {
     struct mono now;
     size_t step;
     size_t failures;
+    struct str evicted[EVICTED_MAX]; /* in this step */
+    size_t n_evicted;
 };
 
 static void wrong(struct scenario *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -50,6 +53,8 @@ static void put_object(struct scenario *s, const struct kobj *o)
         core_pod_set(s->core, o, s->now);
     else if (str_is(o->kind, "Namespace"))
         core_namespace_set(s->core, o, s->now);
+    else if (str_is(o->kind, "PodDisruptionBudget"))
+        core_budget_set(s->core, o);
     else if (str_is(o->kind, "Service"))
         core_selecting_set(s->core, SELECTING_SERVICE, o, s->now);
     else if (gang_object_bit(o))
@@ -221,8 +226,25 @@ static void expect_change(struct scenario *s, struct json map)
     }
 }
 
+/* Exactly these pods, in any order; absent: none. */
+static void expect_evicted(struct scenario *s, struct json list)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < s->n_evicted; i++) {
+        bool wanted = false;
+        for (struct json_iter it = json_iter(list); json_next(&it);)
+            wanted = wanted || str_eq(json_str(it.value), s->evicted[i]);
+        if (!wanted)
+            wrong(s, "%.*s was evicted", STR_ARG(s->evicted[i]));
+        found += wanted;
+    }
+    if (found != json_len(list))
+        wrong(s, "%zu pods were evicted, wanted %.*s", found, STR_ARG(json_text(list)));
+}
+
 static void expect(struct scenario *s, struct json e)
 {
+    expect_evicted(s, json_get(e, STR("evicted")));
     expect_bound(s, json_get(e, STR("bound")));
     expect_waiting(s, json_get(e, STR("waiting")));
     expect_notes(s, json_get(e, STR("devices")), STR(NAME_DEVICES));
@@ -234,10 +256,21 @@ static void expect(struct scenario *s, struct json e)
 
 /* ---- running ---- */
 
+/* Victims end at once. */
+static void evict(struct scenario *s, const struct decision *d)
+{
+    size_t first = s->n_evicted;
+    for (size_t i = 0; i < d->n_victims && s->n_evicted < EVICTED_MAX; i++)
+        s->evicted[s->n_evicted++] = arena_str(s->a, d->victims[i]->obj->name);
+    for (size_t i = first; i < s->n_evicted; i++)
+        core_pod_del(s->core, STR("default"), s->evicted[i], s->now);
+}
+
 static void run_step(struct scenario *s, struct json step)
 {
     int64_t ns = 0;
     struct decision d;
+    s->n_evicted = 0;
     if (!duration_parse(json_str(json_get(step, STR("at"))), &ns))
         wrong(s, "at: needs a duration such as 5s");
     s->now = (struct mono){ ns + NS_PER_S };
@@ -245,6 +278,7 @@ static void run_step(struct scenario *s, struct json step)
     delete_all(s, json_get(step, STR("delete")));
     do {
         core_step(s->core, s->now, s->a, &d);
+        evict(s, &d);
     } while (d.kind != DECISION_NONE);
     expect(s, json_get(step, STR("expect")));
 }

@@ -55,7 +55,8 @@ static void test_words_of_a_pod_that_does_not_fit(void **state)
     fixture_pod(w.s, (struct fixture_pod){ .name = "p", .gpus = 9 }, at_s(1));
     CHECK_I64(step(&w, 1), DECISION_WAIT);
     CHECK_STR(w.d.message, "0/17 nodes are available: 1 node(s) had untolerated taint(s), 16 "
-                           "Insufficient nvidia.com/gpu.");
+                           "Insufficient nvidia.com/gpu. preemption: 0/17 nodes are available: 17 "
+                           "Preemption is not helpful for scheduling.");
     world_fini(&w);
 }
 
@@ -172,7 +173,8 @@ static void test_numa_policies(void **state)
     /* 8 CPUs are free in all, 2 in the open cell: one cell cannot give 3. */
     CHECK_I64(numa_pod(&w, "c", "single-numa", "3", 0), DECISION_WAIT);
     CHECK_STR(w.d.message, "0/1 nodes are available: 1 node(s) had no single NUMA cell with enough "
-                           "of the requested resources.");
+                           "of the requested resources. preemption: 0/1 nodes are available: 1 "
+                           "No preemption victims found for incoming pod.");
     CHECK_I64(numa_pod(&w, "d", "best-effort", "3", 0), DECISION_BIND);
     CHECK_I64(w.d.items[0].where.cells, 0);
     world_fini(&w);

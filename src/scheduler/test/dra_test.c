@@ -193,7 +193,9 @@ static void held_once(void **state)
     CHECK_STR(step(s, a), "gpu-0");
     CHECK_STR(core_pod(s, STR("default"), STR("p1"))->kept ? STR("kept") : STR(""), "");
     put_pod(s, "p2", "c2");
-    CHECK_STR(step(s, a), "0/2 nodes are available: 2 cannot allocate all claims.");
+    CHECK_STR(step(s, a),
+              "0/2 nodes are available: 2 cannot allocate all claims. preemption: 0/2 nodes "
+              "are available: 2 No preemption victims found for incoming pod.");
     core_pod_del(s, STR("default"), STR("p1"), at_s(2)); /* never bound: the device is free again */
     CHECK_STR(step(s, a), "gpu-0");
     core_free(s);

@@ -83,7 +83,10 @@ static void answer_list(struct world *w, const char *path, const char *const *ob
 /* Lists are answered: one node, these pods, nothing else. */
 static struct world *world_new(const char *const *pods, size_t n_pods)
 {
-    static const char *const empty[] = { "namespaces", "services", "replicasets" };
+    static const char *const empty[] = {
+        "namespaces",          "services", "replicasets", "statefulsets", "replicationcontrollers",
+        "poddisruptionbudgets"
+    };
     struct world *w = MEM_NEW(struct world);
     char node[512];
     const char *nodes[] = { node_json(node, "n0") };
@@ -168,7 +171,8 @@ static void test_tells_why_once(void **state)
     struct json c = json_path(body, "status.conditions.0");
     CHECK_STR(json_str(json_get(c, STR("reason"))), "Unschedulable");
     CHECK_STR(json_str(json_get(c, STR("message"))),
-              "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.");
+              "0/1 nodes are available: 1 Insufficient nvidia.com/gpu. preemption: 0/1 nodes "
+              "are available: 1 Preemption is not helpful for scheduling.");
     CHECK_STR(json_str(json_path(body, "metadata.uid")), "u-a");
     struct str why = json_str(
         json_get(json_path(body, "metadata.annotations"), STR("scheduling.ganglion.io/why")));

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Preemption for gangs on random clusters: the victims are lower and leave no gang half, without
+ * them the gang fits, without any one unit of them it does not, and a dry run leaves the snapshot
+ * as it was. Then what the core does with victims: room is kept, deadlines, minimum run times. */
+#include "scheduler/preempt_gang.h"
+
+#include <stdio.h>
+
+#include "base/num.h"
+#include "scheduler/reservation.h"
+#include "scheduler/test/fixture.h"
+
+#define NODES 6
+#define ROUNDS 120
+
+struct world {
+    struct sched_core *s;
+    struct arena *a;
+    uint64_t random;
+    struct decision d;
+};
+
+static uint32_t pick(struct world *w, uint32_t n)
+{
+    w->random = num_mix64(w->random + 0x9e3779b97f4a7c15u);
+    return (uint32_t)(w->random % n);
+}
+
+static enum decision_kind step(struct world *w, int64_t second)
+{
+    arena_reset(w->a);
+    core_step(w->s, at_s(second), w->a, &w->d);
+    return w->d.kind;
+}
+
+static void world_init(struct world *w, uint64_t seed, int nodes)
+{
+    *w = (struct world){ .s = core_new_default(), .a = arena_new(), .random = seed };
+    for (int i = 0; i < nodes; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "n%d", i);
+        fixture_node(w->s, name, "", "");
+    }
+}
+
+static void world_fini(struct world *w)
+{
+    core_free(w->s);
+    arena_free(w->a);
+}
+
+/* A lone pod, or a gang of which more than its minimum may exist. */
+static void add_low(struct world *w, int i)
+{
+    char name[32], gang[32], min[8], spec[64];
+    uint32_t members = pick(w, 3) ? 1 : 2 + pick(w, 3);
+    snprintf(spec, sizeof spec, ",'priority':%u", pick(w, 3) * 10);
+    snprintf(gang, sizeof gang, "low-%d", i);
+    snprintf(min, sizeof min, "%u", members > 2 ? members - pick(w, 2) : members);
+    for (uint32_t m = 0; m < members; m++) {
+        snprintf(name, sizeof name, "low-%d-%u", i, m);
+        struct fixture_pod p = { .name = name, .spec = spec, .gpus = 1 + (int)pick(w, 4) };
+        if (members == 1)
+            fixture_pod(w->s, p, at_s(1));
+        else
+            fixture_member(w->s, p, gang, min, at_s(1));
+    }
+}
+
+/* The gang that wants room. one_kind: counting decides about it, else probing. */
+static struct gang *add_high(struct world *w, bool one_kind)
+{
+    char name[16], min[8];
+    uint32_t members = 1 + pick(w, 4);
+    snprintf(min, sizeof min, "%u", members);
+    for (uint32_t m = 0; m < members; m++) {
+        int gpus = one_kind ? 6 : 4 + (int)(m % 3);
+        snprintf(name, sizeof name, "high-%u", m);
+        fixture_member(
+            w->s, (struct fixture_pod){ .name = name, .spec = ",'priority':100", .gpus = gpus },
+            "high", min, at_s(2));
+    }
+    return core_pod(w->s, STR("default"), STR("high-0"))->gang;
+}
+
+/* ---- the properties ---- */
+
+static bool is_victim(const struct gang_preemption *p, const struct spod *pod)
+{
+    for (size_t i = 0; i < p->n_victims; i++) {
+        if (p->victims[i] == pod)
+            return true;
+    }
+    return false;
+}
+
+static void check_gangs_stay_whole(const struct gang_preemption *p)
+{
+    for (size_t i = 0; i < p->n_victims; i++) {
+        const struct gang *g = p->victims[i]->gang;
+        size_t left = 0;
+        CHECK(p->victims[i]->view->priority < 100);
+        LIST_EACH (&g->members, at) {
+            const struct spod *m = LIST_ITEM(at, struct spod, in_gang);
+            left += m->node >= 0 && !is_victim(p, m);
+        }
+        CHECK(left == 0 || left >= gang_needs(g));
+    }
+}
+
+/* Does the gang fit when all victims but one leave? keep: NULL: all leave. A gang that loses its
+ * minimum is one unit: keeping one member of it keeps all that left with it. */
+static bool fits_without(struct world *w,
+                         struct gang *g,
+                         const struct gang_preemption *p,
+                         const struct spod *keep)
+{
+    struct snapshot *snap = &core_cluster(w->s)->snap;
+    struct plan plan;
+    for (size_t i = 0; i < p->n_victims; i++) {
+        const struct spod *v = p->victims[i];
+        bool kept = keep && (v == keep || (keep->gang->dialect && v->gang == keep->gang));
+        if (!kept)
+            snapshot_remove(snap, p->victims[i]);
+    }
+    bool fits = cycle_probe(core_cluster(w->s), g, w->a, &plan);
+    snapshot_rollback(snap, 0);
+    return fits;
+}
+
+static bool one_random_cluster(uint64_t seed, bool one_kind)
+{
+    struct world w;
+    world_init(&w, seed, NODES);
+    for (int i = 0; i < 30; i++)
+        add_low(&w, i);
+    for (int i = 0; i < 200 && step(&w, 1) != DECISION_NONE; i++)
+        continue;
+    struct gang *g = add_high(&w, one_kind);
+    struct snapshot *snap = &core_cluster(w.s)->snap;
+    struct gang_request want = { .gang = g };
+    want.failed = LIST_ITEM(g->members.next, struct spod, in_gang);
+    struct gang_preemption p;
+    struct plan plan;
+    gang_settle(g);
+    bool found = false;
+    if (!cycle_probe(core_cluster(w.s), g, w.a, &plan)) {
+        uint64_t before = snapshot_hash(snap);
+        preempt_gang(core_cluster(w.s), &want, w.a, &p);
+        CHECK(snapshot_hash(snap) == before);
+        found = p.found;
+    }
+    if (found) {
+        CHECK(p.n_victims > 0 && p.minimal);
+        CHECK(p.n_members >= gang_needs(g));
+        check_gangs_stay_whole(&p);
+        CHECK(fits_without(&w, g, &p, NULL));
+        for (size_t i = 0; i < p.n_victims; i++)
+            CHECK(!fits_without(&w, g, &p, p.victims[i]));
+    }
+    world_fini(&w);
+    return found;
+}
+
+static void victims_are_minimal(void **state)
+{
+    (void)state;
+    size_t found = 0;
+    for (uint64_t seed = 1; seed <= ROUNDS; seed++)
+        found += one_random_cluster(seed, seed % 2);
+    CHECK(found > ROUNDS / 2); /* else this shows nothing */
+}
+
+/* ---- the core ---- */
+
+static void room_is_kept_until_victims_are_gone(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, 1, 1);
+    fixture_pod(w.s, (struct fixture_pod){ .name = "low", .gpus = 8 }, at_s(1));
+    CHECK_I64(step(&w, 1), DECISION_BIND);
+    fixture_pod(w.s, (struct fixture_pod){ .name = "high", .gpus = 8, .spec = ",'priority':9" },
+                at_s(2));
+    CHECK_I64(step(&w, 2), DECISION_PREEMPT);
+    CHECK_I64(w.d.n_victims, 1);
+    CHECK_STR(w.d.victims[0]->key, "default/low");
+    CHECK_STR(w.d.message, "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.");
+    CHECK_I64(step(&w, 3), DECISION_NONE);
+    core_pod_del(w.s, STR("default"), STR("low"), at_s(4));
+    fixture_pod(w.s, (struct fixture_pod){ .name = "thief", .gpus = 1 }, at_s(4));
+    CHECK_I64(step(&w, 4), DECISION_BIND);
+    CHECK_STR(fixture_where(w.s, "high"), "n0");
+    CHECK_I64(step(&w, 4), DECISION_WAIT); /* nothing is left for the other */
+    CHECK_I64(core_cluster(w.s)->n_nominated, 0);
+    world_fini(&w);
+}
+
+static void kept_room_is_not_taken_by_lower_pods(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, 1, 1);
+    fixture_pod(w.s, (struct fixture_pod){ .name = "low", .gpus = 4 }, at_s(1));
+    CHECK_I64(step(&w, 1), DECISION_BIND);
+    fixture_pod(w.s, (struct fixture_pod){ .name = "high", .gpus = 8, .spec = ",'priority':9" },
+                at_s(2));
+    CHECK_I64(step(&w, 2), DECISION_PREEMPT);
+    fixture_pod(w.s, (struct fixture_pod){ .name = "thief", .gpus = 1 }, at_s(3));
+    CHECK_I64(step(&w, 3), DECISION_WAIT); /* 4 GPUs are free, but kept */
+    fixture_pod(w.s, (struct fixture_pod){ .name = "boss", .gpus = 1, .spec = ",'priority':99" },
+                at_s(3));
+    CHECK_I64(step(&w, 3), DECISION_BIND); /* who is higher may */
+    world_fini(&w);
+}
+
+static void kept_room_has_a_deadline(void **state)
+{
+    (void)state;
+    struct world w;
+    struct mono due;
+    world_init(&w, 1, 1);
+    fixture_pod(w.s, (struct fixture_pod){ .name = "low", .gpus = 8 }, at_s(1));
+    CHECK_I64(step(&w, 1), DECISION_BIND);
+    fixture_pod(w.s, (struct fixture_pod){ .name = "high", .gpus = 8, .spec = ",'priority':9" },
+                at_s(2));
+    CHECK_I64(step(&w, 2), DECISION_PREEMPT);
+    CHECK(core_next_due(w.s, &due));
+    CHECK_I64(due.ns, at_s(62).ns); /* 30 s of grace, and 30 more */
+    CHECK_I64(core_cluster(w.s)->n_nominated, 1);
+    CHECK_I64(step(&w, 63), DECISION_PREEMPT); /* decided anew; the victim needs no second push */
+    CHECK_I64(w.d.n_victims, 0);
+    CHECK(core_next_due(w.s, &due));
+    CHECK_I64(due.ns, at_s(93).ns);
+    world_fini(&w);
+}
+
+static void a_refused_eviction_gives_the_room_up(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, 1, 1);
+    fixture_pod(w.s, (struct fixture_pod){ .name = "low", .gpus = 8 }, at_s(1));
+    CHECK_I64(step(&w, 1), DECISION_BIND);
+    fixture_pod(w.s, (struct fixture_pod){ .name = "high", .gpus = 8, .spec = ",'priority':9" },
+                at_s(2));
+    CHECK_I64(step(&w, 2), DECISION_PREEMPT);
+    struct kobj *low = w.d.victims[0]->obj;
+    core_evict_refused(w.s, &(struct pod_id){ low->namespace, low->name, low->uid }, at_s(3));
+    CHECK_I64(core_cluster(w.s)->n_nominated, 0);
+    CHECK(!core_pod(w.s, STR("default"), STR("low"))->evicting);
+    world_fini(&w);
+}
+
+static void minimum_run_times_are_kept(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, 1, 1);
+    core_set_wall(w.s, at_s(0), (struct wall){ 1000 * NS_PER_S });
+    fixture_pod(w.s,
+                (struct fixture_pod){
+                    .name = "low",
+                    .gpus = 8,
+                    .meta = ",'annotations':{'scheduling.ganglion.io/min-runtime':'10m'}" },
+                at_s(1));
+    CHECK_I64(step(&w, 1), DECISION_BIND);
+    fixture_pod(w.s, (struct fixture_pod){ .name = "high", .gpus = 8, .spec = ",'priority':9" },
+                at_s(2));
+    CHECK_I64(step(&w, 2), DECISION_WAIT);
+    world_fini(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(victims_are_minimal),
+        cmocka_unit_test(room_is_kept_until_victims_are_gone),
+        cmocka_unit_test(kept_room_is_not_taken_by_lower_pods),
+        cmocka_unit_test(kept_room_has_a_deadline),
+        cmocka_unit_test(a_refused_eviction_gives_the_room_up),
+        cmocka_unit_test(minimum_run_times_are_kept),
+    };
+    return CHECK_MAIN(tests);
+}
