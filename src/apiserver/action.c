@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "apiserver/apiserver_internal.h"
+#include "apiserver/metrics.h"
 
 #define ACTION_WARNINGS_MAX 100
 
@@ -43,7 +44,7 @@ static void finish(struct action *a)
     a->reply.warnings = a->warnings.items;
     a->reply.n_warnings = a->warnings.n;
     assert(a->reply.code != 0);
-    a->s->metrics.refused += a->reply.code >= 400;
+    api_meter_end(a);
     action_done_fn done = TAKE(a->done);
     done(a->arg, a);
 }
@@ -71,7 +72,7 @@ void action_start(struct action *a, const action_step_fn *steps, action_done_fn 
     a->steps = steps;
     a->done = done;
     a->arg = arg;
-    a->s->metrics.requests++;
+    api_meter_begin(a);
     action_resume(a);
 }
 

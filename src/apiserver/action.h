@@ -42,6 +42,7 @@ struct action {
     struct user user;
     struct request r;      /* slices in the arena */
     bool of_service;       /* asked in process, by a system: user */
+    struct mono began;     /* entered the pipeline */
     struct str user_agent; /* names the field manager when the request does not */
     struct served *what;   /* counted; NULL for requests without a resource */
     struct json_doc *body; /* counted; r.body is inside */

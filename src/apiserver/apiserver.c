@@ -13,6 +13,7 @@
 #include "apiserver/expire.h"
 #include "apiserver/front.h"
 #include "apiserver/identity.h"
+#include "apiserver/metrics.h"
 #include "apiserver/read.h"
 #include "apiserver/watcher.h"
 #include "base/log.h"
@@ -137,6 +138,7 @@ int apiserver_new(struct apiserver **out,
     list_init(&s->watchers);
     list_init(&s->waits);
     s->health = health_new();
+    s->meter = api_meter_new();
     checks_add(s);
     if (start(s, o, err) != 0) {
         apiserver_free(s);
@@ -180,6 +182,7 @@ void apiserver_free(struct apiserver *s)
     tls_server_free(s->tls);
     tls_pair_fini(&s->ca);
     health_free(s->health);
+    api_meter_free(s->meter);
     free(s->url);
     free(s->token);
     free(s->token_key);
@@ -194,6 +197,12 @@ void apiserver_add_check(struct apiserver *s,
                          void *arg)
 {
     health_add(s->health, kinds, name, fn, arg);
+}
+
+void apiserver_add_metrics(struct apiserver *s, struct metrics *m)
+{
+    assert(s->n_more_metrics < API_METRICS_MAX);
+    s->more_metrics[s->n_more_metrics++] = m;
 }
 
 uint16_t apiserver_port(const struct apiserver *s)

@@ -18,6 +18,7 @@
 #include "io/loop.h"
 
 struct apiserver;
+struct metrics; /* daemon/metrics.h */
 
 struct apiserver_options {
     const char *data_dir; /* made when missing; holds the database, the CA, the token. NULL: memory
@@ -52,6 +53,9 @@ void apiserver_add_check(struct apiserver *s,
                          const char *name,
                          health_fn fn,
                          void *arg);
+
+/* GET /metrics tells these too; borrowed until apiserver_free. */
+void apiserver_add_metrics(struct apiserver *s, struct metrics *m);
 
 /* ---- how to reach it ---- */
 uint16_t apiserver_port(const struct apiserver *s);  /* 0 without a listener */

@@ -14,8 +14,12 @@
 #define API_TICK_NS NS_PER_S /* of housekeeping */
 #define API_BODY_BYTES_MAX ((size_t)3 << 20)
 
-struct api_metrics {
-    uint64_t requests, refused, watches_open, inproc_calls;
+#define API_METRICS_MAX 16 /* services that may add theirs */
+
+struct api_meter; /* apiserver/metrics.h */
+
+struct api_counts {
+    uint64_t watches_open, inproc_calls;
 };
 
 struct apiserver {
@@ -47,7 +51,10 @@ struct apiserver {
     uint64_t ticked_revision, trimmed_revision; /* at the last tick; at the last mem_trim */
     podlog_source_fn podlog;
     void *podlog_arg;
-    struct api_metrics metrics;
+    struct api_counts counts;
+    struct api_meter *meter;
+    struct metrics *more_metrics[API_METRICS_MAX];
+    size_t n_more_metrics;
 };
 
 struct wall api_now(struct apiserver *s);

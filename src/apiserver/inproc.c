@@ -255,7 +255,7 @@ static void take_call(void *arg)
     a->of_service = str_starts(a->user.name, STR("system:"));
     a->user_agent = c->t->user.name;
     a->r = c->r;
-    s->metrics.inproc_calls++;
+    s->counts.inproc_calls++;
     if (c->body) {
         struct json body = a->r.body;
         a->body = TAKE(c->body);

@@ -140,7 +140,7 @@ static enum turn open_watch(struct action *a)
         return refuse_err(a, &err);
     }
     list_push_back(&a->s->watchers, &w->node);
-    a->s->metrics.watches_open++;
+    a->s->counts.watches_open++;
     a->reply.code = 200;
     a->wait = w;
     return TURN_END;
@@ -181,7 +181,7 @@ void watcher_free(struct watcher *w)
 {
     if (!w || w->dead)
         return;
-    w->s->metrics.watches_open -= w->started;
+    w->s->counts.watches_open -= w->started;
     w->dead = true;
     if (!w->due && !w->pumping)
         release(w);

@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
+#include "cmd/services.h"
 #include "cmd/up_config.h"
 #include "io/clock.h"
 
@@ -16,7 +17,8 @@ static const struct cli_verb *const service_verbs[] = {
     &up_verb,
 };
 
-static const struct cli_page pages[] = { { "config", up_config_page } };
+static const struct cli_page pages[] = { { "config", up_config_page },
+                                         { "metrics", services_metrics_page } };
 
 static int by_name(const void *x, const void *y)
 {

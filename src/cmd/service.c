@@ -19,7 +19,7 @@ enum service_state { SERVICE_STARTING, SERVICE_FAILED, SERVICE_SYNCING, SERVICE_
 
 struct service {
     const struct service_kind *kind;
-    const void *options;
+    struct service_given given;
     struct apiserver *api;
     struct loop *loop, *home;
     bool attached; /* on the home loop */
@@ -48,6 +48,8 @@ static void on_beat(void *arg)
     atomic_store(&s->beat_ns, loop_now(s->loop).ns);
     if (!s->self)
         return;
+    if (s->kind->measure)
+        s->kind->measure(s->self);
     bool ready = s->kind->ready(s->self);
     bool was = atomic_exchange(&s->state, ready ? SERVICE_READY : SERVICE_SYNCING) == SERVICE_READY;
     if (ready != was)
@@ -60,7 +62,7 @@ static void begin(void *arg)
     struct err err = { 0 };
     s->beat = timer_new(s->loop, on_beat, s);
     timer_start_every(s->beat, START_BEAT_NS);
-    s->self = s->kind->start(s->transport, s->options, &err);
+    s->self = s->kind->start(s->transport, &s->given, &err);
     s->failure = err;
     atomic_store(&s->state, s->self ? SERVICE_SYNCING : SERVICE_FAILED);
     if (!s->self)
@@ -87,15 +89,20 @@ struct service *service_start(const struct service_kind *kind,
         return NULL;
     struct service *s = MEM_NEW(struct service);
     *s = (struct service){
-        .kind = kind, .options = options, .api = api, .loop = loop, .home = home
+        .kind = kind, .given.options = options, .api = api, .loop = loop, .home = home
     };
+    if (kind->metrics)
+        s->given.metrics = metrics_new(kind->metrics->rows, kind->metrics->n);
     s->transport = apiserver_transport(api, loop, str_from(kind->user), NULL, 0);
     loop_post(loop, begin, s);
     s->thread = thread_start(kind->name, run, s, err);
+    if (s->thread && kind->metrics)
+        apiserver_add_metrics(api, s->given.metrics);
     if (s->thread)
         return s;
     s->transport->ops->close(s->transport);
     loop_free(loop);
+    metrics_free(s->given.metrics);
     free(s);
     return NULL;
 }
@@ -141,7 +148,10 @@ void service_stop(struct service *s, loop_fn stopped, void *arg)
 
 void service_free(struct service *s)
 {
-    assert(!s || !s->loop);
+    if (!s)
+        return;
+    assert(!s->loop);
+    metrics_free(s->given.metrics);
     free(s);
 }
 

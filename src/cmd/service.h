@@ -5,17 +5,26 @@
 
 #include "apiserver/apiserver.h"
 #include "client/transport.h"
+#include "daemon/metrics.h"
+
+struct service_given {
+    const void *options;     /* of service_start */
+    struct metrics *metrics; /* of the kind's table; NULL when it has none */
+};
 
 struct service_kind {
     const char *name;  /* of the thread and in logs; 15 bytes at most */
     const char *check; /* its name in /readyz and /livez: "service/scheduler" */
     const char *user;  /* as whom it calls the API: "system:kube-scheduler" */
     /* On the service's loop. Returns the service's own state, or NULL with err. */
-    void *(*start)(struct transport *t, const void *options, struct err *err);
+    void *(*start)(struct transport *t, const struct service_given *given, struct err *err);
     /* On the service's loop: end all work, free the state, then call done(arg). */
     void (*stop)(void *self, loop_fn done, void *arg);
     /* On the service's loop, each second: has it seen all there is, and begun its work? */
     bool (*ready)(const void *self);
+    /* What it counts, NULL: nothing; and, with the beat above, the setting of gauges. */
+    const struct metric_table *metrics;
+    void (*measure)(void *self);
     /* On the home loop, after start and before stop: what ties the service to the API server beyond
      * its transport. NULL: nothing. */
     void (*attach)(void *self, struct apiserver *api);

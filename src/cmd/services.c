@@ -4,11 +4,14 @@
 
 #include <stdlib.h>
 
+#include "apiserver/metrics.h"
 #include "base/mem.h"
 #include "client/informer.h"
 #include "controllers/garbage/garbage.h"
 #include "controllers/runner.h"
+#include "daemon/process_metrics.h"
 #include "node/agent.h"
+#include "scheduler/metrics.h"
 #include "scheduler/service.h"
 
 /* ---- controllers ---- */
@@ -18,12 +21,13 @@ struct controllers {
     struct garbage *garbage;
 };
 
-static void *controllers_start(struct transport *t, const void *options, struct err *err)
+static void *
+controllers_start(struct transport *t, const struct service_given *given, struct err *err)
 {
-    (void)options;
     (void)err;
     struct controllers *c = MEM_NEW(struct controllers);
     c->runner = runner_new(t, NULL, 0);
+    runner_count(c->runner, given->metrics);
     runner_start(c->runner);
     c->garbage = garbage_new(t, runner_informers(c->runner));
     return c;
@@ -44,6 +48,12 @@ static bool controllers_ready(const void *self)
     return informers_synced(runner_informers(c->runner));
 }
 
+static void controllers_measure(void *self)
+{
+    const struct controllers *c = self;
+    runner_measure(c->runner);
+}
+
 static const struct service_kind controllers_kind = {
     .name = "controllers",
     .check = "service/controllers",
@@ -51,13 +61,15 @@ static const struct service_kind controllers_kind = {
     .start = controllers_start,
     .stop = controllers_stop,
     .ready = controllers_ready,
+    .metrics = &controllers_metric_table,
+    .measure = controllers_measure,
 };
 
 /* ---- simulated nodes ---- */
 
-static void *sim_start(struct transport *t, const void *options, struct err *err)
+static void *sim_start(struct transport *t, const struct service_given *given, struct err *err)
 {
-    const struct up_options *o = options;
+    const struct up_options *o = given->options;
     (void)err;
     struct sim_options sim = { .groups = o->sim.items, .n_groups = o->sim.n };
     return sim_nodes_new(t, &sim);
@@ -85,10 +97,11 @@ static const struct service_kind sim_kind = {
 
 /* ---- scheduler ---- */
 
-static void *scheduler_begin(struct transport *t, const void *options, struct err *err)
+static void *
+scheduler_begin(struct transport *t, const struct service_given *given, struct err *err)
 {
-    const struct up_options *up = options;
-    struct scheduler_options o = { .config = up->scheduler_config };
+    const struct up_options *up = given->options;
+    struct scheduler_options o = { .config = up->scheduler_config, .metrics = given->metrics };
     struct scheduler *s = scheduler_new(t, &o, err);
     if (s)
         scheduler_start(s);
@@ -106,6 +119,11 @@ static bool scheduler_ready(const void *self)
     return scheduler_synced(self);
 }
 
+static void scheduler_gauge(void *self)
+{
+    scheduler_measure(self);
+}
+
 static const struct service_kind scheduler_kind = {
     .name = "scheduler",
     .check = "service/scheduler",
@@ -113,6 +131,8 @@ static const struct service_kind scheduler_kind = {
     .start = scheduler_begin,
     .stop = scheduler_end,
     .ready = scheduler_ready,
+    .metrics = &scheduler_metric_table,
+    .measure = scheduler_gauge,
 };
 
 /* ---- the local node ---- */
@@ -161,9 +181,9 @@ static void on_podlog(void *arg, struct podlog *p, const struct podlog_query *q)
     node_agent_logs(n->agent, &query, &log_sink, p);
 }
 
-static void *node_begin(struct transport *t, const void *options, struct err *err)
+static void *node_begin(struct transport *t, const struct service_given *given, struct err *err)
 {
-    const struct up_options *o = options;
+    const struct up_options *o = given->options;
     struct node_agent *agent = node_agent_new(t, &o->node, err);
     if (!agent)
         return NULL;
@@ -228,4 +248,30 @@ size_t services_of(struct service_row rows[SERVICES_MAX], const struct up_option
     if (o->local_node)
         rows[n++] = (struct service_row){ &node_kind, o };
     return n;
+}
+
+/* ---- the reference page of metrics ---- */
+
+#define PAGE_BYTES_MAX ((size_t)1 << 20)
+
+void services_metrics_page(FILE *out)
+{
+    static const struct metric_table *const tables[] = {
+        &apiserver_metric_table,
+        &scheduler_metric_table,
+        &controllers_metric_table,
+        &process_metric_table,
+    };
+    struct buf b;
+    buf_init(&b, PAGE_BYTES_MAX);
+    buf_str(&b,
+            STR("# Metrics\n\nThis page is made by `ganglion reference metrics`; do not edit it."
+                "\n\n`GET /metrics` of `ganglion up` and `ganglion apiserver` answers in "
+                "Prometheus' text format. It needs a token, as on Kubernetes.\n"));
+    for (size_t i = 0; i < COUNT_OF(tables); i++) {
+        buf_printf(&b, "\n## %s\n\n", tables[i]->title);
+        metrics_reference(&b, tables[i]->rows, tables[i]->n);
+    }
+    fwrite(b.p, 1, b.n, out);
+    buf_fini(&b);
 }

@@ -26,7 +26,47 @@ struct unit { /* one controller that runs */
     size_t n_watches;
     struct workqueue *queue;
     size_t in_work;
+    struct unit_meter { /* NULLs: nobody asks */
+        struct metric_series *depth, *running, *adds, *retries, *work, *ok, *failed;
+    } meter;
 };
+
+enum { M_DEPTH, M_RUNNING, M_ADDS, M_RETRIES, M_WORK, M_RECONCILE };
+
+/* 10 ns times ten, to 1,000 s: client-go's. */
+static const int64_t work_bounds[] = {
+    10,       100,       1000,     10000,         100000,         1000000,
+    10000000, 100000000, NS_PER_S, 10 * NS_PER_S, 100 * NS_PER_S, 1000 * NS_PER_S,
+};
+
+static const struct metric rows[] = {
+    [M_DEPTH] = { "workqueue_depth",
+                  METRIC_GAUGE,
+                  "Keys that wait, back-off included.",
+                  { "name" } },
+    [M_RUNNING] = { "controller_runtime_active_workers",
+                    METRIC_GAUGE,
+                    "Keys in work: reconciled, written, or waiting for the caches.",
+                    { "controller" } },
+    [M_ADDS] = { "workqueue_adds_total", METRIC_COUNTER, "Keys taken into work.", { "name" } },
+    [M_RETRIES] = { "workqueue_retries_total",
+                    METRIC_COUNTER,
+                    "Keys that came back after a failure.",
+                    { "name" } },
+    [M_WORK] = { "workqueue_work_duration_seconds",
+                 METRIC_HISTOGRAM,
+                 "From taking a key into work until the caches have seen what it wrote.",
+                 { "name" },
+                 .per = NS_PER_S,
+                 .bounds = work_bounds,
+                 .n_bounds = COUNT_OF(work_bounds) },
+    [M_RECONCILE] = { "controller_runtime_reconcile_total",
+                      METRIC_COUNTER,
+                      "Passes, by outcome.",
+                      { "controller", "result" } },
+};
+
+const struct metric_table controllers_metric_table = { "Controllers", rows, COUNT_OF(rows) };
 
 struct pass { /* one key in work */
     struct list link;
@@ -36,6 +76,7 @@ struct pass { /* one key in work */
     struct reconcile_out out;
     size_t left; /* calls not answered */
     bool failed, settling, status_sent;
+    struct mono began;
     struct mono settle_by;
     uint64_t wrote[CONTROLLER_WATCHES_MAX]; /* newest revision written of each watched resource */
 };
@@ -198,6 +239,16 @@ static bool caches_caught_up(const struct pass *p)
     return true;
 }
 
+static void count_pass(const struct unit_meter *m, const struct pass *p, struct mono now)
+{
+    if (!m->adds)
+        return;
+    metric_observe(m->work, now.ns - p->began.ns);
+    metric_add(p->failed ? m->failed : m->ok, 1);
+    if (p->failed)
+        metric_add(m->retries, 1);
+}
+
 static void pass_end(struct pass *p)
 {
     struct unit *u = p->unit;
@@ -212,6 +263,7 @@ static void pass_end(struct pass *p)
     }
     workqueue_done(u->queue, p->key);
     u->in_work--;
+    count_pass(&u->meter, p, now);
     list_remove(&p->link);
     reconcile_out_fini(&p->out);
     arena_free(p->a);
@@ -247,7 +299,11 @@ static void pass_finish(struct pass *p)
 static void pass_start(struct unit *u, struct str key)
 {
     struct pass *p = MEM_NEW(struct pass);
-    *p = (struct pass){ .unit = u, .key = key, .a = arena_new() };
+    *p = (struct pass){
+        .unit = u, .key = key, .a = arena_new(), .began = loop_now(u->runner->t->loop)
+    };
+    if (u->meter.adds)
+        metric_add(u->meter.adds, 1);
     list_push_back(&u->runner->passes, &p->link);
     u->in_work++;
     struct str rest = key, first = str_split(&rest, '/');
@@ -362,6 +418,35 @@ struct runner *runner_new(struct transport *t, const struct controller *const *l
     for (size_t i = 0; i < r->n_units; i++)
         unit_init(r, &r->units[i], list ? list[i] : controllers[i]);
     return r;
+}
+
+void runner_count(struct runner *r, struct metrics *m)
+{
+    for (size_t i = 0; i < r->n_units; i++) {
+        struct unit *u = &r->units[i];
+        struct str name = str_from(u->c->name);
+        const struct str ok[] = { name, STR("success") }, failed[] = { name, STR("error") };
+        u->meter = (struct unit_meter){
+            .depth = metrics_series(m, M_DEPTH, &name),
+            .running = metrics_series(m, M_RUNNING, &name),
+            .adds = metrics_series(m, M_ADDS, &name),
+            .retries = metrics_series(m, M_RETRIES, &name),
+            .work = metrics_series(m, M_WORK, &name),
+            .ok = metrics_series(m, M_RECONCILE, ok),
+            .failed = metrics_series(m, M_RECONCILE, failed),
+        };
+    }
+}
+
+void runner_measure(struct runner *r)
+{
+    for (size_t i = 0; i < r->n_units; i++) {
+        const struct unit *u = &r->units[i];
+        if (!u->meter.adds)
+            continue;
+        metric_set(u->meter.depth, (int64_t)workqueue_len(u->queue));
+        metric_set(u->meter.running, (int64_t)u->in_work);
+    }
 }
 
 void runner_start(struct runner *r)

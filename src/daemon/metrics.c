@@ -74,17 +74,33 @@ struct metrics *metrics_new(const struct metric *rows, size_t n)
     return m;
 }
 
+static void row_fini(struct row_state *st)
+{
+    for (struct metric_series *s = st->first, *next; s; s = next) {
+        next = s->next;
+        free(s->labels);
+        free(s);
+    }
+    map_fini(&st->by_labels);
+}
+
+void metrics_clear(struct metrics *m, size_t row)
+{
+    struct row_state *st = &m->states[row];
+    assert(!st->plain);
+    pthread_mutex_lock(&m->lock);
+    row_fini(st);
+    *st = (struct row_state){ 0 };
+    map_init(&st->by_labels);
+    pthread_mutex_unlock(&m->lock);
+}
+
 void metrics_free(struct metrics *m)
 {
     if (!m)
         return;
     for (size_t i = 0; i < m->n; i++) {
-        for (struct metric_series *s = m->states[i].first, *next; s; s = next) {
-            next = s->next;
-            free(s->labels);
-            free(s);
-        }
-        map_fini(&m->states[i].by_labels);
+        row_fini(&m->states[i]);
     }
     pthread_mutex_destroy(&m->lock);
     free(m->states);
@@ -170,6 +186,18 @@ void metrics_add(struct metrics *m, size_t row, int64_t n)
 void metrics_set(struct metrics *m, size_t row, int64_t value)
 {
     metric_set(plain(m, row), value);
+}
+
+void metrics_raise(struct metrics *m, size_t row, int64_t value)
+{
+    struct metric_series *s = plain(m, row);
+    assert(s->row->kind == METRIC_COUNTER);
+    atomic_store_explicit(&s->value, value, memory_order_relaxed);
+}
+
+int64_t metrics_value(struct metrics *m, size_t row)
+{
+    return atomic_load_explicit(&plain(m, row)->value, memory_order_relaxed);
 }
 
 void metrics_observe(struct metrics *m, size_t row, int64_t value)

@@ -18,7 +18,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 
-#define METRIC_LABELS_MAX 4
+#define METRIC_LABELS_MAX 8
 /* Of one metric; beyond, values go to a series of labels "other". */
 #define METRIC_SERIES_MAX 1000
 
@@ -32,6 +32,12 @@ struct metric { /* plain data: a row */
     int64_t per;                           /* 0: 1 */
     const int64_t *bounds;                 /* of a histogram, ascending, in the values' unit */
     size_t n_bounds;
+};
+
+struct metric_table { /* of one service: its page of the reference, its values */
+    const char *title;
+    const struct metric *rows;
+    size_t n;
 };
 
 /* 1 ms to 10 s, in nanoseconds: for times of requests and cycles. */
@@ -52,9 +58,16 @@ void metric_add(struct metric_series *s, int64_t n);         /* counter (n >= 0)
 void metric_set(struct metric_series *s, int64_t value);     /* gauge */
 void metric_observe(struct metric_series *s, int64_t value); /* histogram */
 
+/* Forgets all series of a row, before they are set anew: what is not set again is not told any
+ * more. Nobody may keep series of such a row. */
+void metrics_clear(struct metrics *m, size_t row);
+
 /* The same for rows without labels. */
 void metrics_add(struct metrics *m, size_t row, int64_t n);
 void metrics_set(struct metrics *m, size_t row, int64_t value);
+/* A counter that somebody else counts: its newest value, never less than before. */
+void metrics_raise(struct metrics *m, size_t row, int64_t value);
+int64_t metrics_value(struct metrics *m, size_t row); /* not of a histogram */
 void metrics_observe(struct metrics *m, size_t row, int64_t value);
 
 #define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"

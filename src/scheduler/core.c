@@ -402,8 +402,11 @@ void core_step(struct sched_core *s, struct mono now, struct arena *a, struct de
     }
     if (gang_to_come(g))
         core_places_hold(s, g, &plan, now);
+    struct mono since = g->since.ns ? g->since : now;
     assume(s, g, &plan, now);
-    *out = (struct decision){ .kind = DECISION_BIND, .gang = g, .items = plan.items, .n = plan.n };
+    *out = (struct decision){
+        .kind = DECISION_BIND, .gang = g, .items = plan.items, .n = plan.n, .since = since
+    };
 }
 
 bool core_next_due(const struct sched_core *s, struct mono *when)
@@ -423,6 +426,15 @@ struct cluster *core_cluster(struct sched_core *s)
 void core_why(struct sched_core *s, struct spod *pod, struct arena *a, struct explanation *out)
 {
     explain_gang(&s->cluster, pod->gang, a, out);
+}
+
+void core_each_pod(const struct sched_core *s,
+                   void (*fn)(void *arg, const struct spod *p),
+                   void *arg)
+{
+    const struct map_slot *slot;
+    for (size_t i = 0; (slot = map_next(&s->pods, &i));)
+        fn(arg, slot->value);
 }
 
 struct core_counts core_count(const struct sched_core *s)

@@ -86,6 +86,7 @@ struct decision { /* borrowed until the next call that takes the core */
     struct spod **displaced; /* PREEMPT: lower pods for which these nodes were kept until now */
     size_t n_displaced;
     int64_t attempts;
+    struct mono since; /* BIND: the gang waited from here on */
 };
 
 /* Runs the cycle of the next due gang. The plan lives in a. */
@@ -118,3 +119,7 @@ struct core_counts {
     uint64_t cycles, bound_pods;
 };
 struct core_counts core_count(const struct sched_core *s);
+/* All pods that the core knows, in no order. */
+void core_each_pod(const struct sched_core *s,
+                   void (*fn)(void *arg, const struct spod *p),
+                   void *arg);

@@ -3,6 +3,8 @@
  *
  *     watch event ─► core ─► turn: cycles ─► bind_all ─► watch confirms, or the core forgets
  *                                   └─► report queue ─► status patch, events */
+#include "io/clock.h"
+#include "scheduler/metrics.h"
 #include "scheduler/service_internal.h"
 
 #include <stdlib.h>
@@ -44,6 +46,8 @@ static void on_pod(void *arg, const struct kobj *before, const struct kobj *afte
     struct scheduler *s = arg;
     if (!s->live)
         return;
+    if (!before && after && json_str(kobj_path(after, "spec.nodeName")).n == 0)
+        sched_meter_queued(s->meter, "PodAdd", "active");
     if (after)
         core_pod_set(s->core, after, now_of(s));
     else
@@ -171,7 +175,9 @@ static void turn(void *arg)
     for (unsigned i = 0; i < CYCLES_PER_TURN; i++) {
         struct decision d;
         arena_reset(s->cycle_arena);
+        struct mono began = clock_mono();
         core_step(s->core, now_of(s), s->cycle_arena, &d);
+        sched_meter_cycle(s->meter, &d, clock_mono().ns - began.ns);
         switch (d.kind) {
         case DECISION_NONE:
             service_bind_flush(s);
@@ -181,6 +187,7 @@ static void turn(void *arg)
             service_bind(s, &d);
             break;
         case DECISION_WAIT:
+            sched_meter_queued(s->meter, "ScheduleAttemptFailure", "unschedulable");
             service_report(s, &d);
             break;
         case DECISION_PREEMPT:
@@ -226,6 +233,7 @@ scheduler_new(struct transport *t, const struct scheduler_options *o, struct err
     s->core = core;
     s->cycle_arena = arena_new();
     s->informers = informers_new(t);
+    s->meter = sched_meter_new(o ? o->metrics : NULL);
     s->recorder = recorder_new(t, "ganglion-scheduler");
     s->timer = timer_new(t->loop, turn, s);
     list_init(&s->binds);
@@ -245,6 +253,12 @@ void scheduler_start(struct scheduler *s)
     service_gangs_start(s);
 }
 
+void scheduler_measure(struct scheduler *s)
+{
+    if (s->live)
+        sched_meter_measure(s->meter, s->core);
+}
+
 bool scheduler_synced(const struct scheduler *s)
 {
     return s->live;
@@ -262,6 +276,7 @@ void scheduler_free(struct scheduler *s)
     service_preempt_cancel(s);
     informers_free(s->informers);
     recorder_free(s->recorder);
+    sched_meter_free(s->meter);
     core_free(s->core);
     arena_free(s->cycle_arena);
     free(s);

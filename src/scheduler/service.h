@@ -17,17 +17,21 @@
 #include "base/err.h"
 #include "client/transport.h"
 
+struct metrics;
 struct scheduler;
 
 struct scheduler_options {
     struct str
         config; /* text of a KubeSchedulerConfiguration (config.h); absent: built-in profiles */
+    struct metrics *metrics; /* of scheduler_metric_table (scheduler/metrics.h); NULL: none */
 };
 
 /* options may be NULL. ERR_INVALID when the configuration is wrong. The transport must outlive the
  * scheduler. */
 struct scheduler *
 scheduler_new(struct transport *t, const struct scheduler_options *options, struct err *err);
+/* Sets the gauges; about once a second. */
+void scheduler_measure(struct scheduler *s);
 void scheduler_start(struct scheduler *s);
 bool scheduler_synced(const struct scheduler *s); /* its caches are complete: it decides */
 /* Cancels what is under way; binds on the wire may still arrive. NULL is fine. */

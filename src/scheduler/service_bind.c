@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "scheduler/metrics.h"
 #include "scheduler/service_internal.h"
 
 #define BATCH_PODS_MAX 64 /* plans are not split: a larger gang travels alone */
@@ -14,6 +15,7 @@ struct bound_pod {
     struct str node; /* in the batch's arena */
     size_t gang;     /* number within the batch */
     struct jnode *annotations;
+    struct mono since; /* it waited from here on */
 };
 VEC_TYPE(bound_pods, struct bound_pod);
 
@@ -49,7 +51,7 @@ static void batch_free(struct bind_batch *b)
 static void batch_add(struct bind_batch *b, const struct bound_pod *p)
 {
     struct bound_pod copy = { kobj_ref(p->pod), arena_str(b->a, p->node), b->n_gangs,
-                              p->annotations ? jnode_copy(b->a, p->annotations) : NULL };
+                              p->annotations ? jnode_copy(b->a, p->annotations) : NULL, p->since };
     bound_pods_push(&b->pods, copy);
 }
 
@@ -88,6 +90,7 @@ static void tell_bound(const struct bind_batch *b)
             .about = p->pod, .type = "Normal", .reason = "Scheduled", .message = text
         };
         recorder_event(b->s->recorder, &note, loop_wall(l));
+        sched_meter_pod(b->s->meter, loop_now(l).ns - p->since.ns);
         LOG_DEBUG("pod.bound", kv_str("namespace", p->pod->namespace), kv_str("pod", p->pod->name),
                   kv_str("node", p->node), kv_i64("took_us", took_us));
     }
@@ -127,7 +130,10 @@ static void on_bound(void *arg, const struct reply *reply, const struct err *err
 {
     struct bind_batch *b = arg;
     struct scheduler *s = b->s;
-    if (reply && reply->code < 400)
+    bool bound = reply && reply->code < 400;
+    if (bound || !reply || b->n_gangs == 1) /* else each is tried alone, and counted then */
+        sched_meter_bound(s->meter, b->pods.n, bound, loop_now(s->t->loop).ns - b->started.ns);
+    if (bound)
         tell_bound(b);
     else if (reply && b->n_gangs > 1)
         split(b);
@@ -156,7 +162,8 @@ void service_bind(struct scheduler *s, const struct decision *d)
         const struct planned *p = &d->items[i];
         struct bound_pod b = { .pod = p->pod->obj,
                                .node = snap->nodes.items[p->where.node]->name,
-                               .annotations = placement_annotations(s->batch->a, &p->where) };
+                               .annotations = placement_annotations(s->batch->a, &p->where),
+                               .since = d->since };
         batch_add(s->batch, &b);
     }
     s->batch->n_gangs++;

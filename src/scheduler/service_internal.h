@@ -24,6 +24,7 @@ struct scheduler {
     struct informers *informers;
     struct informer *caches[SERVICE_WATCHES];
     struct recorder *recorder;
+    struct sched_meter *meter; /* NULL: nobody asks */
     struct timer *timer;
     bool live;                /* the caches were complete once: events count */
     bool turn_pending;        /* the timer will run a turn */

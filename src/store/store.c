@@ -220,6 +220,11 @@ const struct kobj *store_get_pending(struct store_table *t, struct str namespace
     return item ? item->object : NULL;
 }
 
+size_t store_bytes(const struct store *s)
+{
+    return s->live_visible;
+}
+
 size_t store_count(const struct store_table *t)
 {
     return t->count;

@@ -49,6 +49,7 @@ uint64_t store_revision(const struct store *s); /* of the newest visible transac
  * changes the store; NULL: absent. */
 const struct kobj *store_get(struct store_table *t, struct str namespace, struct str name);
 const struct kobj *store_get_pending(struct store_table *t, struct str namespace, struct str name);
+size_t store_bytes(const struct store *s); /* text of all visible objects */
 size_t store_count(const struct store_table *t);
 /* The newest revision at which the visible table changed, or the one it was loaded at. */
 uint64_t store_changed(const struct store_table *t);
