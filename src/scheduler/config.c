@@ -3,9 +3,11 @@
 #include "scheduler/config.h"
 
 #include "codec/yaml.h"
+#include "scheduler/config_fields.h"
 #include "scheduler/queue.h"
 
 #define WARNINGS_BYTES_MAX 16384
+#define WEIGHT_MAX 10000 /* sums of weighted scores fit 32 bits */
 #define API_VERSION "kubescheduler.config.k8s.io/v1"
 
 /* Plugins that others have and we do without a plugin of that name. */
@@ -16,8 +18,8 @@ static const struct {
     { "BackfillScoring", "is not built yet" },
     { "Coscheduling", NULL }, /* the queue holds gangs and the cycle places them whole */
     { "DefaultBinder", NULL },
-    { "DefaultPreemption", "is not built yet: nothing is evicted" },
-    { "GangPreemption", "is not built yet: nothing is evicted" },
+    { "DefaultPreemption", NULL }, /* profile->preempts */
+    { "GangPreemption", NULL },    /* the same: gangs and pods preempt alike */
     { "KubeAttention", "is not built yet" },
     { "NetworkFabricScore", "is not built yet" },
     { "NodeVolumeLimits", "is not built yet" },
@@ -35,17 +37,17 @@ static const struct {
     { "WorkloadAwareScoring", "is not built yet" },
 };
 
-enum point { POINT_ALL, POINT_FILTER, POINT_SCORE, POINT_RESERVE, POINT_OTHER };
+enum point { POINT_ALL, POINT_FILTER, POINT_SCORE, POINT_RESERVE, POINT_POST_FILTER, POINT_OTHER };
 
 static const struct {
     const char *name;
     enum point point;
 } points[] = {
     { "multiPoint", POINT_ALL }, /* first: single points refine it */
-    { "bind", POINT_OTHER },       { "filter", POINT_FILTER },    { "permit", POINT_OTHER },
-    { "postBind", POINT_OTHER },   { "postFilter", POINT_OTHER }, { "preBind", POINT_OTHER },
-    { "preEnqueue", POINT_OTHER }, { "preFilter", POINT_FILTER }, { "preScore", POINT_SCORE },
-    { "queueSort", POINT_OTHER },  { "reserve", POINT_RESERVE },  { "score", POINT_SCORE },
+    { "bind", POINT_OTHER },       { "filter", POINT_FILTER },          { "permit", POINT_OTHER },
+    { "postBind", POINT_OTHER },   { "postFilter", POINT_POST_FILTER }, { "preBind", POINT_OTHER },
+    { "preEnqueue", POINT_OTHER }, { "preFilter", POINT_FILTER },       { "preScore", POINT_SCORE },
+    { "queueSort", POINT_OTHER },  { "reserve", POINT_RESERVE },        { "score", POINT_SCORE },
 };
 
 static int unknown_plugin(struct str name, struct err *err)
@@ -54,6 +56,8 @@ static int unknown_plugin(struct str name, struct err *err)
     buf_init(&known, 2048);
     for (size_t i = 0; i < sched_plugins_count; i++)
         buf_printf(&known, "%s%s", i ? ", " : "", sched_plugins[i]->name);
+    for (size_t i = 0; i < COUNT_OF(foreign); i++)
+        buf_printf(&known, ", %s", foreign[i].name);
     err_set(err, ERR_INVALID, "unknown plugin \"%.*s\"; known: %.*s", STR_ARG(name),
             STR_ARG(buf_view(&known)));
     buf_fini(&known);
@@ -80,6 +84,15 @@ static int check_foreign(struct sched_config *c, struct str name, struct err *er
 
 /* ---- one extension point ---- */
 
+/* DefaultPreemption is no row of the table: it is what happens after all filters. */
+static void set_preemption(struct profile *p, enum point point, struct str name, bool on)
+{
+    bool named = str_is(name, "DefaultPreemption") || str_is(name, "GangPreemption");
+    bool all = !on && str_is(name, "*");
+    if ((point == POINT_ALL || point == POINT_POST_FILTER) && (named || all))
+        p->preempts = on;
+}
+
 static void set_points(struct profile_plugin *e, enum point point, bool on)
 {
     if (point == POINT_ALL || point == POINT_FILTER)
@@ -98,6 +111,7 @@ static int disable(struct sched_config *c,
 {
     for (struct json_iter it = json_iter(list); json_next(&it);) {
         struct str name = json_str(json_get(it.value, STR("name")));
+        set_preemption(p, point, name, false);
         if (str_is(name, "*")) {
             for (size_t i = 0; i < p->n; i++)
                 set_points(&p->plugins[i], point, false);
@@ -121,6 +135,7 @@ static int enable(struct sched_config *c,
     for (struct json_iter it = json_iter(list); json_next(&it);) {
         struct str name = json_str(json_get(it.value, STR("name")));
         int at = profile_find(p, name);
+        set_preemption(p, point, name, true);
         if (at < 0) {
             if (check_foreign(c, name, err))
                 return -1;
@@ -128,8 +143,9 @@ static int enable(struct sched_config *c,
         }
         struct profile_plugin *e = &p->plugins[at];
         int64_t weight = json_i64_or(json_get(it.value, STR("weight")), 0);
-        if (weight < 0 || weight > 100)
-            return err_set(err, ERR_INVALID, "plugin %.*s: weight must be 0 to 100", STR_ARG(name));
+        if (weight < 0 || weight > WEIGHT_MAX)
+            return err_set(err, ERR_INVALID, "plugin %.*s: weight must be 0 to %d", STR_ARG(name),
+                           WEIGHT_MAX);
         set_points(e, point, true);
         if (point == POINT_ALL || point == POINT_SCORE) {
             if (weight)
@@ -160,17 +176,31 @@ static int read_plugins(struct sched_config *c, struct profile *p, struct json v
     return 0;
 }
 
+static bool is_repeated(struct json list, struct str name)
+{
+    size_t n = 0;
+    for (struct json_iter it = json_iter(list); json_next(&it);)
+        n += str_eq(json_str(json_get(it.value, STR("name"))), name);
+    return n > 1;
+}
+
 static int read_args(struct sched_config *c, struct profile *p, struct json list, struct err *err)
 {
     for (struct json_iter it = json_iter(list); json_next(&it);) {
         struct str name = json_str(json_get(it.value, STR("name")));
+        struct json args = json_get(it.value, STR("args"));
         int at = profile_find(p, name);
+        if (is_repeated(list, name))
+            return err_set(err, ERR_INVALID, "pluginConfig: \"%.*s\" stands there twice",
+                           STR_ARG(name));
         if (at < 0) {
             if (check_foreign(c, name, err))
                 return err_wrap(err, "pluginConfig");
+            if (config_read_args(p, name, args, err) < 0)
+                return err_wrap(err, "pluginConfig of %.*s", STR_ARG(name));
             continue;
         }
-        if (profile_configure(p, (size_t)at, json_get(it.value, STR("args")), err))
+        if (profile_configure(p, (size_t)at, args, err))
             return -1;
     }
     return 0;
@@ -197,22 +227,17 @@ static int read_profile(struct sched_config *c, struct json v, struct err *err)
     if (c->n == CONFIG_PROFILES_MAX - 8) /* the built-in ones need room too */
         return err_set(err, ERR_TOO_LARGE, "more than %d profiles", CONFIG_PROFILES_MAX - 8);
     struct profile *p = c->profiles[c->n++] = profile_new(name);
-    if (read_plugins(c, p, json_get(v, STR("plugins")), err) ||
+    if (config_check_profile(v, err) || read_plugins(c, p, json_get(v, STR("plugins")), err) ||
         read_args(c, p, json_get(v, STR("pluginConfig")), err))
         return err_wrap(err, "profile \"%.*s\"", STR_ARG(name));
     return 0;
 }
 
-static int read_backoff(struct json root, const char *key, int64_t *ns, struct err *err)
+static void read_backoff(struct json root, const char *key, int64_t *ns)
 {
-    struct json v = json_get(root, str_from(key));
     int64_t s;
-    if (!json_has(v))
-        return 0;
-    if (!json_i64(v, &s) || s < 1 || s > 3600)
-        return err_set(err, ERR_INVALID, "%s must be 1 to 3600", key);
-    *ns = s * NS_PER_S;
-    return 0;
+    if (json_i64(json_get(root, str_from(key)), &s)) /* its range was checked */
+        *ns = s * NS_PER_S;
 }
 
 static int read_all(struct sched_config *c, struct json root, struct err *err)
@@ -220,13 +245,14 @@ static int read_all(struct sched_config *c, struct json root, struct err *err)
     if (!str_is(json_str(json_get(root, STR("kind"))), "KubeSchedulerConfiguration") ||
         !str_is(json_str(json_get(root, STR("apiVersion"))), API_VERSION))
         return err_set(err, ERR_INVALID, "not a KubeSchedulerConfiguration of " API_VERSION);
-    if (read_backoff(root, "podInitialBackoffSeconds", &c->backoff_min_ns, err) ||
-        read_backoff(root, "podMaxBackoffSeconds", &c->backoff_max_ns, err))
+    if (config_check_file(root, err))
         return -1;
+    read_backoff(root, "podInitialBackoffSeconds", &c->backoff_min_ns);
+    read_backoff(root, "podMaxBackoffSeconds", &c->backoff_max_ns);
     if (c->backoff_max_ns < c->backoff_min_ns)
         return err_set(err, ERR_INVALID,
                        "podMaxBackoffSeconds is smaller than podInitialBackoffSeconds");
-    if (json_has(json_get(root, STR("extenders"))))
+    if (json_len(json_get(root, STR("extenders"))))
         return err_set(err, ERR_INVALID, "extenders are not supported yet");
     for (struct json_iter it = json_iter(json_get(root, STR("profiles"))); json_next(&it);) {
         if (read_profile(c, it.value, err))

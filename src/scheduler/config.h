@@ -3,8 +3,11 @@
  * profiles. Understood: profiles[] with schedulerName, plugins per extension point (enabled with
  * weights, disabled, "*"), pluginConfig; podInitialBackoffSeconds and podMaxBackoffSeconds. Names
  * of Kubernetes' and KubeNexus' plugins that we do otherwise, or not yet, are accepted with a
- * warning; unknown names are errors that list the known ones. percentageOfNodesToScore is read and
- * not needed: all nodes are always scored. Pure. */
+ * warning; unknown names are errors that list the known ones. Unknown fields, wrong types and
+ * values out of range are errors that name the path (config_fields.h). percentageOfNodesToScore and
+ * parallelism are checked and not needed: all nodes are always scored, on one thread.
+ * leaderElection and clientConnection are checked; `ganglion up` needs neither. Extenders are
+ * refused until they are asked. Pure. */
 #pragma once
 
 #include "scheduler/profile.h"

@@ -85,8 +85,42 @@ static void test_enable_disable_and_arguments(void **state)
     CHECK(plugin(p, "NodeResourcesFit")->scores);
     CHECK(!plugin(p, "TaintToleration")->scores && plugin(p, "TaintToleration")->filters);
     CHECK(!plugin(p, "NodePorts")->filters);
-    CHECK(str_find(buf_view(&c.warnings), STR("DefaultPreemption")) >= 0);
+    CHECK(p->preempts);
     CHECK_I64(c.backoff_max_ns, 20 * NS_PER_S);
+    sched_config_fini(&c);
+}
+
+static void test_preemption_is_configured(void **state)
+{
+    (void)state;
+    struct sched_config c;
+    struct err err = { 0 };
+    CHECK_OK(sched_config_parse(
+                 &c,
+                 STR(HEAD "parallelism: 8\n"
+                          "percentageOfNodesToScore: 50\n"
+                          "leaderElection: {leaderElect: true, leaseDuration: 15s}\n"
+                          "clientConnection: {qps: 50.5, burst: 100}\n"
+                          "profiles:\n"
+                          "- schedulerName: some\n"
+                          "  pluginConfig:\n"
+                          "  - name: DefaultPreemption\n"
+                          "    args: {minCandidateNodesPercentage: 0, "
+                          "minCandidateNodesAbsolute: 7}\n"
+                          "- schedulerName: none\n"
+                          "  plugins: {postFilter: {disabled: [{name: DefaultPreemption}]}}\n"
+                          "- schedulerName: no-points\n"
+                          "  plugins: {multiPoint: {disabled: [{name: '*'}]}}\n"
+                          "- schedulerName: again\n"
+                          "  plugins: {postFilter: {disabled: [{name: '*'}], "
+                          "enabled: [{name: DefaultPreemption}]}}\n"),
+                 &err),
+             err);
+    CHECK_I64(find(&c, "some")->preempt.min_candidates, 7);
+    CHECK_I64(find(&c, "some")->preempt.min_candidates_percent, 0);
+    CHECK_I64(find(&c, "none")->preempt.min_candidates, 100);
+    CHECK(find(&c, "some")->preempts && !find(&c, "none")->preempts);
+    CHECK(!find(&c, "no-points")->preempts && find(&c, "again")->preempts);
     sched_config_fini(&c);
 }
 
@@ -101,13 +135,30 @@ static void test_wrong_ones_say_what(void **state)
           "unknown plugin \"Nope\"; known: NodeUnschedulable" },
         { HEAD "profiles: [{plugins: {sort: {}}}]\n", "plugins.sort is not an extension point" },
         { HEAD "profiles: [{}, {schedulerName: default-scheduler}]\n", "two profiles" },
-        { HEAD "podInitialBackoffSeconds: 0\n", "podInitialBackoffSeconds must be" },
+        { HEAD "podInitialBackoffSeconds: 0\n", "podInitialBackoffSeconds: must be" },
         { HEAD "profiles: [{pluginConfig: [{name: NodeResourcesFit, args: {scoringStrategy: "
                "{type: Best}}}]}]\n",
           "scoringStrategy.type" },
         { HEAD
           "profiles: [{plugins: {score: {enabled: [{name: NodeResourcesFit, weight: -1}]}}}]\n",
           "weight must be" },
+        { HEAD "paralellism: 3\n", "unknown field \"paralellism\"" },
+        { HEAD "parallelism: 0\n", "parallelism: must be 1 or more, not 0" },
+        { HEAD "percentageOfNodesToScore: 101\n", "percentageOfNodesToScore: must be 0 to 100" },
+        { HEAD "leaderElection: {leaderElect: 1}\n",
+          "leaderElection: leaderElect: must be true or false" },
+        { HEAD "leaderElection: {leaseDuration: 5s}\n", "must be greater than renewDeadline" },
+        { HEAD "clientConnection: {burst: -1}\n", "clientConnection: burst: must be 0 or more" },
+        { HEAD "profiles: [{name: x}]\n", "unknown field \"name\"" },
+        { HEAD "profiles: [{pluginConfig: [{name: DefaultPreemption, args: "
+               "{minCandidateNodesPercentage: 200}}]}]\n",
+          "minCandidateNodesPercentage: must be 0 to 100, not 200" },
+        { HEAD "profiles: [{pluginConfig: [{name: DefaultPreemption, args: "
+               "{minCandidateNodesPercentage: 0, minCandidateNodesAbsolute: 0}}]}]\n",
+          "cannot both be zero" },
+        { HEAD "profiles: [{pluginConfig: [{name: NodeAffinity}, {name: NodeAffinity}]}]\n",
+          "stands there twice" },
+        { HEAD "extenders: [{urlPrefix: 'http://x'}]\n", "extenders are not supported yet" },
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct sched_config c;
@@ -124,6 +175,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kubenexus_own),
         cmocka_unit_test(test_enable_disable_and_arguments),
+        cmocka_unit_test(test_preemption_is_configured),
         cmocka_unit_test(test_wrong_ones_say_what),
     };
     return CHECK_MAIN(tests);
