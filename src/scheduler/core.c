@@ -400,13 +400,17 @@ void core_step(struct sched_core *s, struct mono now, struct arena *a, struct de
         fail(s, g, &plan, a, out);
         return;
     }
-    if (gang_to_come(g))
+    bool reserves = gang_to_come(g) > 0;
+    if (reserves)
         core_places_hold(s, g, &plan, now);
     struct mono since = g->since.ns ? g->since : now;
     assume(s, g, &plan, now);
-    *out = (struct decision){
-        .kind = DECISION_BIND, .gang = g, .items = plan.items, .n = plan.n, .since = since
-    };
+    *out = (struct decision){ .kind = DECISION_BIND,
+                              .gang = g,
+                              .items = plan.items,
+                              .n = plan.n,
+                              .reserves = reserves,
+                              .since = since };
 }
 
 bool core_next_due(const struct sched_core *s, struct mono *when)

@@ -66,6 +66,14 @@ void core_device_del(struct sched_core *s,
 void core_budget_set(struct sched_core *s, const struct kobj *obj);
 void core_budget_del(struct sched_core *s, struct str namespace, struct str name);
 
+/* Takes up places that an earlier scheduler held for members to come, as gang_mirror_status wrote
+ * them; those that are no longer needed are left out. */
+void core_places_restore(struct sched_core *s,
+                         struct gang *g,
+                         struct json reservations,
+                         struct mono until,
+                         struct mono now);
+
 /* ---- decisions ---- */
 enum decision_kind {
     DECISION_NONE,    /* nothing is due */
@@ -87,6 +95,7 @@ struct decision { /* borrowed until the next call that takes the core */
     size_t n_displaced;
     int64_t attempts;
     struct mono since; /* BIND: the gang waited from here on */
+    bool reserves;     /* BIND: places are held for members to come; record them before you bind */
 };
 
 /* Runs the cycle of the next due gang. The plan lives in a. */

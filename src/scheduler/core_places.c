@@ -46,8 +46,11 @@ static void put_json(struct arena *a, struct jnode *to, const char *key, struct 
 }
 
 /* What a member of this role will look like to the scheduler, as far as it was declared. */
-static struct kobj *
-place_object(struct arena *a, const struct spod *like, const struct gang_part *part, int64_t n)
+static struct kobj *place_object(struct arena *a,
+                                 const struct spod *like,
+                                 const struct gang_part *part,
+                                 int64_t n,
+                                 struct json annotations)
 {
     struct kobj *o = NULL;
     struct jnode *root = jnode_obj(a);
@@ -60,6 +63,7 @@ place_object(struct arena *a, const struct spod *like, const struct gang_part *p
     jnode_set_str(meta, STR("uid"), name);
     jnode_set_str(meta, STR("namespace"), like->obj->namespace);
     put_json(a, meta, "labels", like->view->labels);
+    put_json(a, meta, "annotations", annotations);
     struct jnode *spec = jnode_need_obj(root, STR("spec"));
     jnode_set_str(spec, STR("schedulerName"), like->view->scheduler_name);
     jnode_set_i64(spec, STR("priority"), like->view->priority);
@@ -71,11 +75,13 @@ place_object(struct arena *a, const struct spod *like, const struct gang_part *p
     return kobj_freeze(&o, root, NULL) ? NULL : o;
 }
 
-static struct spod *place_new(struct sched_core *s, struct gang *g, uint32_t part, int64_t n)
+/* annotations: of its placement, when there is one already. */
+static struct spod *
+place_new(struct sched_core *s, struct gang *g, uint32_t part, int64_t n, struct json annotations)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
     const struct spod *like = LIST_ITEM(g->members.next, struct spod, in_gang);
-    AUTO(kobj_unrefp) struct kobj *o = place_object(a, like, &g->parts[part], n);
+    AUTO(kobj_unrefp) struct kobj *o = place_object(a, like, &g->parts[part], n, annotations);
     if (!o)
         return NULL;
     struct spod *p = spod_new(&s->cluster, &s->shapes, like->shape->profile, o);
@@ -94,7 +100,7 @@ void core_places_make(struct sched_core *s, struct gang *g)
     for (uint32_t i = 1; i < g->n_parts && !g->admitted; i++) {
         int64_t lacking = (int64_t)gang_part_to_come(&g->parts[i]);
         for (int64_t n = 0; n < lacking; n++) {
-            struct spod *p = place_new(s, g, i, n);
+            struct spod *p = place_new(s, g, i, n, (struct json){ 0 });
             if (p)
                 core_quota_join(s, p); /* until they are held: they count where they are tried */
         }
@@ -140,6 +146,57 @@ void core_places_take(struct sched_core *s, struct spod *member)
         place_free(s, p);
         return;
     }
+}
+
+/* ---- after a restart ---- */
+
+static uint32_t part_named(const struct gang *g, struct str role)
+{
+    for (uint32_t i = 1; i < g->n_parts; i++) {
+        if (str_eq(g->parts[i].name, role))
+            return i;
+    }
+    return 0;
+}
+
+static size_t count_places(const struct gang *g, uint32_t part)
+{
+    size_t n = 0;
+    LIST_EACH (&g->places, at)
+        n += LIST_ITEM(at, struct spod, in_gang)->part == part;
+    return n;
+}
+
+static void
+restore_one(struct sched_core *s, struct gang *g, struct json entry, struct reservation *r)
+{
+    struct snode *node = snapshot_node(&s->cluster.snap, json_str(json_get(entry, STR("node"))));
+    uint32_t part = part_named(g, json_str(json_get(entry, STR("role"))));
+    size_t have = count_places(g, part);
+    if (!node || !part || have >= gang_part_to_come(&g->parts[part]))
+        return;
+    struct spod *p = place_new(s, g, part, (int64_t)have, json_get(entry, STR("annotations")));
+    struct placement where;
+    if (!p)
+        return;
+    placement_recover(&s->cluster, p, node, &where);
+    reservation_hold(&s->cluster, r, p, &where);
+}
+
+void core_places_restore(struct sched_core *s,
+                         struct gang *g,
+                         struct json reservations,
+                         struct mono until,
+                         struct mono now)
+{
+    if (until.ns <= now.ns || g->n_placed == 0 || g->n_places)
+        return;
+    struct reservation *r = reservation_open(&s->cluster, g->key, until);
+    for (struct json_iter it = json_iter(reservations); json_next(&it);)
+        restore_one(s, g, it.value, r);
+    if (list_empty(&r->held))
+        reservation_close(&s->cluster, r);
+    g->admitted = true;
 }
 
 /* ---- letting go ---- */

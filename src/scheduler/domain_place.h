@@ -9,8 +9,9 @@
 #include "scheduler/domain_tree.h"
 #include "scheduler/domain_wish.h"
 
-#define DOMAIN_TRIES_MAX 64 /* domains tried for one gang before the search gives up, and says so  \
-                             */
+#define DOMAIN_TRIES_MAX                                                                           \
+    64 /* domains tried for one gang before the search gives up, and says so                       \
+        */
 
 struct domain_job {
     const struct domain_wish *wish;

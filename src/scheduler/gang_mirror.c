@@ -3,6 +3,7 @@
 #include "scheduler/gang_mirror.h"
 
 #include "kube/meta.h"
+#include "scheduler/reservation.h"
 
 #define OWNERS_MAX 8       /* of one mirror; owners of further members are left out */
 #define PLAN_NODES_MAX 128 /* named in a status */
@@ -214,11 +215,50 @@ static struct jnode *conditions_of(struct arena *a,
     return list;
 }
 
+/* The time-out as it was written first: the clocks differ by a hair at each look. */
+static struct jnode *
+until_of(struct arena *a, const struct gang *g, struct json old, struct gang_moment now)
+{
+    struct str written = json_str(json_get(old, STR("reservedUntil")));
+    char text[TIME_TEXT_MAX];
+    if (!g->n_places)
+        return jnode_null(a);
+    if (written.n)
+        return jnode_str(a, written);
+    const struct spod *p = LIST_ITEM(g->places.next, struct spod, in_gang);
+    int64_t left = p->held_by ? p->held_by->expires.ns - now.mono.ns : 0;
+    return jnode_str(a, wall_text(text, (struct wall){ now.wall.ns + left }));
+}
+
+/* Places held for members to come: what a starting scheduler takes up again. */
+static void put_reservations(struct arena *a,
+                             struct jnode *status,
+                             const struct gang *g,
+                             struct json old,
+                             struct gang_moment now)
+{
+    if (!g->n_places && !json_exists(json_get(old, STR("reservations"))))
+        return;
+    struct jnode *list = jnode_set(status, STR("reservations"), jnode_arr(a));
+    LIST_EACH (&g->places, at) {
+        const struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+        if (!p->held_by)
+            continue;
+        struct jnode *entry = jnode_append(list, jnode_obj(a));
+        struct jnode *notes = placement_annotations(a, &p->kept_where);
+        jnode_set_str(entry, STR("role"), g->parts[p->part].name);
+        jnode_set_str(entry, STR("node"), p->kept->name);
+        if (notes)
+            jnode_set(entry, STR("annotations"), notes);
+    }
+    jnode_set(status, STR("reservedUntil"), until_of(a, g, old, now));
+}
+
 struct jnode *gang_mirror_status(struct arena *a,
                                  const struct gang *g,
                                  const struct cluster *c,
                                  struct json old,
-                                 struct wall now)
+                                 struct gang_moment now)
 {
     struct gang_sight s;
     struct jnode *status = jnode_obj(a);
@@ -236,7 +276,8 @@ struct jnode *gang_mirror_status(struct arena *a,
     jnode_set_i64(status, STR("failed"), s.failed);
     put_roles(a, status, g, true);
     put_plan(a, status, g, c);
-    jnode_set(status, STR("conditions"), conditions_of(a, &s, message, old, now));
+    jnode_set(status, STR("conditions"), conditions_of(a, &s, message, old, now.wall));
+    put_reservations(a, status, g, old, now);
     return status;
 }
 

@@ -29,12 +29,17 @@ struct str gang_mirror_name(struct arena *a, const struct gang *g);
 /* The PodGroup of ours that mirrors it: owned by the owners of its members, or by members that have
  * none. */
 struct jnode *gang_mirror_object(struct arena *a, const struct gang *g);
+struct gang_moment { /* the same one, on both clocks */
+    struct wall wall;
+    struct mono mono;
+};
+
 /* Its status. old: the status now, absent when there is none; it keeps times of conditions. */
 struct jnode *gang_mirror_status(struct arena *a,
                                  const struct gang *g,
                                  const struct cluster *c,
                                  struct json old,
-                                 struct wall now);
+                                 struct gang_moment now);
 /* What the object that speaks for it is told, in its project's words: a merge patch of its status;
  * NULL: nothing. */
 struct jnode *gang_source_status(struct arena *a, const struct gang *g, const struct gang_sight *s);

@@ -137,20 +137,25 @@ static bool feed_one(void *arg, const struct kobj *o)
     return true;
 }
 
-static void on_batch(void *arg)
+void service_try_begin(struct scheduler *s)
 {
-    struct scheduler *s = arg;
-    if (!s->live && informers_synced(s->informers)) {
+    if (!s->live && informers_synced(s->informers) && service_gangs_ready(s)) {
         s->live = true;
         for (size_t i = 0; i < COUNT_OF(watches); i++) {
             struct feed f = { s, watches[i].event };
             informer_each(s->caches[i], feed_one, &f);
         }
+        service_gangs_restore(s);
         struct core_counts n = core_count(s->core);
         LOG_INFO("scheduler.ready", kv_i64("nodes", (int64_t)n.nodes),
                  kv_i64("pods", (int64_t)n.pods), kv_i64("placed", (int64_t)n.placed));
     }
     service_poke(s);
+}
+
+static void on_batch(void *arg)
+{
+    service_try_begin(arg);
 }
 
 /* ---- turns ---- */
@@ -184,7 +189,10 @@ static void turn(void *arg)
             sleep_until_due(s);
             return;
         case DECISION_BIND:
-            service_bind(s, &d);
+            if (d.reserves)
+                service_gangs_bind(s, &d);
+            else
+                service_bind(s, &d);
             break;
         case DECISION_WAIT:
             sched_meter_queued(s->meter, "ScheduleAttemptFailure", "unschedulable");
@@ -249,8 +257,8 @@ scheduler_new(struct transport *t, const struct scheduler_options *o, struct err
 
 void scheduler_start(struct scheduler *s)
 {
-    informers_start(s->informers);
     service_gangs_start(s);
+    informers_start(s->informers);
 }
 
 void scheduler_measure(struct scheduler *s)

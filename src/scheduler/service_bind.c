@@ -151,22 +151,53 @@ void service_bind_flush(struct scheduler *s)
         batch_send(TAKE(s->batch));
 }
 
+static void add_plan(struct bind_batch *batch, const struct decision *d)
+{
+    const struct snapshot *snap = &core_cluster(batch->s->core)->snap;
+    for (size_t i = 0; i < d->n; i++) {
+        const struct planned *p = &d->items[i];
+        struct bound_pod b = { .pod = p->pod->obj,
+                               .node = snap->nodes.items[p->where.node]->name,
+                               .annotations = placement_annotations(batch->a, &p->where),
+                               .since = d->since };
+        batch_add(batch, &b);
+    }
+    batch->n_gangs++;
+}
+
 void service_bind(struct scheduler *s, const struct decision *d)
 {
     if (s->batch && s->batch->pods.n + d->n > BATCH_PODS_MAX)
         service_bind_flush(s);
     if (!s->batch)
         s->batch = batch_new(s);
-    const struct snapshot *snap = &core_cluster(s->core)->snap;
-    for (size_t i = 0; i < d->n; i++) {
-        const struct planned *p = &d->items[i];
-        struct bound_pod b = { .pod = p->pod->obj,
-                               .node = snap->nodes.items[p->where.node]->name,
-                               .annotations = placement_annotations(s->batch->a, &p->where),
-                               .since = d->since };
-        batch_add(s->batch, &b);
-    }
-    s->batch->n_gangs++;
+    add_plan(s->batch, d);
+}
+
+/* ---- plans that wait for a record ---- */
+
+struct bind_batch *service_bind_hold(struct scheduler *s, const struct decision *d)
+{
+    struct bind_batch *b = batch_new(s);
+    add_plan(b, d);
+    return b;
+}
+
+void service_bind_go(struct bind_batch *b)
+{
+    batch_send(b);
+}
+
+void service_bind_give_up(struct bind_batch *b, const struct reply *reply, const struct err *err)
+{
+    take_back(b, reply, err);
+    batch_free(b);
+}
+
+void service_bind_drop(struct bind_batch *b)
+{
+    if (b)
+        batch_free(b);
 }
 
 void service_bind_cancel(struct scheduler *s)

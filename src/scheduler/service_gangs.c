@@ -13,8 +13,9 @@
 #include "scheduler/service_internal.h"
 
 #define GATHER_NS (100 * NS_PER_MS)
-#define WRITES_MAX 64                 /* on the wire at once; the rest waits its turn */
-#define NOT_SERVED_NS (30 * NS_PER_S) /* then we try again to write PodGroups */
+#define WRITES_MAX 64                  /* on the wire at once; the rest waits its turn */
+#define NOT_SERVED_NS (30 * NS_PER_S)  /* then we try again to write PodGroups */
+#define RECORDS_WAIT_NS (3 * NS_PER_S) /* for PodGroups at the start; then we go on without */
 #define MANAGER "ganglion-scheduler"
 
 #define MIRRORS GVR("aiplatform.ganglion.io", "v1alpha1", "podgroups")
@@ -44,10 +45,12 @@ struct service_gangs {
     size_t n_watches;
     struct timer *timer;
     bool timer_set;
+    struct mono timer_at;
     struct list dirty;
     struct map by_key; /* key → follower */
     struct list writes;
     size_t n_writes;
+    struct mono started;
     struct mono not_before; /* PodGroups are not served: no writes until then */
 };
 
@@ -60,15 +63,18 @@ struct gang_write {
     struct str namespace, name; /* own texts */
     struct json_doc *object;    /* to create first; NULL: it is there */
     struct json_doc *status;
+    struct bind_batch *then; /* to bind once it is recorded; NULL: nothing */
 };
 
 /* ---- followers ---- */
 
 static void arm(struct service_gangs *all, int64_t delay_ns)
 {
-    if (all->timer_set)
+    int64_t at = loop_now(all->s->t->loop).ns + delay_ns;
+    if (all->timer_set && all->timer_at.ns <= at)
         return;
     all->timer_set = true;
+    all->timer_at.ns = at;
     timer_start(all->timer, delay_ns);
 }
 
@@ -117,6 +123,7 @@ static void write_free(struct gang_write *w)
     free((void *)(uintptr_t)w->name.p);
     json_doc_unref(w->object);
     json_doc_unref(w->status);
+    service_bind_drop(w->then);
     free(w);
 }
 
@@ -143,6 +150,10 @@ static void write_failed(struct gang_write *w, const struct reply *reply, const 
                  kv_str("why", reply ? json_str(kobj_path(reply->object, "message"))
                                      : str_from(err ? err->msg : "")),
                  kv_cstr("next", "written again when the gang changes"));
+    if (w->then && code == 404) /* PodGroups are not served: nothing can be recorded */
+        service_bind_go(TAKE(w->then));
+    if (w->then)
+        service_bind_give_up(TAKE(w->then), reply, err);
     if (w->f->g && code == 404)
         mark(w->f);
     write_done(w);
@@ -153,8 +164,11 @@ static void on_status(void *arg, const struct reply *reply, const struct err *er
     struct gang_write *w = arg;
     if (!reply || reply->code >= 400)
         write_failed(w, reply, err);
-    else
+    else {
+        if (w->then)
+            service_bind_go(TAKE(w->then));
         write_done(w);
+    }
 }
 
 static void send_status(struct gang_write *w)
@@ -238,20 +252,25 @@ patch_of(struct arena *a, struct jnode *status, struct json now, struct json_doc
     return NULL;
 }
 
-static void write_mirror(struct follower *f, struct arena *a)
+/* then: bound when it is written; NULL: nothing. */
+static void write_mirror(struct follower *f, struct arena *a, struct bind_batch *then)
 {
     struct service_gangs *all = f->all;
+    struct loop *l = all->s->t->loop;
     struct str name = gang_mirror_name(a, f->g);
     const struct kobj *seen = informer_find(all->mirrors, f->g->namespace, name);
     struct json old = f->told ? json_get(json_root(f->told), STR("status"))
                               : json_get(kobj_root(seen), STR("status"));
-    struct jnode *status =
-        gang_mirror_status(a, f->g, core_cluster(all->s->core), old, loop_wall(all->s->t->loop));
+    struct gang_moment now = { loop_wall(l), loop_now(l) };
+    struct jnode *status = gang_mirror_status(a, f->g, core_cluster(all->s->core), old, now);
     struct json_doc *patch = patch_of(a, status, old, &f->told);
+    if (!patch && then)
+        service_bind_go(then);
     if (!patch)
         return;
     struct gang_write *w = write_new(f, MIRRORS, f->g->namespace, name);
     w->status = patch;
+    w->then = then;
     if (!f->exists && !seen && jnode_freeze(&w->object, gang_mirror_object(a, f->g), NULL))
         LOG_ERROR("gang.mirror", kv_str("gang", f->key));
     write_start(w);
@@ -294,7 +313,7 @@ static void write_all(struct follower *f)
     gang_look(f->g, &sight);
     if (sight.phase == GANG_GONE)
         return;
-    write_mirror(f, a);
+    write_mirror(f, a, NULL);
     write_source(f, a);
 }
 
@@ -302,6 +321,7 @@ static void flush(void *arg)
 {
     struct service_gangs *all = arg;
     all->timer_set = false;
+    service_try_begin(all->s);
     int64_t wait = all->not_before.ns - loop_now(all->s->t->loop).ns;
     if (wait > 0) {
         arm(all, wait);
@@ -336,6 +356,56 @@ static void on_gang(void *arg, struct gang *g, bool gone)
     f->g = NULL;
     if (f->writes == 0)
         follower_free(f);
+}
+
+void service_gangs_bind(struct scheduler *s, const struct decision *d)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct gang *g = d->gang;
+    struct follower *f = g->follower ? g->follower : follower_new(s->gangs, g);
+    struct bind_batch *batch = service_bind_hold(s, d);
+    if (s->gangs->not_before.ns > loop_now(s->t->loop).ns)
+        service_bind_go(batch);
+    else
+        write_mirror(f, a, batch);
+}
+
+/* ---- an earlier scheduler's reservations ---- */
+
+bool service_gangs_ready(const struct scheduler *s)
+{
+    const struct service_gangs *all = s->gangs;
+    return informer_synced(all->mirrors) ||
+           loop_now(s->t->loop).ns >= all->started.ns + RECORDS_WAIT_NS;
+}
+
+static bool restore(void *arg, const struct kobj *o)
+{
+    struct service_gangs *all = arg;
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct loop *l = all->s->t->loop;
+    struct json list = kobj_path(o, "status.reservations");
+    struct wall until;
+    struct follower *f = json_len(list) ? map_get(&all->by_key, kobj_key(a, o)) : NULL;
+    if (!f || !f->g || !wall_parse(json_str(kobj_path(o, "status.reservedUntil")), &until))
+        return true;
+    struct mono now = loop_now(l);
+    core_places_restore(all->s->core, f->g, list,
+                        (struct mono){ now.ns + until.ns - loop_wall(l).ns }, now);
+    LOG_INFO("gang.places_restored", kv_str("gang", f->key),
+             kv_i64("places", (int64_t)f->g->n_places));
+    return true;
+}
+
+void service_gangs_restore(struct scheduler *s)
+{
+    informer_each(s->gangs->mirrors, restore, s->gangs);
+}
+
+static void on_mirrors(void *arg)
+{
+    struct service_gangs *all = arg;
+    service_try_begin(all->s);
 }
 
 /* ---- group objects ---- */
@@ -396,7 +466,9 @@ void service_gangs_start(struct scheduler *s)
     for (size_t i = 0; i < gang_object_kinds_count; i++)
         watch_kind(all, &gang_object_kinds[i]);
     all->mirrors = informers_get(all->informers, MIRRORS, (struct str){ 0 });
-    informer_on_event(all->mirrors, on_mirror, NULL, all);
+    informer_on_event(all->mirrors, on_mirror, on_mirrors, all);
+    all->started = loop_now(s->t->loop);
+    arm(all, RECORDS_WAIT_NS);
     core_follow_gangs(s->core, on_gang, all);
     informers_start(all->informers);
 }

@@ -44,10 +44,18 @@ struct scheduler {
     struct service_gangs *gangs; /* group objects and mirrors; service_gangs.c */
 };
 
+/* Begins to work when everything is known that must be. */
+void service_try_begin(struct scheduler *s);
 /* Runs a turn soon. */
 void service_poke(struct scheduler *s);
 
 void service_bind(struct scheduler *s, const struct decision *d);
+/* The same, but it is only carried out by service_bind_go, or given up: its pods are queued again.
+ * drop: when the service ends. */
+struct bind_batch *service_bind_hold(struct scheduler *s, const struct decision *d);
+void service_bind_go(struct bind_batch *b);
+void service_bind_give_up(struct bind_batch *b, const struct reply *reply, const struct err *err);
+void service_bind_drop(struct bind_batch *b); /* NULL is fine */
 void service_bind_flush(struct scheduler *s);
 void service_bind_cancel(struct scheduler *s);
 
@@ -59,3 +67,9 @@ void service_report_cancel(struct scheduler *s);
 
 void service_gangs_start(struct scheduler *s);
 void service_gangs_stop(struct scheduler *s);
+/* What earlier schedulers recorded was read, or cannot be. */
+bool service_gangs_ready(const struct scheduler *s);
+/* Takes up the reservations that an earlier scheduler recorded. All pods are known. */
+void service_gangs_restore(struct scheduler *s);
+/* Binds a plan that holds places: they are recorded first. */
+void service_gangs_bind(struct scheduler *s, const struct decision *d);

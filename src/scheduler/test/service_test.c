@@ -81,7 +81,8 @@ static void answer_list(struct world *w, const char *path, const char *const *ob
 }
 
 /* Lists are answered: one node, these pods, nothing else. */
-static struct world *world_new(const char *const *pods, size_t n_pods)
+static struct world *
+world_with(const char *const *pods, size_t n_pods, const char *const *mirrors, size_t n_mirrors)
 {
     static const char *const empty[] = {
         "namespaces",          "services", "replicasets", "statefulsets", "replicationcontrollers",
@@ -97,11 +98,17 @@ static struct world *world_new(const char *const *pods, size_t n_pods)
     run_briefly(w, 5);
     for (size_t i = 0; i < COUNT_OF(empty); i++)
         answer_list(w, empty[i], NULL, 0);
+    answer_list(w, "podgroups", mirrors, n_mirrors);
     answer_list(w, "pods", pods, n_pods);
     CHECK(!is_pending(w, "pods/d")); /* nothing is decided before the nodes are known */
     answer_list(w, "nodes", nodes, 1);
     run_briefly(w, 20);
     return w;
+}
+
+static struct world *world_new(const char *const *pods, size_t n_pods)
+{
+    return world_with(pods, n_pods, NULL, 0);
 }
 
 static void world_free(struct world *w)
@@ -293,6 +300,71 @@ static void test_no_mirror_where_it_is_not_served(void **state)
     world_free(w);
 }
 
+/* ---- members to come ---- */
+
+static const char *driver_json(char out[1024], const char *node)
+{
+    snprintf(
+        out, 1024,
+        "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"d\","
+        "\"name\":\"driver\",\"uid\":\"u-driver\",\"resourceVersion\":\"4\",\"labels\":{"
+        "\"applicationId\":\"app\"},\"annotations\":{"
+        "\"yunikorn.apache.org/task-group-name\":\"driver\","
+        "\"yunikorn.apache.org/task-groups\":\"[{\\\"name\\\":\\\"driver\\\",\\\"minMember\\\":1},"
+        "{\\\"name\\\":\\\"executor\\\",\\\"minMember\\\":1,\\\"minResource\\\":"
+        "{\\\"nvidia.com/gpu\\\":\\\"2\\\"}}]\"}},\"spec\":{%s\"schedulerName\":\"ganglion\","
+        "\"containers\":[{\"name\":\"c\"}]}}",
+        node ? "\"nodeName\":\"n0\"," : "");
+    return out;
+}
+
+static void test_places_are_recorded_before_the_bind(void **state)
+{
+    (void)state;
+    char driver[1024];
+    const char *pods[] = { driver_json(driver, NULL) };
+    struct world *w = world_new(pods, 1);
+    const char *mirror = "{\"kind\":\"PodGroup\",\"metadata\":{\"name\":\"app\"}}";
+    run_briefly(w, 150);
+    fake_reply(w->fake, find(w, "podgroups/d"), 201, mirror);
+    run_briefly(w, 10);
+    fake_reply(w->fake, find(w, "podgroups/d/app/status"), 200, mirror); /* it waits */
+    run_briefly(w, 1000); /* others may arrive meanwhile */
+    CHECK(!has_bind(w));
+    size_t at = find(w, "podgroups/d/app/status");
+    CHECK_STR(json_str(json_path(status_of(w, at), "reservations.0.role")), "executor");
+    CHECK_STR(json_str(json_path(status_of(w, at), "reservations.0.node")), "n0");
+    CHECK(json_str(json_get(status_of(w, at), STR("reservedUntil"))).n > 0);
+    fake_reply(w->fake, at, 200, "{\"kind\":\"PodGroup\",\"metadata\":{\"name\":\"app\"}}");
+    run_briefly(w, 20);
+    CHECK(has_bind(w));
+    world_free(w);
+}
+
+static void test_recorded_places_outlive_the_scheduler(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *until;
+        bool held;
+    } rows[] = { { "2099-01-01T00:00:00Z", true }, { "2001-01-01T00:00:00Z", false } };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char driver[1024], other[768], mirror[512];
+        snprintf(mirror, sizeof mirror,
+                 "{\"apiVersion\":\"aiplatform.ganglion.io/v1alpha1\",\"kind\":\"PodGroup\","
+                 "\"metadata\":{\"namespace\":\"d\",\"name\":\"app\",\"annotations\":{"
+                 "\"scheduling.ganglion.io/mirror-of\":\"YuniKorn\"}},\"status\":{"
+                 "\"reservations\":[{\"role\":\"executor\",\"node\":\"n0\"}],"
+                 "\"reservedUntil\":\"%s\"}}",
+                 rows[i].until);
+        const char *pods[] = { driver_json(driver, "n0"), pod_json(other, "other", 1, NULL, 5) };
+        const char *mirrors[] = { mirror };
+        struct world *w = world_with(pods, 2, mirrors, 1);
+        CHECK(has_bind(w) == !rows[i].held); /* the other one takes what is not held */
+        world_free(w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +373,8 @@ int main(void)
         cmocka_unit_test(test_tells_why_once),
         cmocka_unit_test(test_placed_pods_fill_the_ledger),
         cmocka_unit_test(test_a_gang_has_one_mirror),
+        cmocka_unit_test(test_places_are_recorded_before_the_bind),
+        cmocka_unit_test(test_recorded_places_outlive_the_scheduler),
         cmocka_unit_test(test_a_lone_pod_has_no_mirror),
         cmocka_unit_test(test_no_mirror_where_it_is_not_served),
     };
