@@ -96,6 +96,8 @@ struct entry *cache_put(struct cache *c, const struct kobj *o, struct kobj **bef
         memcpy(e + 1, key.p, key.n);
         e->key = str_make(e + 1, key.n);
         buf_fini(&key);
+        if (c->n_indexes)
+            e->places = mem_alloc_array(c->n_indexes, sizeof *e->places);
         map_put(&c->entries, e->key, e);
     }
     e->object = kobj_ref(o);
@@ -113,6 +115,7 @@ struct kobj *cache_remove(struct cache *c, struct str namespace, struct str name
         place_leave(&c->indexes[i], i, e);
     map_del(&c->entries, e->key);
     struct kobj *o = e->object;
+    free(e->places);
     free(e);
     return o;
 }
@@ -127,8 +130,12 @@ size_t cache_index(struct cache *c, informer_key_fn fn)
     c->indexes[number].fn = fn;
     map_init(&c->indexes[number].buckets);
     const struct map_slot *s;
-    for (size_t i = 0; (s = map_next(&c->entries, &i));)
-        place_update(&c->indexes[number], number, s->value);
+    for (size_t i = 0; (s = map_next(&c->entries, &i));) {
+        struct entry *e = s->value;
+        e->places = mem_realloc(e->places, c->n_indexes * sizeof *e->places);
+        e->places[number] = (struct place){ 0 };
+        place_update(&c->indexes[number], number, e);
+    }
     return number;
 }
 
@@ -143,8 +150,10 @@ void cache_fini(struct cache *c)
         map_fini(&c->indexes[n].buckets);
     }
     for (size_t i = 0; (s = map_next(&c->entries, &i));) {
-        kobj_unref(((struct entry *)s->value)->object);
-        free(s->value);
+        struct entry *e = s->value;
+        kobj_unref(e->object);
+        free(e->places);
+        free(e);
     }
     map_fini(&c->entries);
 }

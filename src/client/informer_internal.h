@@ -15,7 +15,7 @@ struct entry { /* one cached object */
     struct place {
         struct bucket *bucket; /* NULL: not in this index */
         size_t pos;
-    } places[INFORMER_INDEXES_MAX];
+    } * places; /* own array, one by index; NULL while there is no index */
 };
 VEC_TYPE(entry_vec, struct entry *);
 
