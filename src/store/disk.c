@@ -144,7 +144,7 @@ static const char setup_sql[] =
     "PRAGMA journal_mode = WAL;"
     "PRAGMA synchronous = FULL;"
     "PRAGMA wal_autocheckpoint = 0;"
-    "PRAGMA cache_size = -2048;"
+    "PRAGMA cache_size = -1024;"
     "PRAGMA temp_store = MEMORY;"
     "BEGIN IMMEDIATE;"
     "CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;"
@@ -194,7 +194,8 @@ int disk_open_second(struct disk **out,
     struct disk *d = NULL;
     if (open_connection(&d, path, fault, err) != 0)
         return -1;
-    if (sql_exec(d, "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;",
+    if (sql_exec(d,
+                 "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = 0;",
                  "setting up the store", err) != 0) {
         disk_close(d);
         return err_wrap(err, "opening %s", path);
