@@ -136,7 +136,7 @@ void jnode_expand(struct jnode *n)
     n->lazy = false;
     slots_reserve(n, it.left + 2); /* an edit most often adds a member or two */
     for (uint32_t at = it.next; json_next(&it); at = it.next) {
-        bool plain = node_type(n->doc->tape[at]) == NODE_STR;
+        bool plain = node_type(doc_node(n->doc, at)) == NODE_STR;
         n->slots[n->n++] = (struct slot){ .key = it.key, .at = it.value.at, .plain = plain };
     }
 }

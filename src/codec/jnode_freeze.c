@@ -24,15 +24,16 @@ static void measure_str(struct measure *m, struct str s, bool plain)
 
 static void measure_source(struct measure *m, struct json v, uint32_t depth)
 {
-    const uint64_t *t = doc_node(v);
-    uint32_t span = node_span(t);
+    uint64_t head = json_node(v);
+    uint32_t span = doc_span(v.doc, v.at);
     m->text += json_text(v).n;
     m->nodes += span;
     for (uint32_t i = 0; v.doc->decoded_n && i < span; i++) {
-        if (node_type(t[i]) == NODE_DECODED)
-            m->decoded += node_length(t[i]);
+        uint64_t node = doc_node(v.doc, v.at + i);
+        if (node_type(node) == NODE_DECODED)
+            m->decoded += node_length(node);
     }
-    uint32_t below = node_is_open(t[0]) || node_is_folded(t[0]) ? v.doc->depth : 1;
+    uint32_t below = node_is_open(head) || node_is_folded(head) ? v.doc->depth : 1;
     if (depth + below > DEPTH_LOOSE)
         below = json_depth(v);
     if (depth + below > m->depth)
@@ -131,16 +132,16 @@ static void write_str(struct writer *w, struct str s, bool plain)
 
 static void write_source(struct writer *w, struct json v)
 {
-    const uint64_t *t = doc_node(v);
-    uint32_t span = node_span(t);
+    uint32_t span = doc_span(v.doc, v.at);
     struct str text = json_text(v);
-    json_tape_move(w->t, t, span, (w->w - w->text) - (text.p - v.doc->text));
+    json_tape_copy(w->t, v, (w->w - w->text) - (text.p - v.doc->text));
     for (uint32_t i = 0; v.doc->decoded_n && i < span; i++) {
-        if (node_type(t[i]) != NODE_DECODED)
+        uint64_t node = w->t[i];
+        if (node_type(node) != NODE_DECODED)
             continue;
-        uint32_t n = node_length(t[i]);
+        uint32_t n = node_length(node);
         w->t[i] = node_make(NODE_DECODED, (size_t)(w->next - w->decoded), n);
-        memcpy(w->next, doc_decoded(v.doc) + node_offset(t[i]), n);
+        memcpy(w->next, doc_decoded(v.doc) + node_offset(node), n);
         w->next += n;
     }
     memcpy(w->w, text.p, text.n);
@@ -242,7 +243,8 @@ static struct json_doc *write_doc(const struct jnode *n, const struct measure *m
     doc->text_n = (uint32_t)m->text;
     doc->tape_n = (uint32_t)m->nodes;
     doc->decoded_n = (uint32_t)m->decoded;
-    doc->depth = m->depth;
+    doc->depth = (uint16_t)m->depth;
+    doc->packed = false;
     doc->part_of = 0;
     doc->unfolded = NULL;
     doc->tape = tape;

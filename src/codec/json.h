@@ -69,7 +69,9 @@ void json_doc_unref(const struct json_doc *doc); /* NULL is fine */
  * difference. Takes the document over, which must be the only reference; returns it, maybe moved.
  * Values in it become invalid. */
 struct json_doc *json_fold(struct json_doc *doc, struct json v);
-/* True for such a value: we wrote it, so it needs no second look. */
+/* Half the memory for the tape of a small document that is to be kept. Ownership as above. */
+struct json_doc *json_pack(struct json_doc *doc);
+/* True for a folded value: we wrote it, so it needs no second look. */
 bool json_folded(struct json v);
 size_t json_doc_bytes(const struct json_doc *doc);    /* memory held */
 struct str json_doc_text(const struct json_doc *doc); /* compact JSON, borrowed */

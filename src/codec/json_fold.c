@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * json_fold — documents of which a part is kept as text alone. Half of a stored object is
- * metadata.managedFields, which only server-side apply ever reads; its tape would be larger than
- * its text. */
+ * json_fold — documents that are kept for long: packed, and with a part as text alone. Half of a
+ * stored object is metadata.managedFields, which only server-side apply ever reads; its tape would
+ * be larger than its text. */
 #include "codec/json_internal.h"
 
 #include <stdlib.h>
@@ -47,7 +47,7 @@ static size_t drop_decoded(struct json_doc *doc, const uint64_t *from, size_t n,
 
 struct json_doc *json_fold(struct json_doc *doc, struct json v)
 {
-    assert(doc->refs == 1 && !doc->unfolded && v.doc == doc && v.at > 0);
+    assert(doc->refs == 1 && !doc->unfolded && !doc->packed && v.doc == doc && v.at > 0);
     uint64_t *tape = (uint64_t *)(uintptr_t)doc->tape; /* nobody else sees this document yet */
     if (!node_is_open(tape[v.at]))
         return doc;
@@ -67,9 +67,31 @@ struct json_doc *json_fold(struct json_doc *doc, struct json v)
     return doc;
 }
 
+struct json_doc *json_pack(struct json_doc *doc)
+{
+    assert(doc->refs == 1 && !doc->unfolded);
+    uint32_t most = doc->text_n | doc->tape_n | doc->decoded_n; /* over the mask: one of them is */
+    if (doc->packed || most > JSON_SMALL_MASK)
+        return doc;
+    size_t tape_at = doc_tape_offset(doc->text_n);
+    size_t head = offsetof(struct json_doc, text);
+    size_t tape_bytes = doc->tape_n * sizeof *doc->small;
+    struct json_doc *packed = mem_realloc(NULL, head + tape_at + tape_bytes + doc->decoded_n);
+    memcpy(packed, doc, head + doc->text_n);
+    memset(packed->text + doc->text_n, 0, tape_at - doc->text_n);
+    uint32_t *small = (uint32_t *)(void *)(packed->text + tape_at);
+    for (uint32_t i = 0; i < doc->tape_n; i++)
+        small[i] = node_pack(doc->tape[i]);
+    memcpy(packed->text + tape_at + tape_bytes, doc_decoded(doc), doc->decoded_n);
+    packed->small = small;
+    packed->packed = true;
+    free(doc);
+    return packed;
+}
+
 bool json_folded(struct json v)
 {
-    return v.doc && node_is_folded(*doc_node(v));
+    return v.doc && node_is_folded(json_node(v));
 }
 
 static struct json_doc *find_unfolded(struct json_doc *first, uint32_t offset)
@@ -81,10 +103,10 @@ static struct json_doc *find_unfolded(struct json_doc *first, uint32_t offset)
 
 struct json json_unfold(struct json v)
 {
-    if (!node_is_folded(*doc_node(v)))
+    if (!node_is_folded(json_node(v)))
         return v;
     struct json_doc *d = (struct json_doc *)(uintptr_t)v.doc; /* only `unfolded` changes */
-    uint32_t offset = node_offset(*doc_node(v));
+    uint32_t offset = node_offset(json_node(v));
     struct json_doc *first = __atomic_load_n(&d->unfolded, __ATOMIC_ACQUIRE);
     struct json_doc *inside = find_unfolded(first, offset);
     if (inside)
@@ -93,6 +115,7 @@ struct json json_unfold(struct json v)
     int rc = json_parse(&fresh, json_text(v), &json_limits_own, NULL);
     assert(rc == 0); /* it was a part of a document */
     (void)rc;
+    fresh = json_pack(fresh);
     fresh->part_of = offset;
     do {
         inside = find_unfolded(first, offset);

@@ -10,7 +10,11 @@
  * nodes included; length: members or items); a string with escapes takes a second node NODE_DECODED
  * (slice of the decoded bytes). A member is its key's node and then its value's. Because second
  * nodes have types of their own, a run of nodes can be moved to another text by adding one number
- * to the offset of each node that has one. */
+ * to the offset of each node that has one.
+ *
+ * Most API objects are small, and a store holds many: json_pack makes nodes of 4 bytes, with 14
+ * bits for offset and for length, where everything fits. Whoever reads asks doc_node, which knows
+ * both; whoever writes makes nodes of 8. */
 #pragma once
 
 #include <assert.h>
@@ -41,9 +45,13 @@ struct json_doc {
     uint32_t text_n;
     uint32_t tape_n;
     uint32_t decoded_n;
-    uint32_t depth;       /* an upper bound of the nesting; exact unless the document was edited */
-    uint32_t part_of;     /* of an unfolded value: its text's offset in the folded document */
-    const uint64_t *tape; /* inside this allocation */
+    uint16_t depth;   /* an upper bound of the nesting; exact unless the document was edited */
+    bool packed;      /* the tape is of 4-byte nodes */
+    uint32_t part_of; /* of an unfolded value: its text's offset in the folded document */
+    union {           /* inside this allocation */
+        const uint64_t *tape;
+        const uint32_t *small; /* packed */
+    };
     struct json_doc *unfolded; /* atomic; owned list of what was asked for of the folded values. An
                                   unfolded document has none itself, there it is the next one */
     char text[];
@@ -107,19 +115,55 @@ static inline struct str node_str(const char *text, const char *decoded, const u
     return (struct str){ decoded + node_offset(node[1]), node_length(node[1]) };
 }
 
+/* ---- reading a document, packed or not ---- */
+
+#define JSON_SMALL_BITS 14
+#define JSON_SMALL_MASK ((1u << JSON_SMALL_BITS) - 1)
+
+static inline uint32_t node_pack(uint64_t node)
+{
+    return (uint32_t)node_type(node) | node_offset(node) << 4 |
+           node_length(node) << (4 + JSON_SMALL_BITS);
+}
+
+static inline uint64_t node_unpack(uint32_t small)
+{
+    return node_make((enum node_type)(small & 15), small >> 4 & JSON_SMALL_MASK,
+                     small >> (4 + JSON_SMALL_BITS));
+}
+
+static inline uint64_t doc_node(const struct json_doc *doc, uint32_t at)
+{
+    return doc->packed ? node_unpack(doc->small[at]) : doc->tape[at];
+}
+
+static inline uint64_t json_node(struct json v)
+{
+    return doc_node(v.doc, v.at);
+}
+
+/* Nodes that the value or key at `at` takes. */
+static inline uint32_t doc_span(const struct json_doc *doc, uint32_t at)
+{
+    uint64_t node = doc_node(doc, at);
+    if (node_is_open(node))
+        return node_offset(doc_node(doc, at + 1));
+    return node_type(node) == NODE_STR_ESC ? 2 : 1;
+}
+
 static inline const char *doc_decoded(const struct json_doc *doc)
 {
-    return (const char *)(doc->tape + doc->tape_n);
+    return doc->packed ? (const char *)(doc->small + doc->tape_n)
+                       : (const char *)(doc->tape + doc->tape_n);
 }
 
 static inline struct str doc_str(const struct json_doc *doc, uint32_t at)
 {
-    return node_str(doc->text, doc_decoded(doc), doc->tape + at);
-}
-
-static inline const uint64_t *doc_node(struct json v)
-{
-    return v.doc->tape + v.at;
+    uint64_t node = doc_node(doc, at);
+    if (node_type(node) == NODE_STR)
+        return (struct str){ doc->text + node_offset(node), node_length(node) };
+    uint64_t decoded = doc_node(doc, at + 1);
+    return (struct str){ doc_decoded(doc) + node_offset(decoded), node_length(decoded) };
 }
 
 /* Where the tape may start behind `text_n` bytes of text, as an offset from doc->text. */
@@ -131,6 +175,8 @@ static inline size_t doc_tape_offset(size_t text_n)
 
 /* Copies n nodes, moving their text by `delta` bytes. Decoded slices stay as they are. */
 void json_tape_move(uint64_t *dst, const uint64_t *src, size_t n, int64_t delta);
+/* The same for the nodes of v, from a document that may be packed. */
+void json_tape_copy(uint64_t *dst, struct json v, int64_t delta);
 
 /* The integer that the text of a JSON number stands for; false when it is none or too big. */
 bool json_num_i64(struct str text, int64_t *out);

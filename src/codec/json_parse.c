@@ -320,7 +320,8 @@ static struct json_doc *finish(struct parser *p, size_t text_n)
     doc->text_n = (uint32_t)text_n;
     doc->tape_n = (uint32_t)nodes;
     doc->decoded_n = (uint32_t)parse->decoded.n;
-    doc->depth = parse->depth;
+    doc->depth = (uint16_t)parse->depth;
+    doc->packed = false;
     doc->part_of = 0;
     doc->unfolded = NULL;
     doc->tape = (const uint64_t *)(const void *)(doc->text + at);

@@ -48,23 +48,23 @@ enum json_type json_type(struct json v)
         [NODE_ARR_EMPTY] = JSON_ARR, [NODE_OBJ_EMPTY] = JSON_OBJ,  [NODE_ARR] = JSON_ARR,
         [NODE_OBJ] = JSON_OBJ,       [NODE_FOLDED_ARR] = JSON_ARR, [NODE_FOLDED_OBJ] = JSON_OBJ,
     };
-    return v.doc ? (enum json_type)types[*doc_node(v) & 15] : JSON_ABSENT;
+    return v.doc ? (enum json_type)types[json_node(v) & 15] : JSON_ABSENT;
 }
 
 bool json_has(struct json v)
 {
-    return v.doc && node_type(*doc_node(v)) != NODE_NULL;
+    return v.doc && node_type(json_node(v)) != NODE_NULL;
 }
 
 /* ---- containers ---- */
 
-/* The head of an object or array with something in it, else NULL. */
-static const uint64_t *open_head(struct json *v, enum node_type type)
+/* Is it an object or array with something in it? A folded one becomes what it unfolds to. */
+static bool is_open(struct json *v, enum node_type type)
 {
     if (!v->doc)
-        return NULL;
+        return false;
     *v = json_unfold(*v);
-    return node_type(*doc_node(*v)) == type ? doc_node(*v) : NULL;
+    return node_type(json_node(*v)) == type;
 }
 
 /* What a key's node and first bytes must be; most members are told apart without reading text. */
@@ -113,33 +113,32 @@ static inline bool probe_matches(const struct key_probe *probe, const char *p)
 
 struct json json_get(struct json obj, struct str key)
 {
-    const uint64_t *head = open_head(&obj, NODE_OBJ);
-    if (!head || key.n > UINT32_MAX)
+    if (!is_open(&obj, NODE_OBJ) || key.n > UINT32_MAX)
         return (struct json){ 0 };
     struct key_probe probe = probe_make(key);
-    const uint64_t *end = head + node_span(head);
-    for (const uint64_t *t = head + 2; t < end; t += node_span(t)) {
-        const uint64_t *k = t;
-        bool escaped = node_type(*k) == NODE_STR_ESC;
-        t += 1 + escaped;
-        bool found = escaped ? str_eq(node_str(obj.doc->text, doc_decoded(obj.doc), k), key)
-                             : (*k & PROBE_NODE_MASK) == probe.node &&
-                                   probe_matches(&probe, obj.doc->text + node_offset(*k));
+    const struct json_doc *doc = obj.doc;
+    uint32_t end = obj.at + doc_span(doc, obj.at);
+    for (uint32_t at = obj.at + 2; at < end; at += doc_span(doc, at)) {
+        uint64_t k = doc_node(doc, at);
+        bool escaped = node_type(k) == NODE_STR_ESC;
+        bool found = escaped ? str_eq(doc_str(doc, at), key)
+                             : (k & PROBE_NODE_MASK) == probe.node &&
+                                   probe_matches(&probe, doc->text + node_offset(k));
+        at += 1 + escaped;
         if (found)
-            return (struct json){ obj.doc, (uint32_t)(t - obj.doc->tape) };
+            return (struct json){ doc, at };
     }
     return (struct json){ 0 };
 }
 
 struct json json_at(struct json arr, uint32_t i)
 {
-    const uint64_t *head = open_head(&arr, NODE_ARR);
-    if (!head || i >= node_length(head[1]))
+    if (!is_open(&arr, NODE_ARR) || i >= node_length(doc_node(arr.doc, arr.at + 1)))
         return (struct json){ 0 };
-    const uint64_t *t = head + 2;
+    uint32_t at = arr.at + 2;
     while (i-- > 0)
-        t += node_span(t);
-    return (struct json){ arr.doc, (uint32_t)(t - arr.doc->tape) };
+        at += doc_span(arr.doc, at);
+    return (struct json){ arr.doc, at };
 }
 
 uint32_t json_len(struct json v)
@@ -147,7 +146,7 @@ uint32_t json_len(struct json v)
     if (!v.doc)
         return 0;
     v = json_unfold(v);
-    return node_is_open(*doc_node(v)) ? node_length(doc_node(v)[1]) : 0;
+    return node_is_open(json_node(v)) ? node_length(doc_node(v.doc, v.at + 1)) : 0;
 }
 
 struct json json_path(struct json v, const char *path)
@@ -179,12 +178,12 @@ bool json_next(struct json_iter *it)
         return false;
     const struct json_doc *doc = it->v.doc;
     it->left--;
-    if (node_type(*doc_node(it->v)) == NODE_OBJ) {
+    if (node_type(json_node(it->v)) == NODE_OBJ) {
         it->key = doc_str(doc, it->next);
-        it->next += node_span(doc->tape + it->next);
+        it->next += doc_span(doc, it->next);
     }
     it->value = (struct json){ doc, it->next };
-    it->next += node_span(doc->tape + it->next);
+    it->next += doc_span(doc, it->next);
     return true;
 }
 
@@ -192,28 +191,28 @@ bool json_next(struct json_iter *it)
 
 struct str json_str(struct json v)
 {
-    if (!v.doc || !node_is_str(*doc_node(v)))
+    if (!v.doc || !node_is_str(json_node(v)))
         return (struct str){ 0 };
     return doc_str(v.doc, v.at);
 }
 
 struct str json_num_text(struct json v)
 {
-    if (!v.doc || node_type(*doc_node(v)) != NODE_NUM)
+    if (!v.doc || node_type(json_node(v)) != NODE_NUM)
         return (struct str){ 0 };
-    return node_text(v.doc->text, *doc_node(v));
+    return node_text(v.doc->text, json_node(v));
 }
 
 struct str json_text(struct json v)
 {
-    return v.doc ? node_text(v.doc->text, *doc_node(v)) : (struct str){ 0 };
+    return v.doc ? node_text(v.doc->text, json_node(v)) : (struct str){ 0 };
 }
 
 bool json_bool(struct json v, bool otherwise)
 {
     if (json_type(v) != JSON_BOOL)
         return otherwise;
-    return node_type(*doc_node(v)) == NODE_TRUE;
+    return node_type(json_node(v)) == NODE_TRUE;
 }
 
 bool json_i64(struct json v, int64_t *out)
@@ -322,39 +321,53 @@ bool json_num_eq(struct str a, struct str b)
 
 /* ---- structure ---- */
 
+static inline uint64_t move_node(uint64_t node, int64_t delta)
+{
+    uint32_t low = (uint32_t)node;
+    if (node_type(node) < NODE_SPAN)
+        low += (uint32_t)delta << 4;
+    return (node & ~(uint64_t)UINT32_MAX) | low;
+}
+
 void json_tape_move(uint64_t *dst, const uint64_t *src, size_t n, int64_t delta)
 {
     if (delta == 0) {
         memcpy(dst, src, n * sizeof *dst);
         return;
     }
-    for (size_t i = 0; i < n; i++) {
-        uint64_t node = src[i];
-        uint32_t low = (uint32_t)node;
-        if (node_type(node) < NODE_SPAN)
-            low += (uint32_t)delta << 4;
-        dst[i] = (node & ~(uint64_t)UINT32_MAX) | low;
+    for (size_t i = 0; i < n; i++)
+        dst[i] = move_node(src[i], delta);
+}
+
+void json_tape_copy(uint64_t *dst, struct json v, int64_t delta)
+{
+    uint32_t span = doc_span(v.doc, v.at);
+    if (!v.doc->packed) {
+        json_tape_move(dst, v.doc->tape + v.at, span, delta);
+        return;
     }
+    for (uint32_t i = 0; i < span; i++)
+        dst[i] = move_node(doc_node(v.doc, v.at + i), delta);
 }
 
 uint32_t json_depth(struct json v)
 {
-    const uint64_t *ends[JSON_DEPTH_MAX];
+    uint32_t ends[JSON_DEPTH_MAX];
     uint32_t depth = 0, deepest = 0;
-    const uint64_t *t = doc_node(v), *end = t + node_span(t);
-    for (; t < end; t++) {
-        while (depth > 0 && t >= ends[depth - 1])
+    uint32_t end = v.at + doc_span(v.doc, v.at);
+    for (uint32_t at = v.at; at < end; at++) {
+        uint64_t node = doc_node(v.doc, at);
+        while (depth > 0 && at >= ends[depth - 1])
             depth--;
-        if (node_is_folded(*t)) {
-            uint32_t at = (uint32_t)(t - v.doc->tape);
+        if (node_is_folded(node)) {
             uint32_t below = depth + json_depth(json_unfold((struct json){ v.doc, at }));
             deepest = deepest > below ? deepest : below;
         }
-        if (node_type(*t) == NODE_ARR_EMPTY || node_type(*t) == NODE_OBJ_EMPTY)
+        if (node_type(node) == NODE_ARR_EMPTY || node_type(node) == NODE_OBJ_EMPTY)
             deepest = deepest > depth + 1 ? deepest : depth + 1;
-        if (!node_is_open(*t))
+        if (!node_is_open(node))
             continue;
-        ends[depth++] = t + node_span(t);
+        ends[depth++] = at + doc_span(v.doc, at);
         deepest = deepest > depth ? deepest : depth;
     }
     return deepest;

@@ -62,7 +62,8 @@ static void pretty_value(const struct pretty *w, struct json v, int level)
         before = ',';
         pretty_line(w, level + 1);
         if (object) {
-            buf_str(w->out, node_text(it.v.doc->text, it.v.doc->tape[at])); /* as it was written */
+            buf_str(w->out,
+                    node_text(it.v.doc->text, doc_node(it.v.doc, at))); /* as it was written */
             buf_str(w->out, STR(": "));
         }
         pretty_value(w, it.value, level + 1);

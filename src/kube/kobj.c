@@ -57,11 +57,12 @@ int kobj_new(struct kobj **out, struct json_doc *doc, struct err *err)
     return 0;
 }
 
-/* Nobody but server-side apply reads managedFields, and its tape is a third of an object. */
-static struct json_doc *fold_managed(struct json_doc *doc)
+/* The form to keep. Nobody but server-side apply reads managedFields, and its tape is a third of an
+ * object. */
+static struct json_doc *at_rest(struct json_doc *doc)
 {
     struct json managed = json_path(json_root(doc), "metadata.managedFields");
-    return json_exists(managed) ? json_fold(doc, managed) : doc;
+    return json_pack(json_exists(managed) ? json_fold(doc, managed) : doc);
 }
 
 int kobj_parse(struct kobj **out, struct str text, const struct json_limits *lim, struct err *err)
@@ -69,7 +70,7 @@ int kobj_parse(struct kobj **out, struct str text, const struct json_limits *lim
     struct json_doc *doc = NULL;
     if (json_parse(&doc, text, lim, err) < 0)
         return -1;
-    return kobj_new(out, fold_managed(doc), err);
+    return kobj_new(out, at_rest(doc), err);
 }
 
 int kobj_freeze(struct kobj **out, struct jnode *root, struct err *err)
@@ -78,7 +79,7 @@ int kobj_freeze(struct kobj **out, struct jnode *root, struct err *err)
     if (jnode_freeze(&doc, root, err) < 0)
         return -1;
     bool untouched = json_exists(jnode_source(root)); /* then others hold the document too */
-    return kobj_new(out, untouched ? doc : fold_managed(doc), err);
+    return kobj_new(out, untouched ? doc : at_rest(doc), err);
 }
 
 /* The count is the one thing that changes behind a const object. */

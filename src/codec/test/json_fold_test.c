@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Folded documents: whatever is folded, every accessor, writer and edit answers as before. */
+ * Folded and packed documents: whatever is folded, every accessor, writer and edit answers as
+ * before. */
 #include "codec/jnode.h"
 #include "codec/json_internal.h"
 #include "testkit/check.h"
@@ -90,8 +91,57 @@ static void test_every_container(void **state)
             CHECK(json_doc_bytes(folded) < before);
             check_same(folded, plain);
             check_edits(folded, plain);
+            doc = parse(texts[i]);
+            AUTO(json_doc_unrefp)
+            struct json_doc *packed = json_pack(json_fold(doc, (struct json){ doc, at }));
+            CHECK(packed->packed);
+            check_same(packed, plain);
+            check_edits(packed, plain);
         }
     }
+}
+
+static void test_packed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        AUTO(json_doc_unrefp) struct json_doc *plain = parse(texts[i]);
+        AUTO(json_doc_unrefp) struct json_doc *packed = json_pack(parse(texts[i]));
+        CHECK(packed->packed);
+        check_same(packed, plain);
+        check_edits(packed, plain);
+        const struct json_doc *before = packed;
+        packed = json_pack(TAKE(packed)); /* once is enough */
+        CHECK(packed == before);
+    }
+}
+
+/* Only what fits is packed: text, nodes and decoded strings each below 1 << JSON_SMALL_BITS. */
+static void check_limit(size_t items, const char *item, const char *last, bool fits)
+{
+    struct buf b;
+    buf_init(&b, 100000);
+    buf_char(&b, '[');
+    for (size_t i = 0; i < items; i++)
+        buf_str(&b, str_from(item));
+    buf_str(&b, str_from(last));
+    buf_str(&b, STR("]\0"));
+    AUTO(json_doc_unrefp) struct json_doc *plain = parse(b.p);
+    AUTO(json_doc_unrefp) struct json_doc *packed = json_pack(parse(b.p));
+    CHECK_I64(packed->packed, fits);
+    check_same(packed, plain);
+    check_edits(packed, plain);
+    buf_fini(&b);
+}
+
+static void test_what_is_packed(void **state)
+{
+    (void)state;
+    check_limit(4094, "123,", "12345", true); /* a text of 16383 bytes */
+    check_limit(4094, "123,", "123456", false);
+    check_limit(2000, "\"\\n\",", "0", true);
+    check_limit(3600, "\"\\n\",", "0", false);
+    check_limit(8190, "1,", "1", true); /* 8193 nodes */
 }
 
 static void test_two_in_one(void **state)
@@ -121,8 +171,8 @@ static void test_leaves_scalars(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_container),
-        cmocka_unit_test(test_two_in_one),
+        cmocka_unit_test(test_every_container), cmocka_unit_test(test_packed),
+        cmocka_unit_test(test_what_is_packed),  cmocka_unit_test(test_two_in_one),
         cmocka_unit_test(test_leaves_scalars),
     };
     return CHECK_MAIN(tests);
