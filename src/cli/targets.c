@@ -138,6 +138,16 @@ int manifests_read(struct manifest_vec *out, struct str path, struct err *err)
     return read_one(out, name, err);
 }
 
+int manifests_given(struct manifest_vec *out, const struct args *args, struct err *err)
+{
+    int rc = 0;
+    for (size_t i = 0; i < args_count(args, "filename") && rc == 0; i++)
+        rc = manifests_read(out, args_text_at(args, "filename", i), err);
+    if (rc == 0 && out->n == 0)
+        rc = err_set(err, ERR_NOT_FOUND, "there is no object in what -f names");
+    return rc;
+}
+
 void manifests_fini(struct manifest_vec *m)
 {
     for (size_t i = 0; i < m->n; i++)

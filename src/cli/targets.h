@@ -23,4 +23,12 @@ VEC_TYPE(manifest_vec, struct kobj *);
 /* Every object in a file ("-": standard input) or in the .yaml, .yml and .json files of a folder;
  * Lists are taken apart. */
 int manifests_read(struct manifest_vec *out, struct str path, struct err *err);
+/* All that --filename names, which may be given again; the row of that option, after which the help
+ * says what is done with them. */
+int manifests_given(struct manifest_vec *out, const struct args *args, struct err *err);
+#define MANIFESTS_OPTION(what)                                                                     \
+    {                                                                                              \
+        .name = "filename", .letter = 'f', .type = OPTION_TEXT, .value = "FILE", .repeats = true,  \
+        .help = what " a file, a folder, or - for standard input"                                  \
+    }
 void manifests_fini(struct manifest_vec *m);

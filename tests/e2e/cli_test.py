@@ -154,6 +154,32 @@ class Objects(Client):
         self.assertEqual(self.out("delete", "cm/d1", "--ignore-not-found"), "")
         self.run_cli("delete", "cm", code=2)
 
+    def test_delete_many(self):
+        for n, label in (("s1", "a"), ("s2", "a"), ("s3", "b")):
+            o = config_map(n)
+            o["metadata"]["labels"] = {"set": label}
+            self.apply(o)
+        self.assertEqual(self.out("delete", "cm", "-l", "set=a"),
+                         'configmap "s1" deleted\nconfigmap "s2" deleted\n')
+        self.assertEqual(self.out("get", "cm", "-l", "set", "-o", "name"), "configmap/s3\n")
+        done = self.s.cli("delete", "-f", "-", stdin=json.dumps(config_map("s3")))
+        self.assertEqual((done.returncode, done.stdout), (0, 'configmap "s3" deleted\n'))
+        self.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x1"}})
+        self.assertIn('"x1" deleted', self.out("delete", "secrets", "--all"))
+        self.assertEqual(self.out("get", "secrets", "-o", "name"), "")
+
+    def test_get_sorted(self):
+        for n, v in (("q1", "10"), ("q2", "9"), ("q3", "1k")):
+            o = config_map(n, v=v)
+            o["metadata"]["labels"] = {"sort": "yes"}
+            self.apply(o)
+        sort = ("get", "cm", "-l", "sort", "-o", "name", "--sort-by")
+        names = lambda *order: "".join(f"configmap/q{n}\n" for n in order)
+        self.assertEqual(self.out(*sort, ".data.v"), names(2, 1, 3))
+        self.assertEqual(self.out(*sort, "{.data.none}"), names(1, 2, 3))
+        self.assertIn("--sort-by", self.run_cli(*sort, "{.data[", code=2).stderr)
+        self.out("delete", "cm", "-l", "sort")
+
     def test_delete_waits_for_finalizers(self):
         held = config_map("held")
         held["metadata"]["finalizers"] = ["example.com/hold"]
@@ -251,6 +277,26 @@ class LocalPods(Client):
         self.assertRegex(text, r"^pod/big: Pending, on no node yet\n")
         self.assertIn("node", text)
         self.run_cli("why", "pod/none", code=1)
+        self.assertIn("gang", self.run_cli("why", "none", code=1).stderr)
+
+    def test_why_a_name(self):
+        spec = pod("x", "true", nodeSelector={"no": "such"})["spec"]
+        self.apply({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "both"},
+                    "spec": {"template": {"spec": {**spec, "restartPolicy": "Never"}}}})
+        self.s.wait("its pod", lambda: "Pending" in self.s.cli("why", "both").stdout)
+        self.apply(pod("both", "true", nodeSelector={"no": "such"}))
+        error = self.run_cli("why", "both", code=2).stderr
+        self.assertIn("pod/both", error)
+        self.assertIn("job/both", error)
+        for n in range(2):
+            p = pod(f"member-{n}", "true", nodeSelector={"no": "such"})
+            p["metadata"]["labels"] = {"pod-group.scheduling.kubenexus.io/name": "team",
+                                       "pod-group.scheduling.kubenexus.io/min-available": "2"}
+            self.apply(p)
+        text = self.out("why", "team")
+        self.assertRegex(text, r"^gang team: 2 pods\n")
+        self.assertIn("member-0", text)
+        self.out("delete", "job/both", "pod/both", "pod/member-0", "pod/member-1")
 
     def test_logs_and_why_of_owners(self):
         template = {"spec": pod("x", "echo hello; sleep 60")["spec"]}

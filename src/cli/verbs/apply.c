@@ -88,14 +88,9 @@ static int apply_all(struct cli *cli,
 static int verb_apply(struct cli *cli, struct args *args, struct err *err)
 {
     struct manifest_vec objects = { 0 };
-    size_t n = args_count(args, "filename");
-    if (n == 0)
+    if (!args_given(args, "filename"))
         return err_set(err, ERR_INVALID, "which files? usage: ganglion apply -f FILE");
-    int rc = 0;
-    for (size_t i = 0; i < n && rc == 0; i++)
-        rc = manifests_read(&objects, args_text_at(args, "filename", i), err);
-    if (rc == 0 && objects.n == 0)
-        rc = err_set(err, ERR_NOT_FOUND, "there is no object in what -f names");
+    int rc = manifests_given(&objects, args, err);
     AUTO(conn_closep) struct conn *c = rc == 0 ? conn_open(args, err) : NULL;
     rc = c ? apply_all(cli, c, args, &objects, err) : -1;
     manifests_fini(&objects);
@@ -103,12 +98,7 @@ static int verb_apply(struct cli *cli, struct args *args, struct err *err)
 }
 
 static const struct option rows[] = {
-    { .name = "filename",
-      .letter = 'f',
-      .type = OPTION_TEXT,
-      .value = "FILE",
-      .repeats = true,
-      .help = "a file, a folder, or - for standard input" },
+    MANIFESTS_OPTION("apply"),
     { .name = "force-conflicts",
       .type = OPTION_FLAG,
       .fallback = "false",

@@ -92,9 +92,7 @@ static int delete_one(struct cli *cli,
 static int delete_files(struct cli *cli, struct conn *c, const struct args *args, struct err *err)
 {
     struct manifest_vec objects = { 0 };
-    int rc = 0;
-    for (size_t i = 0; i < args_count(args, "filename") && rc == 0; i++)
-        rc = manifests_read(&objects, args_text_at(args, "filename", i), err);
+    int rc = manifests_given(&objects, args, err);
     for (size_t i = objects.n; i-- > 0 && rc == 0;) {
         const struct kobj *o = objects.items[i];
         const struct resource *r = conn_resource_kind(c, o->api_version, o->kind, err);
@@ -106,6 +104,34 @@ static int delete_files(struct cli *cli, struct conn *c, const struct args *args
     return rc;
 }
 
+/* All of a type that -l or --all means. */
+static int delete_selected(struct cli *cli,
+                           struct conn *c,
+                           const struct args *args,
+                           const struct resource *r,
+                           struct err *err)
+{
+    struct answer found = { 0 };
+    struct str labels = args_text(args, "selector");
+    if (!labels.n && !args_flag(args, "all"))
+        return err_set(err, ERR_INVALID, "which %.*s? say a name, -l LABELS or --all",
+                       STR_ARG(r->plural));
+    struct request list = conn_request(c, VERB_LIST, r, (struct str){ 0 });
+    list.list.label_selector = labels;
+    if (conn_do(c, &list, &found, err) != 0)
+        return -1;
+    int rc = 0;
+    for (size_t i = 0; i < found.n_items && rc == 0; i++) {
+        const struct kobj *o = found.items[i];
+        rc =
+            delete_one(cli, c, args, r, request_for(c, VERB_DELETE, r, o->namespace, o->name), err);
+    }
+    if (found.n_items == 0)
+        fputs("No resources found.\n", cli->err);
+    answer_fini(&found);
+    return rc;
+}
+
 static int delete_named(struct cli *cli, struct conn *c, const struct args *args, struct err *err)
 {
     struct target_vec targets = { 0 };
@@ -113,7 +139,7 @@ static int delete_named(struct cli *cli, struct conn *c, const struct args *args
     for (size_t i = 0; i < targets.n && rc == 0; i++) {
         const struct target *t = &targets.items[i];
         if (!t->name.n)
-            rc = err_set(err, ERR_INVALID, "which %.*s? say a name", STR_ARG(t->resource->plural));
+            rc = delete_selected(cli, c, args, t->resource, err);
         else
             rc = delete_one(cli, c, args, t->resource,
                             request_for(c, VERB_DELETE, t->resource, (struct str){ 0 }, t->name),
@@ -133,12 +159,17 @@ static int verb_delete(struct cli *cli, struct args *args, struct err *err)
 }
 
 static const struct option rows[] = {
-    { .name = "filename",
-      .letter = 'f',
+    MANIFESTS_OPTION("delete, last first, the objects of"),
+    { .name = "selector",
+      .letter = 'l',
       .type = OPTION_TEXT,
-      .value = "FILE",
-      .repeats = true,
-      .help = "delete what this file or folder describes, last first" },
+      .value = "LABELS",
+      .fallback = "",
+      .help = "delete those with these labels: app=web,tier!=db" },
+    { .name = "all",
+      .type = OPTION_FLAG,
+      .fallback = "false",
+      .help = "delete all of the type in the namespace" },
     { .name = "cascade",
       .type = OPTION_TEXT,
       .value = "POLICY",
@@ -163,9 +194,10 @@ static const struct option rows[] = {
 
 const struct cli_verb delete_verb = {
     .name = "delete",
-    .usage = "TYPE NAME… | TYPE/NAME… | -f FILE",
+    .usage = "TYPE NAME… | TYPE/NAME… | TYPE -l LABELS | TYPE --all | -f FILE",
     .help = "delete objects",
     .examples = "  ganglion delete job train\n"
+                "  ganglion delete pods -l app=web\n"
                 "  ganglion delete -f job.yaml",
     .options = rows,
     .n_options = COUNT_OF(rows),

@@ -2,6 +2,7 @@
  * get — shows objects; with -w, goes on showing what changes. */
 #include "base/arena.h"
 #include "cli/output.h"
+#include "cli/sort.h"
 #include "cli/targets.h"
 #include "cli/verbs/verbs.h"
 
@@ -33,6 +34,11 @@ static int get_one(struct get *g, const struct target *t, uint64_t *revision, st
     if (conn_do(g->conn, &r, &a, err) != 0)
         return -1;
     g->output.single = t->name.n > 0;
+    struct str by = args_text(g->args, "sort-by");
+    if (by.n && sort_objects(a.items, a.n_items, by, err) != 0) {
+        answer_fini(&a);
+        return -1;
+    }
     int rc = 0;
     if (g->another && g->shown && (t->name.n || a.n_items) && g->output.format <= OUTPUT_COLUMNS)
         fputc('\n', g->cli->out);
@@ -179,6 +185,11 @@ static const struct option rows[] = {
       .value = "FIELDS",
       .fallback = "",
       .help = "only objects with these fields: status.phase=Pending" },
+    { .name = "sort-by",
+      .type = OPTION_TEXT,
+      .value = "PATH",
+      .fallback = "",
+      .help = "in the order of this field: .metadata.creationTimestamp" },
     { .name = "all-namespaces",
       .letter = 'A',
       .type = OPTION_FLAG,
@@ -199,6 +210,7 @@ const struct cli_verb get_verb = {
     .examples = "  ganglion get nodes\n"
                 "  ganglion get pods -A -o wide\n"
                 "  ganglion get job/train -o yaml\n"
+                "  ganglion get pods --sort-by=.spec.nodeName\n"
                 "  ganglion get pods -o jsonpath='{.items[*].metadata.name}'\n"
                 "  ganglion get pods -o custom-columns=POD:.metadata.name,NODE:.spec.nodeName",
     .options = rows,

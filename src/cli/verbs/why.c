@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * why — why a pod, or the pods of a Job, do not run, and what would change it: the scheduler's
- * words (condition PodScheduled), its explanation (annotation scheduling.ganglion.io/why on the
- * pod), and what containers wait for. */
+ * why — why a pod, or the pods of a Job or a gang, do not run, and what would change it: the
+ * scheduler's words (condition PodScheduled), its explanation (annotation
+ * scheduling.ganglion.io/why on the pod), and what containers wait for. */
+#include <stdlib.h>
+
 #include "base/arena.h"
 #include "cli/targets.h"
 #include "cli/verbs/verbs.h"
@@ -131,20 +133,100 @@ static int why_one(struct cli *cli, struct conn *c, const struct target *t, stru
     return rc;
 }
 
+/* ---- a name without a type ---- */
+
+static const char *const kinds_tried[] = { "pods", "jobs.batch", "deployments.apps",
+                                           "replicasets.apps" };
+
+struct guess {
+    struct target_vec found;
+    struct kobj **members; /* of the gang of that name; in list */
+    size_t n_members;
+    struct answer list;
+};
+
+static int guess_objects(struct guess *g, struct conn *c, struct str name, struct err *err)
+{
+    for (size_t i = 0; i < COUNT_OF(kinds_tried); i++) {
+        const struct resource *r = conn_resource(c, str_from(kinds_tried[i]), err);
+        struct request get = conn_request(c, VERB_GET, r, name);
+        struct answer a = { 0 };
+        if (conn_do(c, &get, &a, err) == 0)
+            target_vec_push(&g->found, (struct target){ r, name });
+        else if (err->kind != ERR_NOT_FOUND)
+            return -1;
+        answer_fini(&a);
+    }
+    return 0;
+}
+
+static int guess_gang(struct guess *g, struct conn *c, struct str name, struct err *err)
+{
+    const struct resource *pods = resource_find((struct str){ 0 }, STR("v1"), STR("pods"));
+    struct request r = conn_request(c, VERB_LIST, pods, (struct str){ 0 });
+    if (conn_do(c, &r, &g->list, err) != 0)
+        return -1;
+    g->members = mem_alloc_array(g->list.n_items + 1, sizeof(struct kobj *));
+    for (size_t i = 0; i < g->list.n_items; i++) {
+        const struct gang_claim *claim = pod_of(g->list.items[i])->gang;
+        if (claim && str_eq(claim->name, name))
+            g->members[g->n_members++] = g->list.items[i];
+    }
+    return 0;
+}
+
+static int refuse_many(const struct guess *g, struct str name, struct err *err)
+{
+    struct buf b;
+    buf_init(&b, 1024);
+    for (size_t i = 0; i < g->found.n; i++)
+        buf_printf(&b, "%s%.*s/%.*s", i ? ", " : "", STR_ARG(g->found.items[i].resource->singular),
+                   STR_ARG(name));
+    err_set(err, ERR_INVALID, "\"%.*s\" names several things, say which: %.*s", STR_ARG(name),
+            STR_ARG(buf_view(&b)));
+    buf_fini(&b);
+    return -1;
+}
+
+static int
+why_guess(struct cli *cli, struct conn *c, struct guess *g, struct str name, struct err *err)
+{
+    if (guess_objects(g, c, name, err) != 0 || guess_gang(g, c, name, err) != 0)
+        return -1;
+    if (g->found.n > 1)
+        return refuse_many(g, name, err);
+    if (g->found.n == 1)
+        return why_one(cli, c, &g->found.items[0], err);
+    if (g->n_members == 0)
+        return err_set(err, ERR_NOT_FOUND,
+                       "no pod, job, deployment, replicaset or gang \"%.*s\" in namespace %.*s",
+                       STR_ARG(name), STR_ARG(conn_namespace(c)));
+    AUTO(arena_freep) struct arena *a = arena_new();
+    fprintf(cli->out, "gang %.*s: %zu pods\n", STR_ARG(name), g->n_members);
+    why_pods(cli->out, a, g->members, g->n_members);
+    return 0;
+}
+
+static int why_name(struct cli *cli, struct conn *c, struct str name, struct err *err)
+{
+    struct guess g = { 0 };
+    int rc = why_guess(cli, c, &g, name, err);
+    target_vec_fini(&g.found);
+    answer_fini(&g.list);
+    free(g.members);
+    return rc;
+}
+
 static int verb_why(struct cli *cli, struct args *args, struct err *err)
 {
     AUTO(conn_closep) struct conn *c = conn_open(args, err);
     struct target_vec targets = { 0 };
     if (!c)
         return -1;
-    int rc = 0;
     struct str word = args_operands(args) ? args_operand(args, 0) : (struct str){ 0 };
-    if (args_operands(args) == 1 && str_find_char(word, '/') < 0) {
-        const struct resource *pods = resource_find((struct str){ 0 }, STR("v1"), STR("pods"));
-        target_vec_push(&targets, (struct target){ pods, word });
-    } else {
-        rc = targets_parse(&targets, c, args, err);
-    }
+    if (args_operands(args) == 1 && str_find_char(word, '/') < 0)
+        return why_name(cli, c, word, err);
+    int rc = targets_parse(&targets, c, args, err);
     for (size_t i = 0; i < targets.n && rc == 0; i++)
         rc = why_one(cli, c, &targets.items[i], err);
     target_vec_fini(&targets);
@@ -153,13 +235,14 @@ static int verb_why(struct cli *cli, struct args *args, struct err *err)
 
 const struct cli_verb why_verb = {
     .name = "why",
-    .usage = "POD | TYPE/NAME",
+    .usage = "NAME | TYPE/NAME",
     .help = "say why pods do not run, and what would change it",
     .details =
         "Names the scheduler's reason for each pod that waits, per reason how many nodes it\n"
-        "rejects, and single changes that would let it start.",
+        "rejects, and single changes that would let it start. A NAME alone means the pod, job,\n"
+        "deployment or replicaset of that name, or the gang.",
     .examples = "  ganglion why job/train\n"
-                "  ganglion why train-0-x7k2p",
+                "  ganglion why train                   # whatever has that name: a gang too",
     .client = true,
     .max_operands = -1,
     .run = verb_why,
