@@ -80,8 +80,10 @@ static void feud_remember(struct sched_core *s, const struct spod *victim, struc
         texts_push(&f->by, str_dup(preemptor));
 }
 
-struct judge {               /* the argument of the policy's hooks */
+struct judge { /* the argument of the policy's hooks */
+    struct sched_core *s;
     const struct feud *feud; /* of the gang that wants room; NULL: nobody ever preempted it */
+    struct quota_ask ask;    /* what it wants */
 };
 
 static bool spares(void *arg, const struct spod *by, const struct spod *victim)
@@ -102,6 +104,26 @@ void core_budget_del(struct sched_core *s, struct str namespace, struct str name
 {
     cluster_budget_del(&s->cluster, namespace, name);
     s->failure.shape = NULL;
+}
+
+/* What the victim's queue uses beyond its own is in the way of what belongs to the gang's queue. */
+static bool reclaims(void *arg, const struct spod *by, const struct spod *victim)
+{
+    const struct judge *j = arg;
+    const struct quota_queue *to = by->quota.queue, *from = victim->quota.queue;
+    return to && from && to != from && quota_may_reclaim(j->s->cluster.quota, to, from, &j->ask);
+}
+
+static void ask_for(struct judge *j, const struct gang *g)
+{
+    size_t need = gang_needs(g) > g->n_placed ? gang_needs(g) - g->n_placed : 1;
+    LIST_EACH (&g->members, at) {
+        const struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+        if (p->node != SCHED_NO_NODE || p->view->n_gates || need == 0)
+            continue;
+        quota_ask_add(j->s->cluster.quota, &j->ask, p->demands, p->n_demands);
+        need--;
+    }
 }
 
 /* ---- time ---- */
@@ -208,6 +230,7 @@ struct search { /* for victims, on behalf of one gang */
     struct plan *plan;
     struct preempt_policy policy;
     struct arena *a;
+    bool by_quota; /* the queue denied it, not the nodes */
 };
 
 static bool nothing_helps(struct search *q, struct str why)
@@ -234,7 +257,7 @@ static bool for_pod(struct search *q, struct decision *out)
 
 static bool for_gang(struct search *q, struct decision *out)
 {
-    struct gang_request want = { q->g, q->plan->failed, q->policy };
+    struct gang_request want = { q->g, q->plan->failed, q->policy, q->by_quota };
     struct gang_preemption p;
     if (core_waits_for_victims(q->s, q->g))
         return nothing_helps(q, STR("preemption: waits until the evicted pods are gone."));
@@ -259,6 +282,24 @@ static void drop_leaving(struct decision *out)
     out->n_victims = n;
 }
 
+static struct spod *first_pending(const struct gang *g)
+{
+    LIST_EACH (&g->members, at) {
+        struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+        if (p->node == SCHED_NO_NODE && !p->view->n_gates)
+            return p;
+    }
+    return NULL;
+}
+
+/* kube-scheduler's way: for a pod alone that no queue but the default one speaks for. */
+static bool is_plain(const struct search *q)
+{
+    const struct quota_queue *queue = q->plan->failed->quota.queue;
+    return !q->g->dialect && !q->by_quota && q->plan->answers &&
+           (!queue || str_eq(quota_name(queue), QUOTA_DEFAULT));
+}
+
 bool core_preempt(struct sched_core *s,
                   struct gang *g,
                   struct plan *plan,
@@ -266,14 +307,21 @@ bool core_preempt(struct sched_core *s,
                   struct decision *out)
 {
     AUTO(arena_freep) struct arena *scratch = arena_new();
-    if (!plan->failed || !plan->answers || !g->profile->preempts)
+    struct search q = { .s = s, .g = g, .plan = plan, .a = a };
+    q.by_quota = !plan->failed && (plan->wakes & WAKE_QUOTA);
+    if (q.by_quota)
+        plan->failed = first_pending(g);
+    if (!plan->failed || !g->profile->preempts)
         return false;
     struct str me = identity(scratch, plan->failed);
-    struct judge judge = { map_get(&s->feuds, me) };
-    struct search q = { .s = s, .g = g, .plan = plan, .a = a };
-    q.policy = (struct preempt_policy){ .now = wall_now(s), .arg = &judge };
+    struct judge judge = { .s = s, .feud = map_get(&s->feuds, me) };
+    ask_for(&judge, g);
+    q.policy = (struct preempt_policy){ .now = wall_now(s), .arg = &judge, .reclaims = reclaims };
     q.policy.spares = judge.feud ? spares : NULL;
-    if (!(g->dialect ? for_gang(&q, out) : for_pod(&q, out)))
+    bool found = is_plain(&q) ? for_pod(&q, out) : for_gang(&q, out);
+    if (q.by_quota && !found)
+        plan->failed = NULL; /* the nodes did not say no */
+    if (!found)
         return false;
     out->kind = DECISION_PREEMPT;
     drop_leaving(out);

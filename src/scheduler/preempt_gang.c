@@ -25,15 +25,19 @@ struct places { /* how many members each node would hold */
 
 /* ---- taking gangs whole ---- */
 
-/* The core of a gang leaves only after the members that it can spare. */
-static void take(struct hunt *h, struct unit *u)
+/* The core of a gang leaves only after the members that it can spare. False: its queue has no more
+ * than what belongs to it now, so it stays. */
+static bool take(struct hunt *h, struct unit *u)
 {
+    if (u->reclaimed && !u->leaving && !victim_may_leave(h->policy, h->failed, u->pods[0]))
+        return false;
     for (size_t i = 0; u->gang && !u->spare && i < h->units.n; i++) {
         struct unit *other = &h->units.items[i];
         if (other->gang == u->gang && other->spare && !other->out)
             unit_take(h, other);
     }
     unit_take(h, u);
+    return true;
 }
 
 static bool is_core_out(const struct hunt *h, const struct unit *spare)
@@ -121,8 +125,8 @@ static bool hunt_by_counting(struct hunt *h, struct places *p)
         struct unit *u = &h->units.items[n];
         if (u->out || (u->rank == UNIT_USELESS && !u->leaving))
             continue;
-        take(h, u);
-        recount_gang(h, p, u);
+        if (take(h, u))
+            recount_gang(h, p, u);
     }
     if (p->sum < p->need)
         return false;
@@ -367,7 +371,7 @@ void preempt_gang(struct cluster *c,
     struct places places = { 0 };
     h.asking = asking;
     units_find(&h);
-    bool counted = h.units.n && is_countable(&h, &places);
+    bool counted = h.units.n && !want->by_quota && is_countable(&h, &places);
     if (counted)
         out->found = try_counting(&h, &places, out);
     bool hopeless = counted && places.sum < places.need;

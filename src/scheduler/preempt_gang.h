@@ -26,6 +26,7 @@ struct gang_request {
     struct gang *gang;
     const struct spod *failed; /* a member that did not fit */
     struct preempt_policy policy;
+    bool by_quota; /* its queue denied it, not the nodes: room alone does not count */
 };
 
 /* No transaction may be open. Everything lives in a. */

@@ -41,6 +41,7 @@ static struct unit *add_unit(struct hunt *h, struct spod **pods, size_t n, const
         u.priority = num_max_i64(u.priority, p->view->priority);
         u.started = num_max_i64(u.started, victim_started(p));
         u.leaving = u.leaving && (p->view->deleting || victim_is_leaving(p));
+        u.reclaimed = u.reclaimed || !victim_is_lower(p, h->failed->view->priority);
         if (h->policy->cost)
             u.cost = num_max_i64(u.cost, h->policy->cost(h->policy->arg, p));
     }
@@ -139,7 +140,7 @@ static int compare_cost(const void *pa, const void *pb)
     DECIDE(a->rank, b->rank);
     DECIDE(a->node, b->node);
     DECIDE(b->started, a->started);
-    return str_cmp(a->pods[0]->key, b->pods[0]->key);
+    return str_cmp(b->pods[0]->key, a->pods[0]->key); /* as victim_compare */
 }
 
 static void mark_violations(struct hunt *h)

@@ -58,7 +58,7 @@ bool victim_is_leaving(const struct spod *p)
            str_is(json_str(json_get(c, STR("reason"))), "PreemptionByScheduler");
 }
 
-static bool is_lower(const struct spod *v, int64_t priority)
+bool victim_is_lower(const struct spod *v, int64_t priority)
 {
     if (v->gang && v->gang->dialect && v->gang->priority >= priority)
         return false;
@@ -78,7 +78,7 @@ bool victim_may_leave(const struct preempt_policy *policy,
                       const struct spod *by,
                       const struct spod *v)
 {
-    bool lower = is_lower(v, by->view->priority);
+    bool lower = victim_is_lower(v, by->view->priority);
     if (!lower && !(policy->reclaims && policy->reclaims(policy->arg, by, v)))
         return false;
     return !v->stays && !runs_too_short(policy, v) &&

@@ -24,6 +24,8 @@ struct preempt_policy {
  * fields of the pod; called when its object changes. */
 void victim_read_wishes(struct spod *p);
 
+/* Its priority, and that of its whole gang, is lower. */
+bool victim_is_lower(const struct spod *victim, int64_t priority);
 /* Lower priority (of the whole gang, if it is a member), or reclaimed; and not spared. */
 bool victim_may_leave(const struct preempt_policy *policy,
                       const struct spod *by,
