@@ -10,13 +10,13 @@
 #include "scheduler/gpu_price.h"
 
 #define TYPICAL_PERCENT 95
-#define REFRESH_MIN 32  /* arrivals */
-#define REFRESH_PART 12 /* or this part of all arrivals so far, whichever is more */
+#define REFRESH_MIN 64 /* arrivals */
+#define REFRESH_PART 5 /* or this part of all arrivals so far, whichever is more */
 
 const struct gpu_weights gpu_weights_default = { .depth = 0.14,
                                                  .regret = 20,
-                                                 .scarce = 0.1,
-                                                 .memory = 1.6 };
+                                                 .scarce = 0.12,
+                                                 .memory = 1.4 };
 
 struct gpu_policy {
     struct gpu_weights w;
