@@ -54,6 +54,7 @@ void snapshot_fini(struct snapshot *s)
     spod_ptrs_fini(&s->pods);
     id_vec_fini(&s->free_nodes);
     id_vec_fini(&s->free_pods);
+    links_pool_fini(&s->links);
     map_fini(&s->by_name);
     free(s->journal);
     tx_log_fini(&s->log);
@@ -218,7 +219,8 @@ struct snode *snapshot_node_set(struct snapshot *s, const struct kobj *obj)
         }
         n = node_new(s);
     }
-    bool changed = fresh || !same_static(n, view, &labels) ||
+    const struct links *links = links_read(&s->links, &topology, view);
+    bool changed = fresh || !same_static(n, view, &labels) || links != n->links ||
                    memcmp(&topology, &n->topology, sizeof topology) != 0;
     struct kobj *old = n->obj;
     struct labelset old_labels = n->labels;
@@ -232,6 +234,7 @@ struct snode *snapshot_node_set(struct snapshot *s, const struct kobj *obj)
         if (!fresh)
             snapshot_class_leave(s, n);
         snapshot_class_join(s, n);
+        n->links = links;
         set_topology(s, n, &topology);
         snapshot_commit(s);
         s->static_version++;

@@ -13,6 +13,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/vec.h"
+#include "scheduler/links.h"
 #include "scheduler/match.h"
 #include "scheduler/topology.h"
 
@@ -45,7 +46,8 @@ struct snode {
     struct labelset labels;
     struct topology topology;
     uint32_t id, class_id;
-    uint32_t gpu_model; /* bit number (gpu_sense.h) */
+    uint32_t gpu_model;        /* bit number (gpu_sense.h) */
+    const struct links *links; /* between its GPUs; NULL: not said */
     bool alive;
     /* words, through tx_set only */
     int64_t first_pod;          /* id, or -1 */
@@ -100,7 +102,8 @@ struct snapshot {
     struct node_classes classes;
     struct spod_ptrs pods; /* by id; NULL: free id */
     struct id_vec free_nodes, free_pods;
-    struct map by_name;      /* node name → snode */
+    struct map by_name; /* node name → snode */
+    struct links_pool links;
     uint64_t score_version;  /* what scores are made of changed, beside nodes and pods */
     uint64_t static_version; /* a node came, went, or changed labels, taints, images, cells */
     uint64_t alloc_version;  /* what nodes offer changed */

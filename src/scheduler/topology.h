@@ -4,7 +4,7 @@
  *   - the annotation scheduling.ganglion.io/topology, written by our node agent and simulated
  * nodes:
  *     {"cells": [{"resources": {"cpu": "64", "memory": "512Gi"},
- *                 "devices": {"nvidia.com/gpu": [0, 1, 2, 3]}}, …]}
+ *                 "devices": {"nvidia.com/gpu": [0, 1, 2, 3]}}, …], "links": … (links.h)}
  *   - KubeNexus labels: numa.kubenexus.io/node-count, /node-N-cpus ("0-15,32-47"), /node-N-memory
  *     (bytes) and gpu.kubenexus.io/gpuN-numa; GPUs without a label are dealt out evenly in blocks.
  * A node that says nothing has no cells: policies that need one reject it. Pure. */

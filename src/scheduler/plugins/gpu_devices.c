@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * gpu_devices — GPUs by index, whole ones and parts of them. Counts alone could promise a device
  * that is held; this plugin asks the node's ledger. Whole devices are chosen so that the rest is
- * tidy: within one NUMA cell if any cell can give them all, the fullest such cell, lowest indexes.
+ * tidy: within one NUMA cell if any cell can give them all, the fullest such cell, lowest indexes;
+ * where the node says how its GPUs are linked, those with the fastest ring (links.h).
  *
  * Where the profile takes the first of equal nodes (profile `ganglion`), nodes are scored by the
  * learnt device policy (gpu_policy.h), which needs that order, and plugins that would spread pods
@@ -10,6 +11,8 @@
 #include "scheduler/devices.h"
 #include "scheduler/framework.h"
 #include "scheduler/gpu_sense.h"
+
+#define LOCALITY_POINTS 20 /* of 100, for GPUs that hardly reach one another */
 
 static bool wants_devices(const struct shape *s)
 {
@@ -73,6 +76,46 @@ static enum verdict gpu_filter(const struct sched_cycle *c,
     return c->shape->share.devices ? part_filter(c, n, why) : SCHED_OK;
 }
 
+/* The fullest cell that can give all of them; 0: none can. */
+static uint64_t fullest_cell(const struct snode *n, unsigned kind, uint64_t free, uint32_t want)
+{
+    uint64_t best = 0;
+    int best_free = SCHED_DEVICES_MAX + 1;
+    for (unsigned c = 0; c < n->topology.n_cells; c++) {
+        uint64_t here = free & n->topology.devices[kind][c];
+        int count = __builtin_popcountll(here);
+        if (count < (int)want || count >= best_free)
+            continue;
+        best = here;
+        best_free = count;
+    }
+    return best;
+}
+
+/* Of one cell if any can give them all, else of as few as it takes, lowest first; of other cells
+ * only where they reach one another faster. */
+static uint64_t choose(const struct snode *n, unsigned kind, uint64_t free, uint32_t want)
+{
+    uint64_t cell = fullest_cell(n, kind, free, want);
+    if (kind != DEVICE_NVIDIA || !n->links)
+        return devices_lowest(cell ? cell : free, want);
+    uint64_t any = links_choose(n->links, free, want), near = links_choose(n->links, cell, want);
+    return near && links_ring(n->links, near) >= links_ring(n->links, any) ? near : any;
+}
+
+/* How much slower than on the best kind of node the pod's GPUs would reach one another. */
+static int64_t locality_loss(const struct sched_cycle *c, const struct snode *n)
+{
+    uint32_t want = c->shape->devices[DEVICE_NVIDIA];
+    uint32_t best = want < 2 ? 0 : links_fastest(&c->snap->links, want);
+    if (!best)
+        return 0;
+    uint32_t ring = LINKS_HOST_GBPS;
+    if (n->links)
+        ring = links_ring(n->links, choose(n, DEVICE_NVIDIA, devices_free(n, DEVICE_NVIDIA), want));
+    return ring >= best ? 0 : LOCALITY_POINTS - (int64_t)LOCALITY_POINTS * ring / best;
+}
+
 /* 100 for a node that the pod fills, less for each device it would leave free. */
 static int64_t fill_score(const struct shape *s, const struct snode *n)
 {
@@ -94,25 +137,11 @@ static int64_t gpu_score(const struct sched_cycle *c, const struct plugin_run *r
 {
     const struct shape *s = c->shape;
     const struct snode *n = c->snap->nodes.items[node];
-    if (is_learnt(c, run) && (s->gpu_ask.count || !wants_devices(s)))
-        return gpu_sense_choose(c->cluster->gpus, c->snap, s, node).score;
-    return fill_score(s, n);
-}
-
-/* The fullest cell that can give all of them, else as few cells as it takes, lowest first. */
-static uint64_t choose(const struct snode *n, unsigned kind, uint64_t free, uint32_t want)
-{
-    uint64_t best = 0;
-    int best_free = SCHED_DEVICES_MAX + 1;
-    for (unsigned c = 0; c < n->topology.n_cells; c++) {
-        uint64_t here = free & n->topology.devices[kind][c];
-        int count = __builtin_popcountll(here);
-        if (count < (int)want || count >= best_free)
-            continue;
-        best = here;
-        best_free = count;
-    }
-    return devices_lowest(best ? best : free, want);
+    int64_t score = is_learnt(c, run) && (s->gpu_ask.count || !wants_devices(s))
+                        ? gpu_sense_choose(c->cluster->gpus, c->snap, s, node).score
+                        : fill_score(s, n);
+    int64_t loss = locality_loss(c, n);
+    return score > loss ? score - loss : 0;
 }
 
 static bool reserve_part(const struct sched_cycle *c,
