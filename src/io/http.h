@@ -38,6 +38,7 @@ struct http_limits {
     uint32_t connections;     /* further ones are closed (default 10,000) */
     uint32_t streams;         /* concurrent per HTTP/2 connection (default 250) */
     uint32_t resets_per_s;    /* HTTP/2 stream resets per connection before GOAWAY (default 1000) */
+    uint32_t controls_per_s;  /* HTTP/2 PING and SETTINGS frames, the same (default 1000) */
     int64_t header_timeout_ns; /* from accept or first byte to complete headers (default 10 s) */
     int64_t body_timeout_ns;   /* without progress (default 30 s) */
     int64_t idle_timeout_ns;   /* between requests (default 180 s) */

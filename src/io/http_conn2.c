@@ -20,8 +20,9 @@ enum {
 
 struct conn2 {
     nghttp2_session *session;
-    int64_t resets_left; /* a bucket that resets_per_s fills, one second deep */
-    int64_t resets_ns;   /* when it was last filled */
+    struct bucket { /* filled at a rate a second, one second deep */
+        int64_t left, filled_ns;
+    } resets, controls;
     bool dead; /* its streams hold pointers to exchanges that are gone: never call it again */
 };
 
@@ -135,27 +136,35 @@ static void take_head(struct http_exchange *x)
     }
 }
 
-/* A peer that opens streams only to reset them makes work for nothing (CVE-2023-44487). */
-static int take_reset(struct http_conn *c)
+/* Takes one out of the bucket; when it is empty the connection ends. */
+static int take(struct http_conn *c, struct bucket *b, int64_t rate)
 {
-    struct conn2 *s = c->state;
-    int64_t rate = c->server->limits.resets_per_s, now_ns = http_conn_now(c);
-    int64_t passed_ns = num_min_i64(now_ns - s->resets_ns, NS_PER_S);
+    int64_t now_ns = http_conn_now(c);
+    int64_t passed_ns = num_min_i64(now_ns - b->filled_ns, NS_PER_S);
     int64_t filled = passed_ns * rate / NS_PER_S;
     if (filled > 0) {
-        s->resets_left = num_min_i64(s->resets_left + filled, rate);
-        s->resets_ns = now_ns;
+        b->left = num_min_i64(b->left + filled, rate);
+        b->filled_ns = now_ns;
     }
-    if (s->resets_left-- > 0)
+    if (b->left-- > 0)
         return 0;
-    nghttp2_session_terminate_session(s->session, NGHTTP2_ENHANCE_YOUR_CALM);
+    nghttp2_session_terminate_session(((struct conn2 *)c->state)->session,
+                                      NGHTTP2_ENHANCE_YOUR_CALM);
     return NGHTTP2_ERR_CALLBACK_FAILURE; /* feed2 ends the connection */
 }
 
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
+    struct http_conn *c = arg;
+    struct conn2 *s = c->state;
+    const struct http_limits *l = &c->server->limits;
+    /* A peer that opens streams only to reset them makes work for nothing (CVE-2023-44487), and so
+     * does one that asks for answers to frames (CVE-2019-9512, CVE-2019-9515). */
+    bool control = frame->hd.type == NGHTTP2_PING || frame->hd.type == NGHTTP2_SETTINGS;
     if (frame->hd.type == NGHTTP2_RST_STREAM)
-        return take_reset(arg);
+        return take(c, &s->resets, l->resets_per_s);
+    if (control && !(frame->hd.flags & NGHTTP2_FLAG_ACK))
+        return take(c, &s->controls, l->controls_per_s);
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
         return 0;
     struct http_exchange *x = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
@@ -239,8 +248,8 @@ static void open2(struct http_conn *c)
     };
     nghttp2_submit_settings(s->session, NGHTTP2_FLAG_NONE, settings, COUNT_OF(settings));
     nghttp2_session_set_local_window_size(s->session, NGHTTP2_FLAG_NONE, 0, CONN_WINDOW);
-    s->resets_left = l->resets_per_s;
-    s->resets_ns = http_conn_now(c);
+    s->resets = (struct bucket){ l->resets_per_s, http_conn_now(c) };
+    s->controls = (struct bucket){ l->controls_per_s, http_conn_now(c) };
     c->state = s;
     http_conn_dirty(c);
 }

@@ -25,6 +25,7 @@ const struct http_limits http_limits_default = {
     .connections = 10000,
     .streams = 250,
     .resets_per_s = 1000,
+    .controls_per_s = 1000,
     .header_timeout_ns = 10 * NS_PER_S,
     .body_timeout_ns = 30 * NS_PER_S,
     .idle_timeout_ns = 180 * NS_PER_S,
@@ -49,6 +50,7 @@ static struct http_limits complete_limits(struct http_limits l)
     DEFAULT_TO(&l, connections);
     DEFAULT_TO(&l, streams);
     DEFAULT_TO(&l, resets_per_s);
+    DEFAULT_TO(&l, controls_per_s);
     DEFAULT_TO(&l, header_timeout_ns);
     DEFAULT_TO(&l, body_timeout_ns);
     DEFAULT_TO(&l, idle_timeout_ns);

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HTTP/2 peers that flood: each connection ends or is bounded by a limit, memory stays, others are
+served. usage: PROGRAM"""
+import re
+import socket
+import ssl
+import struct
+import sys
+import time
+import unittest
+
+from server import CONFIG_MAPS, Server, config_map
+
+PROGRAM = sys.argv.pop(1)
+DATA, HEADERS, RST, SETTINGS, PING, GOAWAY, CONTINUATION = 0, 1, 3, 4, 6, 7, 9
+END_STREAM, END_HEADERS, ACK = 1, 4, 1
+GROWTH_MAX = 48 << 20  # bytes of resident memory; the floods below would take more unbounded
+
+
+def frame(kind, flags, stream, payload=b""):
+    return struct.pack(">I", len(payload))[1:] + bytes((kind, flags)) + \
+        struct.pack(">I", stream) + payload
+
+
+def field(name, value):
+    """A literal that is not indexed (RFC 7541 6.2.2), short texts only."""
+    return bytes((0, len(name))) + name + bytes((len(value),)) + value
+
+
+class Peer:
+    """A connection that speaks frames and never fails when the server ends it."""
+
+    def __init__(self, s, settings=b""):
+        tls = ssl.create_default_context()
+        tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+        tls.set_alpn_protocols(["h2"])
+        self.c = tls.wrap_socket(socket.create_connection((s.host, s.port)))
+        self.c.settimeout(20)
+        self.token = s.token.encode()
+        self.ended = False
+        Peer.last = self
+        self.got = b""
+        self.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, 0, 0, settings))
+
+    def send(self, data):
+        try:
+            self.c.sendall(data)
+        except OSError:
+            self.ended = True
+        return not self.ended
+
+    def head(self, path=b"/version"):
+        return b"\x82\x87" + field(b":path", path) + field(b":authority", b"x") + \
+            field(b"authorization", b"Bearer " + self.token)
+
+    def read(self, seconds):
+        """All that comes until the server ends the connection or is silent."""
+        self.c.settimeout(seconds)
+        try:
+            while True:
+                piece = self.c.recv(1 << 16)
+                if not piece:
+                    self.ended = True
+                    break
+                self.got += piece
+        except (TimeoutError, socket.timeout):
+            pass
+        except OSError:
+            self.ended = True
+        return self.got
+
+    def kinds(self):
+        """Kinds of the frames that came."""
+        found, at = [], 0
+        while at + 9 <= len(self.got):
+            found.append(self.got[at + 3])
+            at += 9 + int.from_bytes(self.got[at:at + 3], "big")
+        return found
+
+
+class Floods(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.s = Server(PROGRAM).start()
+        for n in range(8):
+            cls.s.request("POST", CONFIG_MAPS, config_map(f"big{n}", v="x" * 200000))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.s.close()
+
+    def resident(self):
+        with open(f"/proc/{self.s.process.pid}/status") as f:
+            return int(re.search(r"VmRSS:\s+(\d+)", f.read())[1]) << 10
+
+    def setUp(self):
+        self.before = self.resident()
+
+    def tearDown(self):
+        Peer.last.c.close()
+        begin = time.monotonic()
+        self.assertEqual(self.s.request("GET", "/readyz", raw=True), (200, b"ok"))
+        self.assertLess(time.monotonic() - begin, 5)
+        self.assertLess(self.resident() - self.before, GROWTH_MAX)
+
+    def test_rapid_reset(self):
+        """Streams opened and reset at once (CVE-2023-44487): http_limits.resets_per_s."""
+        p = Peer(self.s)
+        stream, head = 1, p.head(CONFIG_MAPS.encode())
+        for _ in range(200):
+            batch = b""
+            for _ in range(50):
+                batch += frame(HEADERS, END_STREAM | END_HEADERS, stream, head)
+                batch += frame(RST, 0, stream, struct.pack(">I", 8))
+                stream += 2
+            if not p.send(batch):
+                break
+        p.read(2)
+        self.assertTrue(p.ended or GOAWAY in p.kinds(), "10,000 resets were taken")
+
+    def test_settings_and_pings(self):
+        """Frames that want an answer each: http_limits.controls_per_s."""
+        p = Peer(self.s)
+        batch = frame(SETTINGS, 0, 0, struct.pack(">HI", 3, 100)) * 500 + \
+            frame(PING, 0, 0, b"12345678") * 500
+        for _ in range(400):
+            p.c.settimeout(2)
+            if not p.send(batch):
+                break
+        p.read(2)
+        self.assertTrue(p.ended or GOAWAY in p.kinds(), "400,000 frames were taken")
+
+    def test_continuation(self):
+        """A head that never ends (CVE-2024-27316): http_limits.header_bytes."""
+        p = Peer(self.s)
+        p.send(frame(HEADERS, END_STREAM, 1, p.head()))
+        piece = field(b"x", b"y" * 120) * 100
+        for n in range(2000):
+            if not p.send(frame(CONTINUATION, 0, 1, piece)):
+                break
+        p.read(2)
+        self.assertTrue(p.ended or GOAWAY in p.kinds(), "24 MB of one head were taken")
+
+    def test_zero_window(self):
+        """Answers that nobody lets out: lists are refused beyond FRONT_HELD_BYTES_MAX."""
+        p = Peer(self.s, struct.pack(">HI", 4, 0))
+        head = p.head(CONFIG_MAPS.encode())
+        for stream in range(1, 401, 2):
+            p.send(frame(HEADERS, END_STREAM | END_HEADERS, stream, head))
+        p.read(1)
+        held = self.resident() - self.before
+        p.c.close()
+        self.assertLess(held, 160 << 20)
+        self.s.wait("the memory back", lambda: self.s.request("GET", "/version") and
+                    self.resident() - self.before < 160 << 20)
+        self.before = self.resident()  # what malloc keeps is not this peer's any more
+
+    def test_windows_of_nothing(self):
+        """Window updates and empty data frames for streams that are over cost nothing."""
+        p = Peer(self.s)
+        p.send(frame(HEADERS, END_STREAM | END_HEADERS, 1, p.head()))
+        for _ in range(200):
+            if not p.send(frame(8, 0, 0, struct.pack(">I", 1)) * 1000):
+                break
+        p.read(1)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
