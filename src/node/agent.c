@@ -112,7 +112,8 @@ static void on_pod(void *arg, const struct kobj *before, const struct kobj *afte
     tracked_vec_push(&n->fresh, t);
 }
 
-/* Members of one gang that are new here start together. */
+/* Members of one gang that are new here start together; with them those that an earlier agent
+ * prepared and did not release. One that runs already keeps nobody waiting. */
 struct gang_batch {
     struct str namespace, name;
     struct gang_start *start;
@@ -122,7 +123,7 @@ static struct gang_start *
 gang_of(struct node_agent *n, struct gang_batch *gangs, size_t *n_gangs, const struct tracked *t)
 {
     const struct gang_claim *claim = pod_of(t->latest)->gang;
-    if (!claim || !t->p || t->recovered)
+    if (!claim || !t->p)
         return NULL;
     struct str name = claim->name;
     for (size_t i = 0; i < *n_gangs; i++)

@@ -10,6 +10,7 @@ struct gang_start {
     struct executor *x;
     struct local_pod_vec members;
     struct timer *timer;
+    int64_t waited_ns;
     bool complete;
 };
 
@@ -31,10 +32,51 @@ static void release(struct gang_start *g)
     gang_free(g);
 }
 
+/* The first member that keeps the others waiting; NULL: none, or it has left. */
+static struct local_pod *late_member(const struct gang_start *g)
+{
+    for (size_t i = 0; i < g->members.n; i++)
+        if (!local_pod_all_held(g->members.items[i]))
+            return g->members.items[i];
+    return NULL;
+}
+
+static void tell_waiting(const struct gang_start *g, const struct local_pod *late)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct str why = late->hold.waiting ? late->hold.message : STR("its processes are being made");
+    struct str text =
+        arena_printf(a, "Starts with its gang, which waits for pod %.*s/%.*s: %.*s",
+                     STR_ARG(late->pod->namespace), STR_ARG(late->pod->name), STR_ARG(why));
+    for (size_t i = 0; i < g->members.n; i++)
+        if (local_pod_all_held(g->members.items[i]))
+            local_pod_event(g->members.items[i], "Warning", "GangMemberLate", text);
+}
+
+/* Does a member wait for something that is not a matter of time? */
+static bool lacks_something(const struct gang_start *g)
+{
+    for (size_t i = 0; i < g->members.n; i++)
+        if (g->members.items[i]->hold.waiting)
+            return true;
+    return false;
+}
+
 static void on_late(void *arg)
 {
     struct gang_start *g = arg;
-    LOG_WARN("node.gang_late", kv_i64("members", (int64_t)g->members.n),
+    const struct local_pod *late = late_member(g);
+    g->waited_ns += GANG_START_LATE_NS;
+    if (late && g->waited_ns == GANG_START_LATE_NS) {
+        LOG_WARN("node.gang_late", kv_str("waits_for", late->pod->name),
+                 kv_cstr("next", "the other members wait for it"));
+        tell_waiting(g, late);
+    }
+    if (late && (g->waited_ns < GANG_START_MAX_NS || lacks_something(g))) {
+        timer_start(g->timer, GANG_START_LATE_NS);
+        return;
+    }
+    LOG_WARN("node.gang_incomplete", kv_i64("members", (int64_t)g->members.n),
              kv_cstr("next", "those that are ready start now"));
     release(g);
 }
@@ -44,7 +86,7 @@ struct gang_start *gang_start_new(struct executor *x)
     struct gang_start *g = MEM_NEW(struct gang_start);
     g->x = x;
     g->timer = timer_new(x->loop, on_late, g);
-    timer_start(g->timer, GANG_START_MAX_NS);
+    timer_start(g->timer, GANG_START_LATE_NS);
     return g;
 }
 

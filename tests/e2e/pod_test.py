@@ -144,6 +144,26 @@ class Ports(Case):
         self.assertEqual(self.events("other", "PortTaken"), [])
 
 
+class Gangs(Case):
+    def test_members_wait_for_the_one_that_lacks_something(self):
+        labels = {"pod-group.scheduling.kubenexus.io/name": "trio",
+                  "pod-group.scheduling.kubenexus.io/min-available": "3"}
+        for i in range(3):
+            one = container("echo begun; sleep 1000")
+            if i == 1:
+                one["envFrom"] = [{"configMapRef": {"name": "trio"}}]
+            body = pod(f"trio-{i}", one, schedulerName="kubenexus-scheduler")
+            body["metadata"]["labels"].update(labels)
+            self.create(PODS, body)
+        self.event("trio-0", "GangMemberLate",
+                   'which waits for pod default/trio-1: configmap "trio" not found')
+        self.assertEqual([self.get(f"trio-{i}")["status"]["phase"] for i in range(3)],
+                         ["Pending"] * 3)
+        self.create(CONFIG_MAPS, config_map("trio", a="1"))
+        for i in range(3):
+            self.phase(f"trio-{i}", "Running")
+
+
 class Hooks(Case):
     def exec_hook(self, script):
         return {"exec": {"command": ["/bin/sh", "-c", script]}}
