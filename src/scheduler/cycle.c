@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "scheduler/domain_place.h"
 #include "scheduler/select.h"
 
@@ -427,12 +428,50 @@ static void sort_large_first(struct quest *q)
         qsort(q->items, q->n, sizeof *q->items, compare_large_first);
 }
 
+/* Free on all nodes together. */
+static int64_t free_in_all(const struct snapshot *s, uint32_t res)
+{
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < s->nodes.n; i++) {
+        if (s->nodes.items[i]->alive)
+            sum += num_max_i64(snapshot_free(s, res, i), 0);
+    }
+    return sum;
+}
+
+/* A group may name what must be free before any of its members starts (minResources): Spark's
+ * driver counts its executors there. */
+static bool has_min_resources(const struct quest *q, struct arena *a, struct plan *out)
+{
+    const struct snapshot *s = &q->c->snap;
+    if (q->g->n_placed || !json_has(q->g->said.resources))
+        return true;
+    struct amounts asked = amounts_decode(a, q->g->said.resources);
+    for (size_t i = 0; i < asked.n; i++) {
+        struct str name = asked.items[i].name;
+        uint32_t res = snapshot_find_res(s, name);
+        int64_t free = res == RES_NOBODY ? 0 : free_in_all(s, res);
+        if (free >= asked.items[i].value)
+            continue;
+        const char *unit = str_is(name, "cpu") ? "m" : "";
+        out->message = arena_printf(
+            a, "gang %.*s: its group's minResources ask for %lld%s %.*s, %lld%s are free in all",
+            STR_ARG(q->g->key), (long long)asked.items[i].value, unit, STR_ARG(name),
+            (long long)free, unit);
+        out->wakes = WAKE_NODE_ADDED | WAKE_NODE_CHANGED | WAKE_POD_GONE;
+        return false;
+    }
+    return true;
+}
+
 static bool attempt(struct cluster *c, struct gang *g, struct arena *a, struct plan *out)
 {
     size_t mark = snapshot_mark(&c->snap);
     struct quest q = { .c = c, .g = g, .items = out->items, .a = a };
     struct str why = { 0 };
     sort_large_first(&q);
+    if (!has_min_resources(&q, a, out))
+        return false;
     if (!has_quota(&q, a, &why))
         return deny(&q, why, WAKE_QUOTA, out);
     try_in_order(&q, compare_large_first, out);

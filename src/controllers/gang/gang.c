@@ -19,7 +19,7 @@
 #define HANDLED_KEY "scheduling.ganglion.io/gang-restart-handled"
 #define LOST "!lost" /* behind a key: a member vanished, only its last event told us */
 
-enum { WATCH_PODS, WATCH_JOBS };
+enum { WATCH_PODS, WATCH_JOBS, WATCH_GROUPS };
 
 static bool gang_key(const struct kobj *pod, struct buf *key)
 {
@@ -56,7 +56,8 @@ static void no_keys(struct buf *keys, const struct kobj *before, const struct ko
 struct gang {
     struct reconcile *r;
     struct str name;
-    bool vanished; /* a member is gone without a trace */
+    bool vanished;     /* a member is gone without a trace */
+    struct str policy; /* of its PodGroup; absent: none */
     int64_t min, succeeded;
     struct pods_vec running; /* on nodes and to stay */
     struct pods_vec marked;  /* to be deleted for the restart */
@@ -115,11 +116,18 @@ static bool replaces(const struct kobj *o, const struct gang *g)
            condition_of(kobj_root(o), STR("FailureTarget")) != CONDITION_TRUE;
 }
 
-static bool restarts_together(const struct kobj *pod, const struct kobj *job)
+/* What the pods say, else the Job, else the PodGroup. */
+static struct str policy_of(const struct gang *g, const struct kobj *pod, const struct kobj *job)
 {
     struct str policy = kobj_annotation(pod, STR(POLICY_KEY));
     if (!policy.n)
         policy = kobj_annotation(job, STR(POLICY_KEY));
+    return policy.n ? policy : g->policy;
+}
+
+static bool restarts_together(const struct gang *g, const struct kobj *pod, const struct kobj *job)
+{
+    struct str policy = policy_of(g, pod, job);
     return !policy.n || str_is(policy, "gang"); /* "member" and "none" leave the others alone */
 }
 
@@ -144,7 +152,7 @@ static size_t mark_running(struct gang *g)
     size_t n = 0;
     for (size_t i = 0; i < g->running.n; i++) {
         const struct kobj *pod = g->running.items[i], *job = job_of_member(g->r, pod);
-        if (job && restarts_together(pod, job) && replaces(job, g))
+        if (job && restarts_together(g, pod, job) && replaces(job, g))
             n += pods_disrupt(g->r, pod, PODS_GANG_RESTART,
                               "Gang: another member was lost, all start together again");
     }
@@ -167,10 +175,37 @@ static void finish(struct gang *g)
     mark_handled(g);
 }
 
+/* The Job ends its other pods and fails, as it does at its own limits. */
+static void fail_job(struct gang *g, const struct kobj *job)
+{
+    if (condition_of(kobj_root(job), STR("FailureTarget")) == CONDITION_TRUE)
+        return;
+    struct json stored = kobj_path(job, "status.conditions");
+    struct jnode *list = json_has(stored) ? jnode_thaw(g->r->a, stored) : jnode_arr(g->r->a);
+    struct str why =
+        arena_printf(g->r->a, "Gang %.*s lost a member and %zu of at least %lld are left",
+                     STR_ARG(g->name), g->running.n, (long long)g->min);
+    struct condition_spec spec = { .type = "FailureTarget",
+                                   .status = "True",
+                                   .reason = STR("GangMemberLost"),
+                                   .message = why,
+                                   .probe_time = true };
+    meta_set_condition(g->r->a, list, &spec, g->r->now);
+    struct jnode *status = jnode_obj(g->r->a);
+    jnode_set(status, STR("conditions"), list);
+    reconcile_patch_status(g->r, GVR("batch", "v1", "jobs"), job, status);
+    reconcile_warn(g->r, job, "GangFailed", "%.*s; " POLICY_KEY "=fail: the Job fails",
+                   STR_ARG(why));
+}
+
 static void look(struct gang *g)
 {
     const struct kobj *job = g->running.n ? job_of_member(g->r, g->running.items[0]) : NULL;
-    bool together = job && restarts_together(g->running.items[0], job) && replaces(job, g);
+    bool together = job && restarts_together(g, g->running.items[0], job) && replaces(job, g);
+    if (is_half(g) && job && str_is(policy_of(g, g->running.items[0], job), "fail")) {
+        fail_job(g, job);
+        return;
+    }
     if (is_half(g) && together && mark_running(g)) {
         if (!g->marked.n) /* once a restart */
             tell(g, job);
@@ -178,6 +213,17 @@ static void look(struct gang *g)
     }
     if (g->marked.n)
         finish(g);
+}
+
+/* Where the minimum stands in an object, the gang's PodGroup repeats it. */
+static void hear_group(struct gang *g)
+{
+    const struct kobj *o = informer_find(g->r->caches[WATCH_GROUPS], g->r->namespace, g->name);
+    if (!o)
+        return;
+    g->policy = json_str(kobj_path(o, "spec.memberLoss"));
+    if (g->min <= 1)
+        g->min = num_max_i64(g->min, json_i64_or(kobj_path(o, "status.minMember"), 1));
 }
 
 static int reconcile_gang(struct reconcile *r, struct err *err)
@@ -190,6 +236,7 @@ static int reconcile_gang(struct reconcile *r, struct err *err)
     }
     struct str key = arena_printf(r->a, "%.*s/%.*s", STR_ARG(r->namespace), STR_ARG(g.name));
     informer_each_in(r->caches[WATCH_PODS], r->indexes[WATCH_PODS], key, add_member, &g);
+    hear_group(&g);
     look(&g);
     pods_vec_fini(&g.running);
     pods_vec_fini(&g.marked);
@@ -205,6 +252,9 @@ const struct controller gang_controller = {
                                   .index = gang_key },
                  [WATCH_JOBS] = { .resource = { STR_INIT("batch"), STR_INIT("v1"),
                                                 STR_INIT("jobs") },
-                                  .keys = no_keys } },
+                                  .keys = no_keys },
+                 [WATCH_GROUPS] = { .resource = { STR_INIT("aiplatform.ganglion.io"),
+                                                  STR_INIT("v1alpha1"), STR_INIT("podgroups") },
+                                    .keys = no_keys } },
     .reconcile = reconcile_gang,
 };

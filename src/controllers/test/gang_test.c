@@ -68,6 +68,50 @@ static void test_the_others_restart_with_the_reason(void **state)
     world_free(w);
 }
 
+static void test_the_job_fails_when_asked_to(void **state)
+{
+    (void)state;
+    struct world *w = gang_world(4, "\"scheduling.ganglion.io/gang-restart\":\"fail\"");
+    fail_first(w);
+    world_run(w);
+    CHECK_I64(count_dying(w), 0); /* the Job controller ends them */
+    struct json c = condition_find(kobj_root(world_get(w, "jobs", "d/j")), STR("FailureTarget"));
+    CHECK_STR(json_str(json_get(c, STR("reason"))), "GangMemberLost");
+    CHECK(str_find(world_log(w), STR("event GangFailed j")) >= 0);
+    world_log_clear(w);
+    world_run(w);
+    CHECK_STR(world_log(w), ""); /* once */
+    world_free(w);
+}
+
+/* scheduler-plugins' label has no minimum: the gang's PodGroup repeats that of the object. */
+static void test_the_minimum_of_an_object(void **state)
+{
+    (void)state;
+    static const char *const policies[] = { "gang", "member" };
+    for (size_t p = 0; p < COUNT_OF(policies); p++) {
+        struct world *w = gang_world(0, "");
+        world_create(w, "podgroups",
+                     "{\"apiVersion\":\"aiplatform.ganglion.io/v1alpha1\",\"kind\":\"PodGroup\","
+                     "\"metadata\":{\"namespace\":\"d\",\"name\":\"g\"},\"spec\":{"
+                     "\"memberLoss\":\"%s\"},\"status\":{\"minMember\":4}}",
+                     policies[p]);
+        for (int i = 0; i < 4; i++)
+            world_create(w, "pods",
+                         "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":"
+                         "\"d\",\"name\":\"p%d\",\"labels\":{\"scheduling.x-k8s.io/pod-group\":"
+                         "\"g\"},\"ownerReferences\":[{\"apiVersion\":\"batch/v1\",\"kind\":"
+                         "\"Job\",\"name\":\"j\",\"uid\":\"u1\",\"controller\":true}]},\"spec\":"
+                         "{\"nodeName\":\"n0\"},\"status\":{\"phase\":\"Running\"}}",
+                         i);
+        world_run(w);
+        fail_first(w);
+        world_run(w);
+        CHECK_I64(count_dying(w), p == 0 ? 3 : 0);
+        world_free(w);
+    }
+}
+
 static void test_the_next_generation_is_left_alone(void **state)
 {
     (void)state;
@@ -161,6 +205,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_others_restart_with_the_reason),
+        cmocka_unit_test(test_the_job_fails_when_asked_to),
+        cmocka_unit_test(test_the_minimum_of_an_object),
         cmocka_unit_test(test_the_next_generation_is_left_alone),
         cmocka_unit_test(test_a_member_that_vanished),
         cmocka_unit_test(test_an_evicted_member),

@@ -54,8 +54,10 @@ static void check_world(struct sched_core *s)
     for (size_t i = 0; i < snap->pods.n; i++) {
         const struct spod *p = snap->pods.items[i];
         const struct gang *g = p ? p->gang : NULL;
-        if (g && g->dialect && g->n_placed && g->n_members >= gang_needs(g))
+        if (g && g->dialect && g->n_placed && g->n_members >= gang_needs(g)) {
             CHECK(g->n_placed >= gang_needs(g));
+            CHECK(gang_has_started(g)); /* of each role too */
+        }
     }
 }
 
@@ -82,18 +84,44 @@ static struct fixture_pod random_pod(char *name, size_t cap, unsigned id)
     return p;
 }
 
+/* A worker of so many that must start together, or with 0 a member without a role. */
+static void add_role_member(struct sched_core *s,
+                            struct fixture_pod p,
+                            const char *const gang[2],
+                            unsigned workers,
+                            struct mono now)
+{
+    static char meta[640];
+    char role[160] = "";
+    if (workers)
+        snprintf(role, sizeof role,
+                 ",'scheduling.ganglion.io/role':'w',"
+                 "'scheduling.ganglion.io/role-min-available':'%u'",
+                 workers);
+    snprintf(meta, sizeof meta,
+             ",'labels':{'scheduling.ganglion.io/pod-group':'%s',"
+             "'scheduling.ganglion.io/min-available':'%s'%s}%s",
+             gang[0], gang[1], role, p.meta ? p.meta : "");
+    p.meta = meta;
+    fixture_pod(s, p, now);
+}
+
 static void add_random(struct sched_core *s, unsigned *next, struct mono now)
 {
     char name[32], gang[32], min[16];
     unsigned n = check_random_below(3) ? 1 : (unsigned)(2 + check_random_below(5));
+    unsigned workers = n > 1 ? 1 + (unsigned)check_random_below(n - 1) : 0;
+    bool roles = check_random_below(2);
     snprintf(gang, sizeof gang, "g%u", *next);
-    snprintf(min, sizeof min, "%u", n);
+    snprintf(min, sizeof min, "%u", roles ? n - (unsigned)check_random_below(n) : n);
     struct fixture_pod first = random_pod(name, sizeof name, *next);
     for (unsigned i = 0; i < n; i++) {
         struct fixture_pod p = check_random_below(2) ? first : random_pod(name, sizeof name, *next);
         snprintf(name, sizeof name, "p%u", (*next)++);
         p.name = name;
-        if (n > 1)
+        if (n > 1 && roles)
+            add_role_member(s, p, (const char *[]){ gang, min }, i < workers ? workers : 0, now);
+        else if (n > 1)
             fixture_member(s, p, gang, min, now);
         else
             fixture_pod(s, p, now);
