@@ -10,6 +10,7 @@
 #include "apiserver/refuse.h"
 #include "apiserver/write.h"
 #include "kube/meta.h"
+#include "kube/validate.h"
 
 /* 409 about "pods/binding", as Kubernetes words it. */
 static enum turn refuse_binding(struct action *a, struct str pod, struct str why)
@@ -89,6 +90,28 @@ static struct jnode *bound_form(struct action *a, const struct binding *b, const
 
 /* ---- one pod ---- */
 
+/* 500 with all causes in its message: what Kubernetes answers to a wrong Binding. */
+static enum turn refuse_causes(struct action *a, const struct causes *c)
+{
+    struct str text = { 0 };
+    for (size_t i = 0; i < c->list.n; i++) {
+        const struct cause *one = &c->list.items[i];
+        text = arena_printf(a->arena, "%.*s%s%.*s: %.*s", STR_ARG(text), i ? ", " : "",
+                            STR_ARG(one->field), STR_ARG(one->message));
+    }
+    bool many = c->list.n > 1;
+    return refuse_internal(a, "%s%.*s%s", many ? "[" : "", STR_ARG(text), many ? "]" : "");
+}
+
+static enum turn check_binding(struct action *a, struct jnode *binding)
+{
+    struct causes c = { .a = a->arena };
+    validate_binding(binding, &c);
+    enum turn t = c.list.n > 0 ? refuse_causes(a, &c) : TURN_GO;
+    cause_vec_fini(&c.list);
+    return t;
+}
+
 static enum turn decode_binding(struct action *a)
 {
     struct jnode *body = NULL;
@@ -102,14 +125,14 @@ static enum turn decode_binding(struct action *a)
     if (namespace.n > 0 && !str_eq(namespace, a->r.namespace))
         return refuse_bad_request(a, "the namespace of the provided object does not match the "
                                      "namespace sent on the request");
-    struct str node = jnode_text_of_str(jnode_path(body, "target.name"));
-    if (node.n == 0)
-        return refuse_internal(a, "target.name: Required value");
+    t = check_binding(a, body);
+    if (t != TURN_GO)
+        return t;
     struct binding *b = ARENA_NEW(a->arena, struct binding);
     *b = (struct binding){ .namespace = a->r.namespace,
                            .pod = a->r.name.n > 0 ? a->r.name : name,
                            .uid = jnode_text_of_str(jnode_path(body, "metadata.uid")),
-                           .node = node,
+                           .node = jnode_text_of_str(jnode_path(body, "target.name")),
                            .annotations = jnode_path(body, "metadata.annotations") };
     struct bindings *all = ARENA_NEW(a->arena, struct bindings);
     *all = (struct bindings){ b, 1 };

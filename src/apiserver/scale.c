@@ -12,6 +12,7 @@
 #include "codec/patch.h"
 #include "codec/selector.h"
 #include "kube/meta.h"
+#include "kube/validate.h"
 
 struct scale_paths {
     struct str spec, status, selector; /* without the leading dot; selector absent: none */
@@ -100,18 +101,16 @@ static void set_path(struct jnode *root, struct str path, int64_t value)
     }
 }
 
-static enum turn refuse_replicas(struct action *a, int64_t replicas)
+static enum turn refuse_replicas(struct action *a, struct jnode *scale)
 {
     struct causes c = { .a = a->arena };
     enum turn t;
-    struct jnode *value = jnode_i64(a->arena, replicas);
     if (a->what->res->custom) {
-        cause_add(&c, CAUSE_INVALID, STR(".spec.replicas"), value,
+        cause_add(&c, CAUSE_INVALID, STR(".spec.replicas"), jnode_path(scale, "spec.replicas"),
                   "should be a non-negative integer");
         t = refuse_invalid(a, a->r.name, &c);
     } else {
-        cause_add(&c, CAUSE_INVALID, STR("spec.replicas"), value,
-                  "must be greater than or equal to 0");
+        validate_scale(scale, &c);
         t = action_reply(a, 422, status_invalid(STR("Scale"), STR("autoscaling"), a->r.name, &c));
     }
     cause_vec_fini(&c.list);
@@ -127,7 +126,7 @@ static enum turn change(struct action *a)
     int64_t replicas = 0;
     jnode_to_i64(jnode_path(scale, "spec.replicas"), &replicas);
     if (replicas < 0)
-        return refuse_replicas(a, replicas);
+        return refuse_replicas(a, scale);
     a->obj = scale;
     t = write_check_preconditions(a);
     if (t != TURN_GO)

@@ -106,6 +106,19 @@ class BadInput(unittest.TestCase):
         self.assertTrue(answer["message"])
         return answer
 
+    def test_wrong_bindings(self):
+        pods = "/api/v1/namespaces/default/pods"
+        self.s.request("POST", pods, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "b"},
+                                      "spec": {"containers": [{"name": "c", "image": "i"}]}})
+        for target, words in (({"kind": "Node"}, ("target.name",)),
+                              ({"kind": "Pod", "name": "n"}, ("target.kind", "Node")),
+                              ({"kind": "Pod"}, ("[target.kind", "target.name"))):
+            body = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "b"},
+                    "target": target}
+            message = self.refused(body, 500, path=pods + "/b/binding")["message"]
+            for word in words:
+                self.assertIn(word, message)
+
     def test_broken_json(self):
         whole = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"},"data":{"k":"v"}}'
         for cut in range(1, len(whole)):
