@@ -101,6 +101,8 @@ void tls_conn_feed(struct tls_conn *c, struct str bytes)
 
 int tls_conn_read(struct tls_conn *c, char *to, size_t room)
 {
+    if (c->in.n == 0 && SSL_is_init_finished(c->ssl) && !SSL_has_pending(c->ssl))
+        return 0; /* all was read: asking OpenSSL would cost as much as a small record */
     ERR_clear_error();
     int n = SSL_read(c->ssl, to, room > INT_MAX ? INT_MAX : (int)room);
     if (n > 0)
