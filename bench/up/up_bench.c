@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/map.h"
@@ -29,6 +30,19 @@ static void line(const char *metric, double value, const char *unit, double peer
     fflush(stdout);
 }
 
+static double resident_mb(const struct server *s)
+{
+    return (double)server_rss_kb(s) * 1024 / 1e6;
+}
+
+static double own_cpu_s(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
 static void need_all(const struct load *l, const struct load_result *r)
 {
     if (r->bound == l->pods)
@@ -45,14 +59,19 @@ static void measure_load(struct server *s, bool quick)
                       .prefix = "fast",
                       .pods = quick ? 2000 : 10000,
                       .timeout_s = 120 };
+    double server_before = server_cpu_s(s), own_before = own_cpu_s();
     load_run(&l, &r);
     need_all(&l, &r);
+    double own = own_cpu_s() - own_before;
     line("create_rate_16_connections", r.created / r.create_s, "1/s", 155);
     line("create_to_bound_rate", r.bound / r.bound_s, "pods/s", 148);
     line("create_to_bound_p50_full_load", r.p50_ms, "ms", 1800);
-    sleep(12); /* the last status writes, and one turn of giving memory back (every 10 s) */
-    line(quick ? "resident_1000_nodes_2000_pods" : "resident_1000_nodes_10000_pods",
-         (double)server_rss_kb(s) / 1024, "MiB", 1.3 * 1024);
+    sleep(2); /* the last status writes */
+    line("server_cpu_per_pod", (server_cpu_s(s) - server_before) / l.pods * 1e6, "us", 0);
+    line("client_cpu_per_pod", own / l.pods * 1e6, "us", 0);
+    sleep(10); /* memory is given back in the first quiet second, looked for every 10 s */
+    line(quick ? "resident_1000_nodes_2000_pods" : "resident_1000_nodes_10000_pods", resident_mb(s),
+         "MB", 1300);
     struct load paced = { .kubeconfig = s->kubeconfig,
                           .prefix = "paced",
                           .pods = quick ? 1000 : 5000,
@@ -74,7 +93,7 @@ static void measure_idle(const char *program, bool quick)
     double before = server_cpu_s(&s);
     usleep((useconds_t)(seconds * 1e6));
     line("idle_cpu_16_nodes", (server_cpu_s(&s) - before) / seconds * 100, "% of a core", 0);
-    line("resident_idle", (double)server_rss_kb(&s) / 1024, "MiB", 0);
+    line("resident_idle", resident_mb(&s), "MB", 0);
     line("stop", server_stop(&s), "ms", 0);
     server_remove(&s);
 }
