@@ -10,7 +10,6 @@
 #include "client/calls.h"
 #include "client/kubeconfig.h"
 #include "codec/jnode.h"
-#include "kube/pod.h"
 #include "server.h"
 
 struct run;
@@ -112,9 +111,9 @@ static void on_events(void *arg, const struct watch_event *events, size_t n)
         const struct kobj *o = events[i].object;
         int64_t number;
         if (events[i].type > EVENT_MODIFIED || o->name.n <= prefix + 1 ||
-            memcmp(o->name.p, r->load->prefix, prefix) != 0 || !pod_of(o)->node_name.n ||
+            memcmp(o->name.p, r->load->prefix, prefix) != 0 ||
             !str_to_i64(str_skip(o->name, prefix + 1), &number) || number >= r->load->pods ||
-            r->latency[number] > 0)
+            r->latency[number] > 0 || !json_str(kobj_path(o, "spec.nodeName")).n)
             continue;
         r->latency[number] = now - r->started[number];
         r->out->bound_s = (now - r->first) / 1e3;
