@@ -132,6 +132,14 @@ static inline uint64_t node_unpack(uint32_t small)
                      small >> (4 + JSON_SMALL_BITS));
 }
 
+static inline uint32_t node_small_span(const uint32_t *node) /* as node_span */
+{
+    enum node_type type = (enum node_type)(*node & 15);
+    if (type == NODE_ARR || type == NODE_OBJ)
+        return node[1] >> 4 & JSON_SMALL_MASK;
+    return type == NODE_STR_ESC ? 2 : 1;
+}
+
 static inline uint64_t doc_node(const struct json_doc *doc, uint32_t at)
 {
     return doc->packed ? node_unpack(doc->small[at]) : doc->tape[at];

@@ -101,6 +101,23 @@ static void test_every_container(void **state)
     }
 }
 
+/* Every member is found by its key, and nothing by a key that is longer. */
+static void check_get(struct json v)
+{
+    char longer[64];
+    for (struct json_iter it = json_iter(v); json_next(&it);) {
+        check_get(it.value);
+        if (json_type(v) != JSON_OBJ)
+            continue;
+        struct json found = json_get(v, it.key);
+        CHECK(found.doc == it.value.doc && found.at == it.value.at);
+        CHECK(it.key.n + 1 < sizeof longer);
+        memcpy(longer, it.key.p, it.key.n);
+        longer[it.key.n] = 'x';
+        CHECK(!json_exists(json_get(v, str_make(longer, it.key.n + 1))));
+    }
+}
+
 static void test_packed(void **state)
 {
     (void)state;
@@ -110,6 +127,7 @@ static void test_packed(void **state)
         CHECK(packed->packed);
         check_same(packed, plain);
         check_edits(packed, plain);
+        check_get(json_root(packed));
         const struct json_doc *before = packed;
         packed = json_pack(TAKE(packed)); /* once is enough */
         CHECK(packed == before);
