@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bind — see bind.h. nodeName, annotations and the PodScheduled condition land in one write. */
+ * bind — see bind.h. nodeName, annotations, the PodScheduled condition and the claims of the
+ * pod (bind_claims.h) land in one write. */
 #include "apiserver/bind.h"
 
 #include <stdlib.h>
 
 #include "apiserver/apiserver_internal.h"
 #include "apiserver/authz.h"
+#include "apiserver/bind_claims.h"
 #include "apiserver/decode.h"
 #include "apiserver/refuse.h"
 #include "apiserver/write.h"
@@ -151,23 +153,39 @@ static void on_committed(void *arg, const struct err *err)
     action_resume(a);
 }
 
-static enum turn make_op(struct action *a, const struct binding *b, struct store_op *op)
+/* Adds the writes of one binding to ops[0 … *n). */
+static enum turn make_ops(struct action *a, const struct binding *b, struct store_op *ops, size_t *n)
 {
     struct store_table *pods = store_table(a->s->store, STR(""), STR("pods"));
     const struct kobj *pod = store_get_pending(pods, b->namespace, b->pod);
+    struct str why;
     enum turn t = check_pod(a, b, pod);
+    if (t == TURN_GO)
+        t = bind_claims(a, b, ops, n, &why);
     if (t != TURN_GO)
         return t;
+    if (why.p)
+        return refuse_binding(a, b->pod, why);
     struct jnode *root = bound_form(a, b, pod);
-    meta_set_revision(root, store_next_revision(a->s->store));
+    struct str revision =
+        arena_printf(a->arena, "%llu", (unsigned long long)store_next_revision(a->s->store));
+    jnode_set_str(jnode_need_obj(root, STR("metadata")), STR("resourceVersion"), revision);
     struct err err = { 0 };
     struct kobj *o = NULL;
     if (kobj_freeze(&o, root, &err) != 0)
         return refuse_err(a, &err);
     kobj_vec_push(&a->items, o);
-    *op =
+    ops[(*n)++] =
         (struct store_op){ .table = pods, .namespace = o->namespace, .name = o->name, .object = o };
     return TURN_GO;
+}
+
+static size_t count_writes(const struct bindings *all)
+{
+    size_t n = all->n;
+    for (size_t i = 0; i < all->n; i++)
+        n += all->items[i].n_claims;
+    return n;
 }
 
 static void drop_items(struct action *a)
@@ -186,17 +204,18 @@ static enum turn commit_all(struct action *a)
     if (a->commit == ACTION_FAILED)
         return refuse_err(a, &a->commit_err);
     const struct bindings *all = a->bindings;
-    struct store_op *ops = mem_alloc_array(all->n + 1, sizeof *ops);
+    struct store_op *ops = mem_alloc_array(count_writes(all) + 1, sizeof *ops);
+    size_t n = 0;
     enum turn t = TURN_GO;
     for (size_t i = 0; i < all->n && t == TURN_GO; i++)
-        t = make_op(a, &all->items[i], &ops[i]);
+        t = make_ops(a, &all->items[i], ops, &n);
     struct err err = { 0 };
     if (t == TURN_GO && (a->r.write.dry_run || all->n == 0)) {
         drop_items(a);
         t = action_success(a, 201, NULL);
     } else if (t == TURN_GO) {
         t = TURN_WAIT;
-        if (store_commit(a->s->store, ops, all->n, on_committed, a, &err) != 0)
+        if (store_commit(a->s->store, ops, n, on_committed, a, &err) != 0)
             t = refuse_err(a, &err);
     }
     if (t == TURN_END)

@@ -372,6 +372,17 @@ static struct jnode *copy_annotations(struct arena *a, struct jnode *from)
     return to;
 }
 
+static const struct claim_use *copy_claims(struct arena *a, const struct binding *b)
+{
+    struct claim_use *out = ARENA_ARRAY(a, struct claim_use, b->n_claims + 1);
+    for (size_t i = 0; i < b->n_claims; i++) {
+        const struct claim_use *u = &b->claims[i];
+        out[i] = (struct claim_use){ arena_str(a, u->namespace), arena_str(a, u->name),
+                                     arena_str(a, u->uid), arena_str(a, u->allocation) };
+    }
+    return out;
+}
+
 static struct call *
 inproc_bind_all(struct transport *t, const struct binding *b, size_t n, reply_fn done, void *arg)
 {
@@ -392,6 +403,8 @@ inproc_bind_all(struct transport *t, const struct binding *b, size_t n, reply_fn
             .uid = arena_str(c->arena, b[i].uid),
             .node = arena_str(c->arena, b[i].node),
             .annotations = copy_annotations(c->arena, b[i].annotations),
+            .claims = copy_claims(c->arena, &b[i]),
+            .n_claims = b[i].n_claims,
         };
     c->bindings = (struct bindings){ copy, n };
     loop_post(c->t->s->loop, take_call, c);
@@ -412,6 +425,7 @@ static void inproc_close(struct transport *t)
 }
 
 static const struct transport_ops inproc_ops = {
+    .binds_claims = true,
     .start = inproc_start,
     .watch = inproc_watch,
     .bind_all = inproc_bind_all,

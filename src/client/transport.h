@@ -22,14 +22,23 @@ typedef void (*reply_fn)(void *arg, const struct reply *reply, const struct err 
 typedef void (*events_fn)(void *arg, const struct watch_event *events, size_t n);
 typedef void (*watch_end_fn)(void *arg, const struct err *err);
 
+/* A ResourceClaim that a pod uses: reserved for the pod in the write that binds it. */
+struct claim_use {
+    struct str namespace, name, uid;
+    struct str allocation; /* status.allocation as JSON; absent: the claim has one */
+};
+
 /* One placement of a gang: pod → node, with the annotations that land in the same write. */
 struct binding {
     struct str namespace, pod, uid; /* uid: precondition */
     struct str node;
     struct jnode *annotations; /* an object of strings, or NULL */
+    const struct claim_use *claims;
+    size_t n_claims; /* 0 unless the transport binds claims */
 };
 
 struct transport_ops {
+    bool binds_claims; /* bind_all writes ResourceClaims too */
     /* The request is copied before this returns (documents by reference). Callback once, later. */
     struct call *(*start)(struct transport *t, const struct request *r, reply_fn done, void *arg);
     struct call *(*watch)(struct transport *t,

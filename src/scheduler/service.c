@@ -109,10 +109,44 @@ static void on_budget(void *arg, const struct kobj *before, const struct kobj *a
         core_budget_del(s->core, before->namespace, before->name);
 }
 
-/* The first feed, in an order that never sees a pod before its node. */
+static void device_event(struct scheduler *s,
+                         enum dra_kind kind,
+                         const struct kobj *before,
+                         const struct kobj *after)
+{
+    if (!s->live)
+        return;
+    if (after)
+        core_device_set(s->core, kind, after, now_of(s));
+    else
+        core_device_del(s->core, kind, before, now_of(s));
+}
+
+static void on_claim(void *arg, const struct kobj *before, const struct kobj *after)
+{
+    device_event(arg, DRA_CLAIM, before, after);
+}
+
+static void on_class(void *arg, const struct kobj *before, const struct kobj *after)
+{
+    device_event(arg, DRA_CLASS, before, after);
+}
+
+static void on_slice(void *arg, const struct kobj *before, const struct kobj *after)
+{
+    device_event(arg, DRA_SLICE, before, after);
+}
+
+#define DEVICES(plural)                                                                            \
+    {                                                                                              \
+        STR_INIT("resource.k8s.io"), STR_INIT("v1"), STR_INIT(plural)                              \
+    } /* a macro: a static initialiser */
+
+/* The first feed, in an order that never sees a pod before its node and its claims. */
 static const struct {
     struct gvr resource;
     informer_event_fn event;
+    bool claims; /* only where bindings write claims: else pods that use them wait */
 } watches[] = {
     { { STR_INIT(""), STR_INIT("v1"), STR_INIT("nodes") }, on_node },
     { { STR_INIT(""), STR_INIT("v1"), STR_INIT("namespaces") }, on_namespace },
@@ -121,6 +155,9 @@ static const struct {
     { { STR_INIT("apps"), STR_INIT("v1"), STR_INIT("statefulsets") }, on_statefulset },
     { { STR_INIT(""), STR_INIT("v1"), STR_INIT("replicationcontrollers") }, on_controller },
     { { STR_INIT("policy"), STR_INIT("v1"), STR_INIT("poddisruptionbudgets") }, on_budget },
+    { DEVICES("deviceclasses"), on_class, true },
+    { DEVICES("resourceslices"), on_slice, true },
+    { DEVICES("resourceclaims"), on_claim, true },
     { { STR_INIT(""), STR_INIT("v1"), STR_INIT("pods") }, on_pod },
 };
 static_assert(COUNT_OF(watches) == SERVICE_WATCHES, "one informer per row");
@@ -143,7 +180,8 @@ void service_try_begin(struct scheduler *s)
         s->live = true;
         for (size_t i = 0; i < COUNT_OF(watches); i++) {
             struct feed f = { s, watches[i].event };
-            informer_each(s->caches[i], feed_one, &f);
+            if (s->caches[i])
+                informer_each(s->caches[i], feed_one, &f);
         }
         service_gangs_restore(s);
         struct core_counts n = core_count(s->core);
@@ -249,6 +287,8 @@ scheduler_new(struct transport *t, const struct scheduler_options *o, struct err
     list_init(&s->errands.waiting);
     list_init(&s->errands.on_wire);
     for (size_t i = 0; i < COUNT_OF(watches); i++) {
+        if (watches[i].claims && !t->ops->binds_claims)
+            continue;
         s->caches[i] = informers_get(s->informers, watches[i].resource, (struct str){ 0 });
         informer_on_event(s->caches[i], watches[i].event, on_batch, s);
     }

@@ -16,6 +16,8 @@ struct bound_pod {
     size_t gang;     /* number within the batch */
     struct jnode *annotations;
     struct mono since; /* it waited from here on */
+    const struct claim_use *claims;
+    size_t n_claims;
 };
 VEC_TYPE(bound_pods, struct bound_pod);
 
@@ -48,10 +50,27 @@ static void batch_free(struct bind_batch *b)
     free(b);
 }
 
+static const struct claim_use *copy_claims(struct arena *a, const struct bound_pod *p)
+{
+    struct claim_use *out = ARENA_ARRAY(a, struct claim_use, p->n_claims + 1);
+    for (size_t i = 0; i < p->n_claims; i++) {
+        const struct claim_use *u = &p->claims[i];
+        out[i] = (struct claim_use){ arena_str(a, u->namespace), arena_str(a, u->name),
+                                     arena_str(a, u->uid), arena_str(a, u->allocation) };
+    }
+    return out;
+}
+
 static void batch_add(struct bind_batch *b, const struct bound_pod *p)
 {
-    struct bound_pod copy = { kobj_ref(p->pod), arena_str(b->a, p->node), b->n_gangs,
-                              p->annotations ? jnode_copy(b->a, p->annotations) : NULL, p->since };
+    struct bound_pod copy = { .pod = kobj_ref(p->pod),
+                              .node = arena_str(b->a, p->node),
+                              .gang = b->n_gangs,
+                              .annotations =
+                                  p->annotations ? jnode_copy(b->a, p->annotations) : NULL,
+                              .claims = copy_claims(b->a, p),
+                              .n_claims = p->n_claims,
+                              .since = p->since };
     bound_pods_push(&b->pods, copy);
 }
 
@@ -67,7 +86,9 @@ static void batch_send(struct bind_batch *b)
                                     .pod = p->pod->name,
                                     .uid = p->pod->uid,
                                     .node = p->node,
-                                    .annotations = p->annotations };
+                                    .annotations = p->annotations,
+                                    .claims = p->claims,
+                                    .n_claims = p->n_claims };
     }
     list_push_back(&s->binds, &b->in_flight);
     b->started = loop_now(s->t->loop);
@@ -151,6 +172,17 @@ void service_bind_flush(struct scheduler *s)
         batch_send(TAKE(s->batch));
 }
 
+/* What the pod's claims got, as the API is to write it. */
+static void put_claims(struct bound_pod *b, const struct spod *pod, struct arena *a)
+{
+    struct dra_write *writes = dra_writes(pod, a, &b->n_claims);
+    struct claim_use *uses = ARENA_ARRAY(a, struct claim_use, b->n_claims + 1);
+    for (size_t i = 0; i < b->n_claims; i++)
+        uses[i] = (struct claim_use){ writes[i].namespace, writes[i].name, writes[i].uid,
+                                      json_text(json_root(writes[i].allocation)) };
+    b->claims = uses;
+}
+
 static void add_plan(struct bind_batch *batch, const struct decision *d)
 {
     const struct snapshot *snap = &core_cluster(batch->s->core)->snap;
@@ -160,6 +192,7 @@ static void add_plan(struct bind_batch *batch, const struct decision *d)
                                .node = snap->nodes.items[p->where.node]->name,
                                .annotations = placement_annotations(batch->a, &p->where),
                                .since = d->since };
+        put_claims(&b, p->pod, batch->a);
         batch_add(batch, &b);
     }
     batch->n_gangs++;

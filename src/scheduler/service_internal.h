@@ -11,7 +11,7 @@
 
 #include <assert.h>
 
-#define SERVICE_WATCHES 8
+#define SERVICE_WATCHES 11
 
 struct bind_batch;
 struct service_gangs;
