@@ -154,7 +154,8 @@ static void on_committed(void *arg, const struct err *err)
 }
 
 /* Adds the writes of one binding to ops[0 … *n). */
-static enum turn make_ops(struct action *a, const struct binding *b, struct store_op *ops, size_t *n)
+static enum turn
+make_ops(struct action *a, const struct binding *b, struct store_op *ops, size_t *n)
 {
     struct store_table *pods = store_table(a->s->store, STR(""), STR("pods"));
     const struct kobj *pod = store_get_pending(pods, b->namespace, b->pod);

@@ -86,9 +86,9 @@ static int reserved_form(struct action *a,
     }
     reserve(status, b, a->arena);
     protect(meta, a->arena);
-    jnode_set_str(meta, STR("resourceVersion"),
-                  arena_printf(a->arena, "%llu",
-                               (unsigned long long)store_next_revision(a->s->store)));
+    jnode_set_str(
+        meta, STR("resourceVersion"),
+        arena_printf(a->arena, "%llu", (unsigned long long)store_next_revision(a->s->store)));
     if (kobj_freeze(out, root, &err) == 0)
         return 0;
     refuse_err(a, &err);

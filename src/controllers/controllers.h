@@ -9,3 +9,4 @@ extern const struct controller gang_controller;
 extern const struct controller job_controller;
 extern const struct controller nodelife_controller;
 extern const struct controller replicaset_controller;
+extern const struct controller resourceclaim_controller;

@@ -254,6 +254,10 @@ static const struct {
     { "policy", "PodDisruptionBudget", print_disruption_budget },
     { "rbac.authorization.k8s.io", "ClusterRoleBinding", print_role_binding },
     { "rbac.authorization.k8s.io", "RoleBinding", print_role_binding },
+    { "resource.k8s.io", "DeviceClass", print_device_class },
+    { "resource.k8s.io", "ResourceClaim", print_resource_claim },
+    { "resource.k8s.io", "ResourceClaimTemplate", print_device_class },
+    { "resource.k8s.io", "ResourceSlice", print_resource_slice },
     { "scheduling.k8s.io", "PriorityClass", print_priority_class },
 };
 

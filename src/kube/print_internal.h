@@ -52,3 +52,6 @@ void print_statefulset(struct row *r);
 void print_daemonset(struct row *r);
 void print_job(struct row *r);
 void print_cronjob(struct row *r);
+void print_device_class(struct row *r); /* and templates: only an age */
+void print_resource_claim(struct row *r);
+void print_resource_slice(struct row *r);

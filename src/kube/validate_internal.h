@@ -225,3 +225,17 @@ void validate_limit_range(struct causes *c, const struct resource *r, struct jno
 void validate_disruption_budget(struct causes *c, const struct resource *r, struct jnode *obj);
 void validate_role(struct causes *c, const struct resource *r, struct jnode *obj);
 void validate_role_binding(struct causes *c, const struct resource *r, struct jnode *obj);
+void validate_device_class(struct causes *c, const struct resource *r, struct jnode *obj);
+void validate_resource_claim(struct causes *c, const struct resource *r, struct jnode *obj);
+void validate_resource_claim_template(struct causes *c,
+                                      const struct resource *r,
+                                      struct jnode *obj);
+void validate_spec_update(struct causes *c,
+                          const struct resource *r,
+                          struct jnode *obj,
+                          struct jnode *old);
+void validate_resource_slice(struct causes *c, const struct resource *r, struct jnode *obj);
+void validate_resource_slice_update(struct causes *c,
+                                    const struct resource *r,
+                                    struct jnode *obj,
+                                    struct jnode *old);

@@ -4,32 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "kube/device.h"
 #include "scheduler/dra_internal.h"
 
-/* ---- the variable `device`, as Kubernetes declares it ---- */
-
-static const struct cel_type attributes_type = { .kind = CEL_MAP, .key = &cel_types[CEL_STRING] };
-static const struct cel_type by_domain_type = { .kind = CEL_MAP,
-                                                .key = &cel_types[CEL_STRING],
-                                                .elem = &attributes_type };
-static const struct cel_type capacities_type = { .kind = CEL_MAP,
-                                                 .key = &cel_types[CEL_STRING],
-                                                 .elem = &cel_types[CEL_QUANTITY] };
-static const struct cel_type capacity_type = { .kind = CEL_MAP,
-                                               .key = &cel_types[CEL_STRING],
-                                               .elem = &capacities_type };
-static const struct cel_field device_fields[] = {
-    { STR_INIT("driver"), &cel_types[CEL_STRING] },
-    { STR_INIT("attributes"), &by_domain_type },
-    { STR_INIT("capacity"), &capacity_type },
-    { STR_INIT("allowMultipleAllocations"), &cel_types[CEL_BOOL] },
-};
-static const struct cel_type device_type = { .kind = CEL_OBJECT,
-                                             .name = STR_INIT("kubernetes.DRADevice"),
-                                             .fields = device_fields,
-                                             .n_fields = COUNT_OF(device_fields) };
-static const struct cel_field vars[] = { { STR_INIT("device"), &device_type } };
-static const struct cel_env env = { vars, COUNT_OF(vars), &cel_types[CEL_BOOL] };
+/* ---- the variable `device` ---- */
 
 static struct cel_value attribute_list(struct json list, bool versions, struct arena *a)
 {
@@ -91,14 +69,14 @@ static void make_value(struct dra_device *dev)
     for (size_t i = 0; i < dev->n_capacities; i++)
         capacities[i] =
             (struct member){ dev->capacities[i].name, cel_quantity(&dev->capacities[i].total) };
-    struct cel_entry *fields = ARENA_ARRAY(a, struct cel_entry, COUNT_OF(device_fields));
-    struct cel_value values[COUNT_OF(device_fields)] = {
-        cel_str(dev->pool->driver), by_domain(attributes, dev->n_attributes, a),
-        by_domain(capacities, dev->n_capacities, a), cel_bool(dev->multi)
-    };
-    for (size_t i = 0; i < COUNT_OF(device_fields); i++)
-        fields[i] = (struct cel_entry){ cel_str(device_fields[i].name), values[i] };
-    dev->value = cel_map_of(a, fields, COUNT_OF(device_fields));
+    struct cel_entry *fields = ARENA_ARRAY(a, struct cel_entry, DEVICE_CEL_FIELDS);
+    struct cel_value values[DEVICE_CEL_FIELDS] = { cel_str(dev->pool->driver),
+                                                   by_domain(attributes, dev->n_attributes, a),
+                                                   by_domain(capacities, dev->n_capacities, a),
+                                                   cel_bool(dev->multi) };
+    for (size_t i = 0; i < DEVICE_CEL_FIELDS; i++)
+        fields[i] = (struct cel_entry){ cel_str(device_cel_fields[i].name), values[i] };
+    dev->value = cel_map_of(a, fields, DEVICE_CEL_FIELDS);
     dev->has_value = true;
 }
 
@@ -130,7 +108,7 @@ static struct dra_program *program_of(struct dra *d, struct str text)
     struct err err = { 0 };
     p = MEM_NEW(struct dra_program);
     p->text = str_make(str_dup(text), text.n);
-    if (cel_compile(&p->cel, text, &env, &err))
+    if (cel_compile(&p->cel, text, &device_cel_env, &err))
         snprintf(p->error, sizeof p->error, "%s", err.msg);
     map_put(&d->programs, p->text, p);
     return p;

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * device — what selectors of devices (resource.k8s.io/v1) may say: the CEL variable `device` as
+ * Kubernetes declares it. Validation compiles against it, the scheduler evaluates. Constant. */
+#pragma once
+
+#include "codec/cel.h"
+
+#define DEVICE_CEL_FIELDS 4
+#define DEVICE_EXPRESSION_MAX 10240 /* bytes, as Kubernetes */
+
+extern const struct cel_field device_cel_fields[DEVICE_CEL_FIELDS]; /* of `device`, in order */
+extern const struct cel_env device_cel_env;
