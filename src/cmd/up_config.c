@@ -30,7 +30,8 @@
 
 #define UP_ROWS(R)                                                                                 \
     R(STRS, sim_nodes, "sim-nodes", "N[:SHAPE]|FILE", NULL,                                        \
-      "add simulated nodes: so many of a shape (gpu8, gpu4, cpu, small), or as a file says")       \
+      "add simulated nodes: so many of a shape (gpu8, gpu8-claims, gpu4, cpu, small), or as a "    \
+      "file says")                                                                                 \
     R(BOOL, no_local_node, "no-local-node", NULL, "false", "run no pods on this machine")          \
     R(BOOL, end_pods, "end-pods", NULL, "false",                                                   \
       "end the local pods when stopping; they run on otherwise")                                   \

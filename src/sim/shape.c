@@ -11,11 +11,15 @@
 
 const struct sim_shape sim_shapes[] = {
     { "gpu8", "2 NUMA cells, 128 CPUs, 1 TiB, 8 GPUs behind an NVSwitch", 2, 128, 1024 * GIB, 8,
-      "NVIDIA-H100-80GB-HBM3", 81559, "nvswitch", 250 },
+      "NVIDIA-H100-80GB-HBM3", 81559, "nvswitch", 250, false },
+    { "gpu8-claims", "the same, its GPUs by ResourceClaim", 2, 128, 1024 * GIB, 8,
+      "NVIDIA-H100-80GB-HBM3", 81559, "nvswitch", 250, true },
     { "gpu4", "2 NUMA cells, 64 CPUs, 512 GiB, 4 GPUs with NVLink", 2, 64, 512 * GIB, 4,
-      "NVIDIA-A100-SXM4-80GB", 81920, "nvlink", 250 },
-    { "cpu", "2 NUMA cells, 64 CPUs, 256 GiB, no GPU", 2, 64, 256 * GIB, 0, NULL, 0, NULL, 250 },
-    { "small", "1 NUMA cell, 4 CPUs, 16 GiB, no GPU", 1, 4, 16 * GIB, 0, NULL, 0, NULL, 110 },
+      "NVIDIA-A100-SXM4-80GB", 81920, "nvlink", 250, false },
+    { "cpu", "2 NUMA cells, 64 CPUs, 256 GiB, no GPU", 2, 64, 256 * GIB, 0, NULL, 0, NULL, 250,
+      false },
+    { "small", "1 NUMA cell, 4 CPUs, 16 GiB, no GPU", 1, 4, 16 * GIB, 0, NULL, 0, NULL, 110,
+      false },
 };
 const size_t sim_shapes_count = COUNT_OF(sim_shapes);
 
@@ -116,7 +120,7 @@ static struct jnode *resources(struct arena *a, const struct sim_shape *s)
                                whole ? "Gi" : ""));
     jnode_set_str(r, STR("ephemeral-storage"), STR("1Ti"));
     jnode_set_str(r, STR("pods"), arena_printf(a, "%lld", (long long)s->pods));
-    if (s->gpus)
+    if (s->gpus && !s->claims)
         jnode_set_str(r, STR("nvidia.com/gpu"), arena_printf(a, "%lld", (long long)s->gpus));
     return r;
 }

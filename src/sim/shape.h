@@ -17,6 +17,7 @@ struct sim_shape {
     int64_t gpu_mem_mib;
     const char *gpu_topology; /* nvswitch, nvlink, pcie */
     int64_t pods;
+    bool claims; /* its GPUs are had by ResourceClaim (slice.h), not as nvidia.com/gpu */
 };
 
 #define SIM_NODES_MAX 100000

@@ -19,7 +19,11 @@ struct group_config {
 
 #define G struct group_config
 static const struct config_field fields[] = {
-    CONFIG_STR(G, shape, "shape", "gpu8", "what the node starts from: gpu8, gpu4, cpu or small"),
+    CONFIG_STR(G,
+               shape,
+               "shape",
+               "gpu8",
+               "what the node starts from: gpu8, gpu8-claims, gpu4, cpu or small"),
     CONFIG_I64(G, count, "count", "1", "how many such nodes", 0, SIM_NODES_MAX),
     CONFIG_STR(G, prefix, "prefix", "sim-", "of their names; a number from 0 follows"),
     CONFIG_STRS(G, names, "names", NULL, "their names, instead of count and prefix"),

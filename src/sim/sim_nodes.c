@@ -16,6 +16,7 @@
 #include "kube/names.h"
 #include "kube/pod.h"
 #include "sim/life.h"
+#include "sim/slice.h"
 
 #define LEASE_PERIOD_NS (10 * NS_PER_S)
 #define CALLS_MAX 2048 /* under way; more wait in the queue */
@@ -194,6 +195,29 @@ static void refresh(struct sim_nodes *s, struct sim_node *n)
     send_refresh(s, n, status, STR("status"));
 }
 
+static void on_published(void *arg, const struct reply *reply, const struct err *err)
+{
+    struct sent *x = arg;
+    struct sim_nodes *s = x->sim;
+    bool exists = reply && reply->code == 409; /* an earlier run made it */
+    if (x->node && refused(reply) && !exists)
+        LOG_WARN("sim.slice_refused", kv_str("node", x->node->name), kv_err(err),
+                 kv_cstr("next", "its GPUs cannot be claimed"));
+    sent_free(x);
+    node_turn(s);
+}
+
+static void publish_slice(struct sim_nodes *s, struct sim_node *n, const struct kobj *node)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct json_doc *doc = freeze(sim_slice_object(a, n->shape, n->name, node));
+    struct sent *x = sent_new(s, n, (struct str){ 0 });
+    struct call_create create = { .resource = GVR("resource.k8s.io", "v1", "resourceslices"),
+                                  .object = json_root(doc) };
+    x->call = call_create(s->t, &create, on_published, x);
+    json_doc_unref(doc);
+}
+
 static void on_registered(void *arg, const struct reply *reply, const struct err *err)
 {
     struct sent *x = arg;
@@ -206,6 +230,8 @@ static void on_registered(void *arg, const struct reply *reply, const struct err
         refresh(s, x->node);
     if (x->node)
         create_lease(s, x->node);
+    if (x->node && x->node->shape->claims)
+        publish_slice(s, x->node, refused(reply) ? NULL : reply->object);
     sent_free(x);
     if (++s->n_registered == s->n_named)
         LOG_INFO("sim.nodes_registered", kv_i64("nodes", (int64_t)s->n_named));

@@ -33,7 +33,7 @@ static void wrong_words_say_what_is_right(void **state)
     }
     struct err err = { 0 };
     CHECK_FAILS(sim_shape_parse(STR("1:huge"), &n, &s, &err), err, ERR_INVALID);
-    CHECK_CSTR(err.msg, "no node shape \"huge\"; there are gpu8, gpu4, cpu, small");
+    CHECK_CSTR(err.msg, "no node shape \"huge\"; there are gpu8, gpu8-claims, gpu4, cpu, small");
     CHECK(n == 7 && !s); /* a failure writes nothing */
 }
 

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Devices by ResourceClaim, from kubectl-like requests to the bound pod. usage: PROGRAM"""
+import sys
+import unittest
+
+from server import Server
+
+PROGRAM = sys.argv.pop(1)
+API = "/apis/resource.k8s.io/v1"
+PODS = "/api/v1/namespaces/default/pods"
+CLAIMS = f"{API}/namespaces/default/resourceclaims"
+H100 = "device.attributes['gpu.sim.ganglion.io'].model == 'NVIDIA-H100-80GB-HBM3'"
+
+
+def of(kind, name, spec, version="resource.k8s.io/v1"):
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def request(count=1, **more):
+    return {"devices": {"requests": [
+        {"name": "gpu", "exactly": {"deviceClassName": "gpu", "count": count, **more}}]}}
+
+
+def pod(name, **claim):
+    return of("Pod", name, {
+        "restartPolicy": "Never", "resourceClaims": [{"name": "gpu", **claim}],
+        "nodeSelector": {"node.ganglion.io/executor": "simulated"},
+        "tolerations": [{"operator": "Exists"}],
+        "containers": [{"name": "main", "image": "train",
+                        "resources": {"claims": [{"name": "gpu"}]}}]}, "v1")
+
+
+class Devices(unittest.TestCase):
+    def setUp(self):
+        self.s = Server(PROGRAM, "up", "--no-local-node", "--sim-nodes", "1:gpu8-claims").start()
+        self.create(f"{API}/deviceclasses", of("DeviceClass", "gpu", {
+            "selectors": [{"cel": {"expression": "device.driver == 'gpu.sim.ganglion.io'"}}]}))
+
+    def tearDown(self):
+        self.s.stop()
+        self.s.close()
+
+    def create(self, path, body, want=201):
+        status, answer = self.s.request("POST", path, body)
+        self.assertEqual(status, want, answer)
+        return answer
+
+    def get(self, path):
+        return self.s.request("GET", path)[1]
+
+    def wait_bound(self, name):
+        self.s.wait(f"{name} bound", lambda: self.get(f"{PODS}/{name}")["spec"].get("nodeName"))
+
+    def devices(self):
+        """(device, pod) of all allocated claims."""
+        return sorted((r["device"], c["status"]["reservedFor"][0]["name"])
+                      for c in self.get(CLAIMS)["items"] if c["status"].get("allocation")
+                      for r in c["status"]["allocation"]["devices"]["results"])
+
+    def waits_with(self, name, words):
+        def told():
+            conditions = self.get(f"{PODS}/{name}")["status"].get("conditions", [])
+            return any(words in c.get("message", "") for c in conditions)
+        self.s.wait(f"{name} waits: {words}", told)
+
+    def test_template_to_device_and_back(self):
+        templates = f"{API}/namespaces/default/resourceclaimtemplates"
+        self.create(templates, of("ResourceClaimTemplate", "one", {
+            "spec": request(selectors=[{"cel": {"expression": H100}}])}))
+        self.create(PODS, pod("a", resourceClaimTemplateName="one"))
+        self.wait_bound("a")
+        (claim,) = self.get(CLAIMS)["items"]
+        self.assertEqual(claim["metadata"]["ownerReferences"][0]["name"], "a")
+        self.assertEqual(self.get(f"{PODS}/a")["status"]["resourceClaimStatuses"],
+                         [{"name": "gpu", "resourceClaimName": claim["metadata"]["name"]}])
+        self.assertEqual([p for _, p in self.devices()], ["a"])
+        rows = self.s.request("GET", CLAIMS, headers={
+            "Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"})[1]["rows"]
+        self.assertEqual(rows[0]["cells"][1], "allocated,reserved")
+        self.s.request("DELETE", f"{PODS}/a?gracePeriodSeconds=0")
+        self.s.wait("the claim goes", lambda: not self.get(CLAIMS)["items"])
+
+    def test_no_device_twice_and_restart_keeps(self):
+        self.create(CLAIMS, of("ResourceClaim", "seven", request(7)))
+        self.create(PODS, pod("big", resourceClaimName="seven"))
+        self.wait_bound("big")
+        self.s.kill()
+        self.s.start()
+        for name in ("b", "c"):
+            self.create(CLAIMS, of("ResourceClaim", name, request()))
+            self.create(PODS, pod(name, resourceClaimName=name))
+        self.wait_bound("b")
+        self.waits_with("c", "cannot allocate all claims")
+        devices = [d for d, _ in self.devices()]
+        self.assertEqual(len(devices), 8)
+        self.assertEqual(len(set(devices)), 8)
+        self.s.request("DELETE", f"{PODS}/big?gracePeriodSeconds=0")
+        self.wait_bound("c")
+
+    def test_wrong_objects(self):
+        bad = self.create(CLAIMS, of("ResourceClaim", "bad", request(
+            selectors=[{"cel": {"expression": "device.nope"}}])), 422)
+        self.assertIn("undefined field 'nope'", bad["message"])
+        none = {"devices": {"requests": [{"name": "gpu"}]}}
+        self.assertIn("is required", self.create(CLAIMS, of("ResourceClaim", "x", none), 422)["message"])
+        self.create(CLAIMS, of("ResourceClaim", "fixed", request()))
+        status, answer = self.s.request(
+            "PATCH", f"{CLAIMS}/fixed", {"spec": request(2)},
+            headers={"Content-Type": "application/merge-patch+json"})
+        self.assertEqual(status, 422, answer)
+        self.assertIn("field is immutable", answer["message"])
+
+
+if __name__ == "__main__":
+    unittest.main()
