@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pod_disk — what a pod's folder remembers: its address and start in "meta", ends of runs in
  * "exits", begun runs by their logs. */
-#include <dirent.h>
 #include <stdio.h>
 
 #include "io/file.h"
 #include "node/executor_internal.h"
+#include "node/podlogs.h"
 
 #define LOST_CODE 137
 
@@ -64,22 +64,13 @@ bool pod_disk_end(const struct local_pod *p, size_t i, int64_t attempt, struct r
     return ok;
 }
 
-/* The highest N of logs/NAME/N.log…; -1: never begun. */
+/* -1: never begun. */
 static int64_t last_attempt(const struct local_pod *p, size_t i)
 {
     char path[1000];
-    int64_t last = -1, n;
     struct str container = podstate_container(pod_of(p->pod), i)->name;
     snprintf(path, sizeof path, "%s/logs/%.*s", p->dir, STR_ARG(container));
-    DIR *d = opendir(path);
-    for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
-        struct str rest = str_from(e->d_name);
-        if (str_to_i64(str_split(&rest, '.'), &n) && n > last)
-            last = n;
-    }
-    if (d)
-        closedir(d);
-    return last;
+    return podlogs_latest_attempt(path);
 }
 
 static void recover_one(struct local_pod *p, size_t i, int64_t attempt)

@@ -122,7 +122,7 @@ static void seek_tail(struct podlogs *l, int last)
     }
 }
 
-static int64_t latest_attempt(const char *dir)
+int64_t podlogs_latest_attempt(const char *dir)
 {
     int64_t last = -1, n;
     DIR *d = opendir(dir);
@@ -140,7 +140,7 @@ struct podlogs *podlogs_open(const struct podlogs_query *q, struct err *err)
 {
     char text[1100];
     snprintf(text, sizeof text, "%.*s/logs/%.*s", STR_ARG(q->dir), STR_ARG(q->container));
-    int64_t attempt = latest_attempt(text);
+    int64_t attempt = podlogs_latest_attempt(text);
     if (attempt < 0) {
         err_set(err, ERR_INVALID, "container \"%.*s\" is waiting to start", STR_ARG(q->container));
         return NULL;

@@ -37,3 +37,6 @@ enum podlogs_more {
 };
 /* Appends up to about PODLOGS_PIECE bytes of text. */
 enum podlogs_more podlogs_read(struct podlogs *l, struct buf *out);
+
+/* The number of the latest run that has a log in this folder (logs/NAME of a pod); -1: none. */
+int64_t podlogs_latest_attempt(const char *dir);
