@@ -78,8 +78,9 @@ struct jnode *local_pod_status(struct arena *a, const struct local_pod *p);
 struct str local_pod_dir(const struct local_pod *p);
 
 /* ---- gangs: members are prepared first, then released together ---- */
-#define GANG_START_LATE_NS (2 * NS_PER_S) /* then the waiting members are told for whom they wait  \
-                                           */
+#define GANG_START_LATE_NS                                                                         \
+    (2 * NS_PER_S) /* then the waiting members are told for whom they wait                         \
+                    */
 #define GANG_START_MAX_NS                                                                          \
     (30 * NS_PER_S) /* then those that are ready go, unless a member waits for                     \
                        something that the API lacks, which has no limit */
