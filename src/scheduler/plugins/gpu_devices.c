@@ -6,7 +6,8 @@
  *
  * Where the profile takes the first of equal nodes (profile `ganglion`), nodes are scored by the
  * learnt device policy (gpu_policy.h), which needs that order, and plugins that would spread pods
- * by free CPU and memory have no say for pods with GPUs. Other profiles prefer nodes that the pod
+ * by free CPU and memory have no say: a pod without GPUs spreads over nodes without GPUs, and takes
+ * from a node with GPUs where that does least harm. Other profiles prefer nodes that the pod
  * fills up, and the tightest device for a part. Pure. */
 #include "scheduler/devices.h"
 #include "scheduler/framework.h"
@@ -37,7 +38,7 @@ static enum prepare gpu_prepare(struct sched_cycle *c, struct plugin_run *run, s
     }
     bool wants = wants_devices(s);
     run->scores = run->scores && (wants || is_learnt(c, run));
-    run->packs = run->scores && s->gpu_ask.count && is_learnt(c, run);
+    run->packs = run->scores && is_learnt(c, run) && (s->gpu_ask.count || !wants);
     return wants ? PREPARE_OK : PREPARE_SKIP;
 }
 
@@ -133,10 +134,25 @@ static int64_t fill_score(const struct shape *s, const struct snode *n)
     return total ? SCHED_SCORE_MAX - SCHED_SCORE_MAX * left / total : 0;
 }
 
+/* For a pod without GPUs on a node without GPUs: better than any node with GPUs, and the better the
+ * more room it has. */
+static int64_t room_score(const struct snapshot *s, uint32_t node)
+{
+    static const uint32_t both[] = { RES_CPU, RES_MEMORY };
+    int64_t score = SCHED_SCORE_MAX / 2;
+    for (size_t i = 0; i < COUNT_OF(both); i++) {
+        int64_t all = s->alloc[both[i]][node];
+        score += all > 0 ? SCHED_SCORE_MAX / 4 * snapshot_free(s, both[i], node) / all : 0;
+    }
+    return score;
+}
+
 static int64_t gpu_score(const struct sched_cycle *c, const struct plugin_run *run, uint32_t node)
 {
     const struct shape *s = c->shape;
     const struct snode *n = c->snap->nodes.items[node];
+    if (is_learnt(c, run) && !wants_devices(s) && !n->topology.n_devices[DEVICE_NVIDIA])
+        return room_score(c->snap, node);
     int64_t score = is_learnt(c, run) && (s->gpu_ask.count || !wants_devices(s))
                         ? gpu_sense_choose(c->cluster->gpus, c->snap, s, node).score
                         : fill_score(s, n);

@@ -177,11 +177,39 @@ static void test_devices_are_chosen_tidily(void **state)
     }
 }
 
+/* A pod without GPUs leaves alone the nodes with GPUs while others have room. */
+static void test_pods_without_gpus_spare_them(void **state)
+{
+    (void)state;
+    struct sched_core *s = core_new_default();
+    fixture_node(s, "gpus", "", "");
+    for (int i = 0; i < 2; i++) {
+        AUTO(kobj_unrefp)
+        struct kobj *o =
+            fixture_object("{'apiVersion':'v1','kind':'Node','metadata':{'name':'cpus-%d'},"
+                           "'status':{'allocatable':{'cpu':'4','memory':'64Gi','pods':'9'}}}",
+                           i);
+        core_node_set(s, o, at_s(0));
+    }
+    static const char *const want[] = { "cpus-0", "cpus-1", "gpus" };
+    for (size_t i = 0; i < COUNT_OF(want); i++) {
+        AUTO(arena_freep) struct arena *a = arena_new();
+        struct decision d;
+        char name[8];
+        snprintf(name, sizeof name, "p%zu", i);
+        fixture_pod(s, (struct fixture_pod){ .name = name, .cpu = "3" }, at_s(0));
+        core_step(s, at_s(0), a, &d);
+        CHECK_STR_EQ(fixture_where(s, name), str_from(want[i]));
+    }
+    core_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verdicts),
         cmocka_unit_test(test_devices_are_chosen_tidily),
+        cmocka_unit_test(test_pods_without_gpus_spare_them),
     };
     return CHECK_MAIN(tests);
 }
