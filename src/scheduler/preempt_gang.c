@@ -57,26 +57,13 @@ static bool may_return(const struct hunt *h, const struct unit *u)
 
 /* ---- counting ---- */
 
-/* Room alone: at most so many members fit. */
-static uint32_t upper_bound(const struct hunt *h, uint32_t node, size_t limit)
-{
-    const struct snapshot *s = &h->c->snap;
-    int64_t most = (int64_t)limit;
-    for (size_t i = 0; i < h->failed->n_demands; i++) {
-        const struct demand *d = &h->failed->demands[i];
-        int64_t free = snapshot_free(s, d->res, node);
-        most = num_min_i64(most, free > 0 ? free / d->amount : 0);
-    }
-    return (uint32_t)most;
-}
-
 static uint32_t count_places(struct hunt *h, const struct places *p, uint32_t node)
 {
     struct snapshot *s = &h->c->snap;
-    uint32_t n = 0, most = upper_bound(h, node, p->n);
+    uint32_t n = 0;
     size_t mark = snapshot_mark(s);
     struct placement where;
-    while (n < most && asking_node(h->asking, node, NULL) == SCHED_OK &&
+    while (n < p->n && asking_node(h->asking, node, NULL) == SCHED_OK &&
            asking_reserve(h->asking, node, &where))
         snapshot_place(s, p->members[n++], &where);
     snapshot_rollback(s, mark);
