@@ -19,7 +19,8 @@ static enum gang_phase phase_of(const struct gang *g, const struct gang_sight *s
         return s->failed ? GANG_FAILED : GANG_FINISHED;
     if (g->min > 0 && s->running + s->succeeded >= g->min && g->has_run)
         return GANG_RUNNING;
-    if (gang_has_started(g) || (g->has_run && s->scheduled + s->succeeded >= g->min))
+    if (gang_has_started(g) || (g->admitted && s->scheduled > 0) ||
+        (g->has_run && s->scheduled + s->succeeded >= g->min))
         return GANG_SCHEDULED;
     return GANG_PENDING;
 }
@@ -28,6 +29,7 @@ static const char *reason_of(const struct gang *g, enum gang_phase phase)
 {
     switch (phase) {
     case GANG_SCHEDULED:
+        return g->n_places ? "PlacesHeld" : "";
     case GANG_RUNNING:
     case GANG_FINISHED:
     case GANG_FAILED:

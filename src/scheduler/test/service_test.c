@@ -335,6 +335,7 @@ static void test_places_are_recorded_before_the_bind(void **state)
     CHECK_STR(json_str(json_path(status_of(w, at), "reservations.0.role")), "executor");
     CHECK_STR(json_str(json_path(status_of(w, at), "reservations.0.node")), "n0");
     CHECK(json_str(json_get(status_of(w, at), STR("reservedUntil"))).n > 0);
+    CHECK_STR(json_str(json_get(status_of(w, at), STR("reason"))), "PlacesHeld");
     fake_reply(w->fake, at, 200, "{\"kind\":\"PodGroup\",\"metadata\":{\"name\":\"app\"}}");
     run_briefly(w, 20);
     CHECK(has_bind(w));
