@@ -311,6 +311,7 @@ static void park(struct sched_core *s,
     g->blocked = plan->failed ? plan->failed->shape : NULL;
     queue_park(&s->queue, g, plan->wakes, now);
     gang_set_message(g, plan->message);
+    core_starving_help(s, g, now);
     core_touch(s, g);
     *out = (struct decision){
         .kind = DECISION_WAIT, .gang = g, .message = g->message, .attempts = g->attempts

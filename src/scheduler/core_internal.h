@@ -86,3 +86,7 @@ void core_places_expire(struct sched_core *s, struct mono now);
 
 /* Something about the gang changed that a follower may want to see. */
 void core_touch(struct sched_core *s, struct gang *g);
+
+/* ---- core_starving.c ---- */
+/* A gang was parked: if it starved, room is held for the oldest that did. */
+void core_starving_help(struct sched_core *s, const struct gang *failed, struct mono now);

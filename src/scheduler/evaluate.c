@@ -2,6 +2,8 @@
  * evaluate — see evaluate.h. */
 #include "scheduler/evaluate.h"
 
+#include "scheduler/queue.h"
+#include "scheduler/reservation.h"
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -55,6 +57,13 @@ static void filter_node(struct sched_cycle *c,
     }
 }
 
+static bool matters_to(const struct spod *kept, const struct spod *pod)
+{
+    if (kept->held_by && kept->held_by->firm)
+        return pod->view->priority < QUEUE_SYSTEM_PRIORITY;
+    return kept->view->priority >= pod->view->priority;
+}
+
 /* Places the pods that have this node kept for them and matter to the pod; true if there were any.
  */
 static bool place_nominated(struct cluster *cl, const struct spod *pod, struct snode *node)
@@ -62,8 +71,7 @@ static bool place_nominated(struct cluster *cl, const struct spod *pod, struct s
     bool any = false;
     LIST_EACH (&node->nominated, at) {
         struct spod *other = LIST_ITEM(at, struct spod, nominated);
-        if (other == pod || other->node != SCHED_NO_NODE ||
-            other->view->priority < pod->view->priority ||
+        if (other == pod || other->node != SCHED_NO_NODE || !matters_to(other, pod) ||
             (pod->gang && pod->gang == other->gang)) /* a gang does not wait for itself */
             continue;
         snapshot_place(&cl->snap, other, &other->kept_where);

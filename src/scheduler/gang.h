@@ -70,6 +70,7 @@ struct gang {
     const struct shape *blocked; /* the shape that did not fit; NULL: something else */
     size_t pos, age_pos;         /* in the queue's heaps */
     struct list parked;
+    uint64_t hopeless_at;       /* static version on which not even the empty cluster would do */
     struct quota_ticket ticket; /* its place among the active ones, and what decides it */
     struct str message;         /* own text: why it waits */
 };

@@ -298,6 +298,7 @@ scheduler_new(struct transport *t, const struct scheduler_options *o, struct err
 void scheduler_start(struct scheduler *s)
 {
     service_gangs_start(s);
+    service_queues_start(s);
     informers_start(s->informers);
 }
 
@@ -322,6 +323,7 @@ void scheduler_free(struct scheduler *s)
     service_report_cancel(s);
     service_gangs_stop(s);
     service_preempt_cancel(s);
+    service_queues_stop(s);
     informers_free(s->informers);
     recorder_free(s->recorder);
     sched_meter_free(s->meter);

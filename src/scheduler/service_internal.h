@@ -41,7 +41,8 @@ struct scheduler {
     struct {                      /* the last explanation, for pods that wait for the same */
         struct str message, json; /* own texts */
     } explained;
-    struct service_gangs *gangs; /* group objects and mirrors; service_gangs.c */
+    struct service_gangs *gangs;   /* group objects and mirrors; service_gangs.c */
+    struct service_queues *queues; /* queues and topologies; service_queues.c */
 };
 
 /* Begins to work when everything is known that must be. */
@@ -73,3 +74,6 @@ bool service_gangs_ready(const struct scheduler *s);
 void service_gangs_restore(struct scheduler *s);
 /* Binds a plan that holds places: they are recorded first. */
 void service_gangs_bind(struct scheduler *s, const struct decision *d);
+
+void service_queues_start(struct scheduler *s);
+void service_queues_stop(struct scheduler *s);
