@@ -42,7 +42,8 @@ static struct gang *oldest(struct sched_core *s, struct mono now)
     LIST_EACH (&s->queue.parked, at) {
         struct gang *g = LIST_ITEM(at, struct gang, parked);
         if (!is_starved(g, now) || !lacks_room(g) ||
-            g->hopeless_at == s->cluster.snap.static_version)
+            g->hopeless_at == s->cluster.snap.static_version ||
+            reservation_of(&s->cluster, g->key)) /* it evicted for its room, and holds it */
             continue;
         if (!best || g->since.ns < best->since.ns ||
             (g->since.ns == best->since.ns && g->order < best->order))
