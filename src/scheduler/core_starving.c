@@ -52,13 +52,14 @@ static struct gang *oldest(struct sched_core *s, struct mono now)
     return best;
 }
 
-/* Takes everything off its node that some day ends. */
-static void empty_cluster(struct snapshot *snap)
+/* Takes everything of others off its node that some day ends. */
+static void empty_cluster(struct snapshot *snap, const struct gang *but)
 {
     for (size_t i = 0; i < snap->pods.n; i++) {
         struct spod *p = snap->pods.items[i];
         struct json owner = p ? kobj_controller(p->obj) : (struct json){ 0 };
-        if (p && p->node >= 0 && p->gang && p->view->priority < QUEUE_SYSTEM_PRIORITY &&
+        if (p && p->node >= 0 && p->gang && p->gang != but &&
+            p->view->priority < QUEUE_SYSTEM_PRIORITY &&
             !str_is(json_str(json_get(owner, STR("kind"))), "DaemonSet"))
             snapshot_remove(snap, p);
     }
@@ -70,7 +71,7 @@ static void hold(struct sched_core *s, struct gang *g, struct mono now)
     AUTO(arena_freep) struct arena *a = arena_new();
     struct plan plan;
     size_t mark = snapshot_mark(&c->snap);
-    empty_cluster(&c->snap);
+    empty_cluster(&c->snap, g);
     bool fits = cycle_try(c, g, a, &plan);
     snapshot_rollback(&c->snap, mark);
     if (!fits) {
