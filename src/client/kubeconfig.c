@@ -59,17 +59,6 @@ static struct json named(struct json config, const char *list, struct str name)
     return (struct json){ 0 };
 }
 
-static int read_file(struct str *out, struct arena *a, struct str path, struct err *err)
-{
-    struct buf b;
-    buf_init(&b, FILE_BYTES_MAX);
-    int rc = file_read(&b, arena_str(a, path).p, err);
-    if (rc == 0)
-        *out = arena_str(a, buf_view(&b));
-    buf_fini(&b);
-    return rc;
-}
-
 struct place { /* of the kubeconfig, for relative paths */
     struct arena *a;
     struct str folder;
@@ -100,7 +89,7 @@ static int read_blob(struct str *out,
         buf_fini(&b);
         return rc == 0 ? 0 : err_wrap(err, "kubeconfig: %s-data", key);
     }
-    return path.n ? read_file(out, p->a, resolve(p, path), err) : 0;
+    return path.n ? file_read_text(out, p->a, resolve(p, path), FILE_BYTES_MAX, err) : 0;
 }
 
 static int
@@ -110,7 +99,8 @@ read_user(struct kubeconfig *out, const struct place *p, struct json user, struc
     if (json_has(json_get(user, STR("exec"))))
         return err_set(err, ERR_INVALID, "kubeconfig: exec credential plugins are not supported");
     out->rest.token = arena_str(p->a, json_str(json_get(user, STR("token"))));
-    if (token_file.n && read_file(&out->rest.token, p->a, resolve(p, token_file), err) != 0)
+    if (token_file.n &&
+        file_read_text(&out->rest.token, p->a, resolve(p, token_file), FILE_BYTES_MAX, err) != 0)
         return -1;
     out->rest.token = str_trim(out->rest.token);
     if (read_blob(&out->rest.tls.client_cert_pem, p, user, "client-certificate", err) != 0)
@@ -157,7 +147,7 @@ int kubeconfig_read(struct kubeconfig *out,
     struct str text;
     AUTO(json_doc_unrefp) struct json_doc *doc = NULL;
     *out = (struct kubeconfig){ 0 };
-    if (read_file(&text, a, path, err) != 0)
+    if (file_read_text(&text, a, path, FILE_BYTES_MAX, err) != 0)
         return -1;
     if (yaml_parse_one(&doc, text, &json_limits_own, err) != 0)
         return err_wrap(err, "%.*s", STR_ARG(path));

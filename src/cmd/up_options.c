@@ -51,17 +51,6 @@ static int read_log(const struct up_config *c, struct err *err)
     return 0;
 }
 
-static int read_text(struct str *out, struct arena *a, struct str path, struct err *err)
-{
-    struct buf b;
-    buf_init(&b, FILE_BYTES_MAX);
-    int rc = file_read(&b, arena_str(a, path).p, err);
-    if (rc == 0)
-        *out = arena_str(a, buf_view(&b));
-    buf_fini(&b);
-    return rc;
-}
-
 /* ---- simulated nodes ---- */
 
 static bool is_file(struct str word)
@@ -74,7 +63,8 @@ static int read_sim_word(struct sim_groups *out, struct arena *a, struct str wor
 {
     struct str text;
     if (is_file(word)) {
-        if (read_text(&text, a, word, err) == 0 && sim_file_parse(out, a, text, err) == 0)
+        if (file_read_text(&text, a, word, FILE_BYTES_MAX, err) == 0 &&
+            sim_file_parse(out, a, text, err) == 0)
             return 0;
         return err_wrap(err, "--sim-nodes %.*s", STR_ARG(word));
     }
@@ -139,7 +129,8 @@ static int read_scheduler(struct up_options *out, const struct up_config *c, str
     struct sched_config config;
     if (!c->scheduler_config.n)
         return 0;
-    if (read_text(&out->scheduler_config, out->a, c->scheduler_config, err) != 0 ||
+    if (file_read_text(&out->scheduler_config, out->a, c->scheduler_config, FILE_BYTES_MAX, err) !=
+            0 ||
         sched_config_parse(&config, out->scheduler_config, err) != 0)
         return err_wrap(err, "--scheduler-config %.*s", STR_ARG(c->scheduler_config));
     sched_config_fini(&config);

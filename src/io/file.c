@@ -57,6 +57,16 @@ int file_read(struct buf *out, const char *path, struct err *err)
     return read_all(out, fd, path, err);
 }
 
+int file_read_text(struct str *out, struct arena *a, struct str path, size_t max, struct err *err)
+{
+    AUTO(buf_fini) struct buf b;
+    buf_init(&b, max);
+    if (file_read(&b, arena_str(a, path).p, err) != 0)
+        return -1;
+    *out = arena_str(a, buf_view(&b));
+    return 0;
+}
+
 static int write_all(int fd, struct str bytes)
 {
     while (bytes.n > 0) {

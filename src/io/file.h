@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -13,6 +14,8 @@
 /* Appends the file's bytes to out (whose max is the limit: ERR_TOO_LARGE). "-" is standard input.
  */
 int file_read(struct buf *out, const char *path, struct err *err);
+/* The same into an arena, as text; path need not end with NUL. */
+int file_read_text(struct str *out, struct arena *a, struct str path, size_t max, struct err *err);
 /* Writes to a temporary neighbour, syncs, renames over path. mode such as 0600. */
 int file_write_atomic(const char *path, struct str bytes, mode_t mode, struct err *err);
 /* Makes an empty file where there is none; what is there keeps its bytes and gets the mode too. */
