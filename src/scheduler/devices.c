@@ -4,8 +4,6 @@
 
 #include "base/num.h"
 
-#define WHOLE 1000
-
 static uint64_t exclusive_cells(const struct snode *n, unsigned kind)
 {
     uint64_t out = 0;
@@ -41,7 +39,7 @@ uint64_t devices_with_room(const struct snode *n, const struct gpu_part *part)
     uint64_t out = 0;
     for (uint32_t i = 0; i < n->topology.n_devices[DEVICE_NVIDIA]; i++) {
         const struct device_use *use = &n->shares[i];
-        bool fits = !is_held_whole(n, i) && use->milli + part->milli <= WHOLE &&
+        bool fits = !is_held_whole(n, i) && use->milli + part->milli <= GPU_WHOLE &&
                     use->mem_mib + part->mem_mib <= n->topology.gpu_mem_mib;
         out |= (uint64_t)fits << i;
     }
@@ -51,12 +49,12 @@ uint64_t devices_with_room(const struct snode *n, const struct gpu_part *part)
 int32_t devices_left(const struct snode *n, uint32_t device)
 {
     const struct device_use *use = &n->shares[device];
-    int64_t mem = n->topology.gpu_mem_mib, left = WHOLE - use->milli;
+    int64_t mem = n->topology.gpu_mem_mib, left = GPU_WHOLE - use->milli;
     if (is_held_whole(n, device) || (exclusive_cells(n, DEVICE_NVIDIA) >> device & 1))
         return 0;
     if (mem)
-        left = num_min_i64(left, (mem - use->mem_mib) * WHOLE / mem);
-    return (int32_t)num_clamp_i64(left, 0, WHOLE);
+        left = num_min_i64(left, (mem - use->mem_mib) * GPU_WHOLE / mem);
+    return (int32_t)num_clamp_i64(left, 0, GPU_WHOLE);
 }
 
 uint64_t devices_tightest(const struct snode *n, const struct gpu_part *part, uint32_t count)
@@ -64,7 +62,7 @@ uint64_t devices_tightest(const struct snode *n, const struct gpu_part *part, ui
     uint64_t room = devices_with_room(n, part), out = 0;
     for (; count; count--) {
         uint64_t best = 0;
-        int32_t least = WHOLE + 1;
+        int32_t least = GPU_WHOLE + 1;
         for (uint64_t left = room & ~out; left; left &= left - 1) {
             int32_t here = devices_left(n, (uint32_t)__builtin_ctzll(left));
             best = here < least ? left & -left : best;
@@ -99,7 +97,7 @@ void devices_parts_parse(struct str text, struct placement *out)
     struct str milli = str_split(&text, ':');
     int64_t m, mem;
     if (device_kind_of(name) != DEVICE_NVIDIA || !list.p || !milli.p || !text.p ||
-        !read_amount(milli, STR("m"), WHOLE, &m) || m == 0 ||
+        !read_amount(milli, STR("m"), GPU_WHOLE, &m) || m == 0 ||
         !read_amount(text, STR("Mi"), INT64_C(1) << 30, &mem))
         return;
     out->shared = mask_parse(list);

@@ -4,9 +4,10 @@
 
 #include <stdio.h>
 
+#include "base/num.h"
 #include "codec/quantity.h"
+#include "scheduler/gpu_ask.h"
 
-#define WHOLE 1000
 #define MIB (INT64_C(1) << 20)
 
 enum unit {
@@ -51,7 +52,7 @@ static int bad(const struct share_row *row, struct str text, const char *may, st
 static int set_fraction(const struct share_row *row, struct str text, int32_t *out, struct err *err)
 {
     struct quantity q;
-    if (quantity_parse(&q, text, NULL) || quantity_milli(&q) < 1 || quantity_milli(&q) > WHOLE)
+    if (quantity_parse(&q, text, NULL) || quantity_milli(&q) < 1 || quantity_milli(&q) > GPU_WHOLE)
         return bad(row, text, "a number above 0 and at most 1, such as 0.25", err);
     *out = (int32_t)quantity_milli(&q); /* rounded up */
     return 0;
@@ -119,23 +120,18 @@ static int read_annotation(struct gpu_share *s,
     return add_amount(s, sums, row, v, err);
 }
 
-static int64_t round_up(int64_t a, int64_t b)
-{
-    return a / b + (a % b != 0);
-}
-
 /* What was said for all devices together becomes so much of each. */
 static void share_out(struct gpu_share *s, const struct sums *sums)
 {
     int64_t most = sums->milli > sums->mem_milli ? sums->milli : sums->mem_milli;
     if (!s->devices)
-        s->devices = most > WHOLE ? (uint32_t)round_up(most, WHOLE) : 1;
+        s->devices = most > GPU_WHOLE ? (uint32_t)num_div_up_i64(most, GPU_WHOLE) : 1;
     if (sums->milli)
-        s->milli = (int32_t)round_up(sums->milli, s->devices);
+        s->milli = (int32_t)num_div_up_i64(sums->milli, s->devices);
     if (sums->mem_milli)
-        s->mem_milli = (int32_t)round_up(sums->mem_milli, s->devices);
+        s->mem_milli = (int32_t)num_div_up_i64(sums->mem_milli, s->devices);
     if (sums->mem_bytes)
-        s->mem_mib = round_up(round_up(sums->mem_bytes, s->devices), MIB);
+        s->mem_mib = num_div_up_i64(num_div_up_i64(sums->mem_bytes, s->devices), MIB);
 }
 
 int gpu_share_of(struct gpu_share *out, const struct pod *pod, struct err *err)
@@ -165,18 +161,18 @@ int gpu_share_of(struct gpu_share *out, const struct pod *pod, struct err *err)
 bool gpu_share_on(const struct gpu_share *s, const struct topology *t, struct gpu_part *out)
 {
     int64_t mem = t->gpu_mem_mib, milli = s->milli;
-    int64_t want = s->mem_milli ? round_up(mem * s->mem_milli, WHOLE) : s->mem_mib;
+    int64_t want = s->mem_milli ? num_div_up_i64(mem * s->mem_milli, GPU_WHOLE) : s->mem_mib;
     if (s->replica)
-        milli = t->gpu_replicas > 0 ? WHOLE / t->gpu_replicas : 0;
+        milli = t->gpu_replicas > 0 ? GPU_WHOLE / t->gpu_replicas : 0;
     if (want && !mem)
         return false;
     if (!milli && s->mem_milli)
         milli = s->mem_milli;
     if (!milli && want)
-        milli = round_up(want * WHOLE, mem);
+        milli = num_div_up_i64(want * GPU_WHOLE, mem);
     if (!want)
-        want = mem * milli / WHOLE;
-    if (milli < 1 || milli > WHOLE || want > mem)
+        want = mem * milli / GPU_WHOLE;
+    if (milli < 1 || milli > GPU_WHOLE || want > mem)
         return false;
     *out = (struct gpu_part){ (int32_t)milli, want };
     return true;

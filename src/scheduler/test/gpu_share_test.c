@@ -168,9 +168,8 @@ static void nonsense_waits_with_a_reason(void **state)
     add(s, "p", "'gpu-fraction':'7'", NULL);
     core_step(s, at_s(0), a, &d);
     CHECK_I64(d.kind, DECISION_WAIT);
-    CHECK_STR_EQ(d.message,
-                 STR("0/1 nodes are available: gpu-fraction 7: must be a number above 0 and at "
-                     "most 1, such as 0.25."));
+    CHECK(str_starts(d.message, STR("0/1 nodes are available: gpu-fraction 7: must be a number "
+                                    "above 0 and at most 1, such as 0.25.")));
     core_free(s);
 }
 
