@@ -91,6 +91,7 @@ void dra_free(struct dra *d)
     dra_allocations_fini(&d->made);
     dra_devices_fini(&d->devices);
     dra_devices_fini(&d->wide);
+    dra_devices_fini(&d->reached);
     free(d);
 }
 
@@ -417,15 +418,17 @@ static bool reaches(const struct dra_device *dev, const struct snode *node)
 
 struct dra_devices dra_reachable(struct dra *d, const struct snode *node)
 {
-    struct dra_devices out = { 0 };
     const struct dra_devices *local = map_get(&d->local, node->name);
+    if (d->wide.n == 0)
+        return local ? *local : (struct dra_devices){ 0 };
+    dra_devices_clear(&d->reached);
     for (size_t i = 0; local && i < local->n; i++)
-        dra_devices_push(&out, local->items[i]);
+        dra_devices_push(&d->reached, local->items[i]);
     for (size_t i = 0; i < d->wide.n; i++) {
         if (reaches(d->wide.items[i], node))
-            dra_devices_push(&out, d->wide.items[i]);
+            dra_devices_push(&d->reached, d->wide.items[i]);
     }
-    return out;
+    return d->reached;
 }
 
 /* ---- the ledger ---- */

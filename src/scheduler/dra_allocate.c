@@ -250,7 +250,8 @@ choose(struct dra_search *s, size_t todo, const struct dra_ask *ask, int64_t lef
         return solve(s, todo + 1);
     for (size_t i = from; i < s->devices.n && !over(s); i++) {
         struct dra_device *dev = s->devices.items[i];
-        if (!suits(s, ask, dev) || !pick(s, &s->todo[todo], ask, dev))
+        bool taken = dev->holders > 0 && !ask->admin; /* cheaper to ask than the selectors */
+        if (taken || !suits(s, ask, dev) || !pick(s, &s->todo[todo], ask, dev))
             continue;
         if (choose(s, todo, ask, left - 1, i + 1))
             return true;
@@ -318,7 +319,6 @@ bool dra_search_fits(struct dra_search *s, const struct snode *node, struct str 
         return true;
     s->devices = dra_reachable(s->d, node);
     bool ok = solve(s, 0);
-    dra_devices_fini(&s->devices);
     for (size_t i = s->n_picks; i > 0; i--) /* the picks stay readable */
         charge(&s->picks[i - 1], -1);
     if (ok)

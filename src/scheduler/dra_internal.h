@@ -142,6 +142,7 @@ struct dra {
     struct map pools, claims, classes, programs; /* key → dra_pool, dra_claim, kobj, dra_program */
     struct map local;                            /* node → dra_devices * */
     struct dra_devices devices, wide;            /* all; those that several nodes reach */
+    struct dra_devices reached;                  /* the last answer of dra_reachable */
     struct dra_allocations made;                 /* ours; swept when nothing refers to them */
     bool dirty;
     uint64_t generation; /* of devices */
@@ -152,7 +153,7 @@ void dra_charge(struct snapshot *s, const struct dra_allocation *al, int sign);
 void dra_word_add(struct snapshot *s, int64_t *word, int64_t delta);
 struct dra_device *
 dra_find_device(const struct dra *d, struct str driver, struct str pool, struct str name);
-/* Devices that the node reaches, its own ones first, in a. */
+/* Devices that the node reaches, its own ones first. Borrowed until the next call or refresh. */
 struct dra_devices dra_reachable(struct dra *d, const struct snode *node);
 
 static inline const struct dra_allocation *dra_allocation_of(const struct dra_claim *c)
