@@ -414,6 +414,49 @@ static void pod_parts(void **state)
 }
 
 /* Long lists with equal names must not take quadratic time, nor fill memory with causes. */
+#define DRA(kind, spec)                                                                            \
+    "{'apiVersion':'resource.k8s.io/v1','kind':'" kind "','metadata':{'name':'x'},'spec':{" spec   \
+    "}}"
+#define CLAIM(requests) DRA("ResourceClaim", "'devices':{'requests':[" requests "]}")
+#define SLICE(more)                                                                                \
+    DRA("ResourceSlice", "'driver':'d.example.com','pool':{'name':'p','generation':1,"             \
+                         "'resourceSliceCount':1}" more)
+
+static void devices(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *want;
+    } rows[] = {
+        { CLAIM("{'name':'r','exactly':{'deviceClassName':'c'}}"), "" },
+        { CLAIM("{'name':'r'}"), "spec.devices.requests[0]=Required" },
+        { CLAIM("{'name':'r','exactly':{'deviceClassName':'c','count':-1}}"),
+          "spec.devices.requests[0].exactly.count=Invalid" },
+        { CLAIM("{'name':'r','exactly':{'deviceClassName':'c','allocationMode':'All','count':2}}"),
+          "spec.devices.requests[0].exactly.count=Invalid" },
+        { CLAIM("{'name':'r','exactly':{'deviceClassName':'c'}},"
+                "{'name':'r','firstAvailable':[{'name':'a','deviceClassName':'c'}]}"),
+          "spec.devices.requests[1].name=Duplicate" },
+        { CLAIM("{'name':'r','firstAvailable':[{'name':'a'}]}"),
+          "spec.devices.requests[0].firstAvailable[0].deviceClassName=Required" },
+        { CLAIM("{'name':'r','exactly':{'deviceClassName':'c','selectors':[{'cel':{'expression':"
+                "'device.driver + 1'}}]}}"),
+          "spec.devices.requests[0].exactly.selectors[0].cel.expression=Invalid" },
+        { DRA("DeviceClass", "'selectors':[{'cel':{'expression':'1'}}]"),
+          "spec.selectors[0].cel.expression=Invalid" },
+        { SLICE(",'nodeName':'n'"), "" },
+        { SLICE(""), "spec=Required" },
+        { SLICE(",'nodeName':'n','allNodes':true"), "spec=Invalid" },
+        { SLICE(",'nodeName':'n','devices':[{'name':'a'},{'name':'a'}]"),
+          "spec.devices[1].name=Duplicate" },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        check_create(rows[i].text, rows[i].want);
+    check_update(CLAIM("{'name':'r','exactly':{'deviceClassName':'c'}}"),
+                 CLAIM("{'name':'r','exactly':{'deviceClassName':'d'}}"), "spec=Invalid");
+    check_update(SLICE(",'nodeName':'n'"), SLICE(",'nodeName':'m'"), "spec.nodeName=Invalid");
+}
+
 static void hostile_lists_stay_cheap(void **state)
 {
     (void)state;
@@ -438,17 +481,12 @@ static void hostile_lists_stay_cheap(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(metadata),
-        cmocka_unit_test(containers),
-        cmocka_unit_test(resources),
-        cmocka_unit_test(volumes),
-        cmocka_unit_test(scheduling),
-        cmocka_unit_test(pod_updates),
-        cmocka_unit_test(deployments),
-        cmocka_unit_test(jobs),
-        cmocka_unit_test(core_kinds),
-        cmocka_unit_test(bindings_and_scales),
-        cmocka_unit_test(hostile_lists_stay_cheap),
+        cmocka_unit_test(metadata),    cmocka_unit_test(containers),
+        cmocka_unit_test(resources),   cmocka_unit_test(volumes),
+        cmocka_unit_test(scheduling),  cmocka_unit_test(pod_updates),
+        cmocka_unit_test(deployments), cmocka_unit_test(jobs),
+        cmocka_unit_test(core_kinds),  cmocka_unit_test(bindings_and_scales),
+        cmocka_unit_test(devices),     cmocka_unit_test(hostile_lists_stay_cheap),
         cmocka_unit_test(pod_parts),
     };
     return CHECK_MAIN(tests);
