@@ -366,9 +366,74 @@ static void test_recorded_places_outlive_the_scheduler(void **state)
     }
 }
 
+/* Of the calls that wait, the one with this verb and path; fails when there is none. */
+static size_t find_verb(struct world *w, enum verb verb, const char *path)
+{
+    for (size_t i = 0; i < fake_pending(w->fake); i++) {
+        if (fake_at(w->fake, i)->verb == verb && strcmp(fake_at(w->fake, i)->path, path) == 0)
+            return i;
+    }
+    for (size_t i = 0; i < fake_pending(w->fake); i++)
+        print_message("pending: %d %s\n", (int)fake_at(w->fake, i)->verb,
+                      fake_at(w->fake, i)->path);
+    print_message("wanted: %s\n", path);
+    CHECK(false);
+    return 0;
+}
+
+#define HIGH                                                                                       \
+    "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"d\",\"name\":\"high\"," \
+    "\"uid\":\"u-high\",\"resourceVersion\":\"4\"},\"spec\":{\"schedulerName\":\"ganglion\","      \
+    "\"priority\":7,\"containers\":[{\"name\":\"c\",\"resources\":{\"requests\":{\"cpu\":\"1\","   \
+    "\"nvidia.com/gpu\":\"2\"}}}]}}"
+
+static void test_victims_are_marked_then_deleted(void **state)
+{
+    (void)state;
+    char low[768];
+    const char *pods[] = { pod_json(low, "low", 2, "n0", 4), HIGH };
+    struct world *w = world_new(pods, 2);
+    size_t at = find_verb(w, VERB_PATCH, "pods/d/low/status");
+    struct json c = json_path(json_root(fake_at(w->fake, at)->body), "status.conditions.0");
+    CHECK_STR(json_str(json_get(c, STR("type"))), "DisruptionTarget");
+    CHECK_STR(json_str(json_get(c, STR("reason"))), "PreemptionByScheduler");
+    fake_reply(w->fake, at, 200, low);
+    run_briefly(w, 20);
+    at = find_verb(w, VERB_DELETE, "pods/d/low/");
+    fake_reply(w->fake, at, 200, low);
+    run_briefly(w, 20);
+    bool nominated = false;
+    for (size_t i = 0; i < fake_pending(w->fake); i++) {
+        const struct fake_call *call = fake_at(w->fake, i);
+        nominated =
+            nominated ||
+            (strcmp(call->path, "pods/d/high/status") == 0 &&
+             str_is(json_str(json_path(json_root(call->body), "status.nominatedNodeName")), "n0"));
+    }
+    CHECK(nominated);
+    CHECK(!has_bind(w)); /* the victim is not gone yet */
+    world_free(w);
+}
+
+static void test_refused_evictions_are_given_up(void **state)
+{
+    (void)state;
+    char low[768];
+    const char *pods[] = { pod_json(low, "low", 2, "n0", 4), HIGH };
+    struct world *w = world_new(pods, 2);
+    fake_reply(w->fake, find_verb(w, VERB_PATCH, "pods/d/low/status"), 403,
+               "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"no\"}");
+    run_briefly(w, 50);
+    for (size_t i = 0; i < fake_pending(w->fake); i++)
+        CHECK(fake_at(w->fake, i)->verb != VERB_DELETE);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_victims_are_marked_then_deleted),
+        cmocka_unit_test(test_refused_evictions_are_given_up),
         cmocka_unit_test(test_binds_and_records),
         cmocka_unit_test(test_refused_bind_is_tried_again),
         cmocka_unit_test(test_tells_why_once),
