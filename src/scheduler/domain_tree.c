@@ -384,7 +384,7 @@ static int64_t fit_in_cells(const struct shape *shape, const struct snode *n)
     int64_t sum = 0;
     for (unsigned c = 0; c < n->topology.n_cells; c++) {
         int64_t fit = COUNT_MAX;
-        if (n->cells[c].exclusive)
+        if (n->cells[c].exclusive || !(shape->numa.cells & (1u << c)))
             continue;
         if (shape->numa.policy == NUMA_ISOLATED)
             fit = n->cells[c].pinned ? 0 : 1;

@@ -104,8 +104,8 @@ static void put_key(struct buf *b, const struct profile *p, const struct kobj *o
 {
     const struct pod *view = pod_of(obj);
     struct numa_wish w = numa_wish_of(view->annotations);
-    buf_printf(b, "%u %lld %lld %d%d%d", p->id, (long long)view->nonzero_cpu_milli,
-               (long long)view->nonzero_mem_bytes, (int)w.policy, w.cpu, w.memory);
+    buf_printf(b, "%u %lld %lld %d%d%d %x ", p->id, (long long)view->nonzero_cpu_milli,
+               (long long)view->nonzero_mem_bytes, (int)w.policy, w.cpu, w.memory, w.cells);
     for (unsigned k = 0; k < DEVICE_KINDS; k++)
         buf_char(b, w.devices[k] ? '1' : '0');
     buf_printf(b, "%d\n%.*s\n", view->has_pod_resources, STR_ARG(view->node_name));

@@ -34,6 +34,17 @@ static void wish_for(struct numa_wish *w, struct str resource)
         w->devices[kind] = true;
 }
 
+/* Cells by number: those of the affinity, without those of the anti-affinity. */
+static uint32_t allowed_cells(struct json annotations)
+{
+    struct str only =
+        json_str(json_get(annotations, STR("scheduling.kubenexus.io/numa-affinity-node-id")));
+    struct str never =
+        json_str(json_get(annotations, STR("scheduling.kubenexus.io/numa-anti-affinity-node-id")));
+    uint32_t cells = only.n ? (uint32_t)mask_parse(only) : UINT32_MAX;
+    return never.n ? cells & ~(uint32_t)mask_parse(never) : cells;
+}
+
 struct numa_wish numa_wish_of(struct json annotations)
 {
     struct numa_wish w = { 0 };
@@ -43,6 +54,7 @@ struct numa_wish numa_wish_of(struct json annotations)
     w.policy = policy_of(policy);
     if (w.policy == NUMA_NONE)
         return w;
+    w.cells = allowed_cells(annotations);
     struct str list =
         json_str(json_get(annotations, STR("numa.scheduling.kubenexus.io/resources")));
     if (!list.p) {

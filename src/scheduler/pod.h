@@ -21,6 +21,7 @@ enum numa_policy { NUMA_NONE, NUMA_BEST_EFFORT, NUMA_RESTRICTED, NUMA_SINGLE, NU
 
 struct numa_wish {
     enum numa_policy policy;
+    uint32_t cells;             /* that it may use; ~0: any */
     bool cpu, memory;           /* which resources must come from the cells */
     bool devices[DEVICE_KINDS]; /* the same, by kind */
 };

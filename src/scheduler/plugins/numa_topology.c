@@ -38,6 +38,8 @@ static bool
 cell_gives(const struct shape *s, const struct snode *n, uint32_t mask, unsigned c, bool empty)
 {
     const struct numa_wish *w = &s->numa;
+    if (!(w->cells & (1u << c)))
+        return false;
     if (!empty && n->cells[c].exclusive)
         return false;
     if (!empty && w->policy == NUMA_ISOLATED && n->cells[c].pinned)
