@@ -204,7 +204,7 @@ void core_places_restore(struct sched_core *s,
 void core_places_expire(struct sched_core *s, struct mono now)
 {
     const struct map_slot *slot;
-    if (reservations_expire(&s->cluster, now) == 0)
+    if (reservation_expire_all(&s->cluster, now) == 0)
         return;
     for (size_t i = 0; (slot = map_next(&s->gangs, &i));) {
         struct gang *g = slot->value;

@@ -357,7 +357,7 @@ void preempt_gang(struct cluster *c,
     h.policy = &want->policy;
     struct places places = { 0 };
     h.asking = asking;
-    units_find(&h);
+    unit_find_all(&h);
     bool counted = h.units.n && !want->by_quota && is_countable(&h, &places);
     if (counted)
         out->found = try_counting(&h, &places, out);

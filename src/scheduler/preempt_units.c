@@ -224,7 +224,7 @@ static void rank_nodes(struct hunt *h)
     }
 }
 
-void units_find(struct hunt *h)
+void unit_find_all(struct hunt *h)
 {
     collect(h);
     if (!h->units.n)

@@ -37,7 +37,7 @@ struct hunt {
 };
 
 /* Collects and sorts the units. */
-void units_find(struct hunt *h);
+void unit_find_all(struct hunt *h);
 /* Takes a unit's pods off their nodes, and puts them back. */
 void unit_take(struct hunt *h, struct unit *u);
 void unit_return(struct hunt *h, struct unit *u);

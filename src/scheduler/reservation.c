@@ -79,7 +79,7 @@ struct reservation *reservation_of(const struct cluster *c, struct str owner)
     return NULL;
 }
 
-size_t reservations_expire(struct cluster *c, struct mono now)
+size_t reservation_expire_all(struct cluster *c, struct mono now)
 {
     size_t n = 0;
     if (!c->reservations_due.ns || c->reservations_due.ns > now.ns)

@@ -32,6 +32,6 @@ void reservation_close(struct cluster *c, struct reservation *r);
 struct reservation *reservation_of(const struct cluster *c, struct str owner);
 
 /* Closes those whose time is over; how many there were. */
-size_t reservations_expire(struct cluster *c, struct mono now);
+size_t reservation_expire_all(struct cluster *c, struct mono now);
 /* For cluster_nominate: the pod's node is no longer kept. */
 void reservation_leave(struct spod *p);
