@@ -3,6 +3,7 @@
 #include "apiserver/rules.h"
 
 #include "apiserver/crd_rules.h"
+#include "apiserver/device_rules.h"
 #include "apiserver/refuse.h"
 #include "kube/structural.h"
 #include "kube/validate.h"
@@ -35,6 +36,7 @@ enum turn rules_new(struct action *a)
     const struct resource *r = a->what->res;
     struct causes c = { .a = a->arena };
     if (!r->custom) {
+        device_rules_create(a, &c);
         validate_create(r, a->obj, &c);
         if (is_definition(r))
             crd_rules_create(a->obj, &c);
@@ -57,6 +59,7 @@ enum turn rules_changed(struct action *a)
         if (r->schema)
             structural_validate(&c, r->schema, a->obj);
     } else if (status) {
+        device_rules_status(a, old, &c);
         validate_update_status(r, a->obj, old, &c);
     } else if (a->r.subresource.n > 0) { /* of pods: what it may change was taken over alone */
         validate_update_pod_part(a->r.subresource, a->obj, old, &c);

@@ -240,6 +240,66 @@ static void test_apply_and_its_conflicts(void **state)
     CHECK_I64(fixture_call(&fx, r, second), 422);
 }
 
+#define ASKS_ADMIN                                                                                 \
+    "{\"devices\":{\"requests\":[{\"name\":\"mine\",\"exactly\":{\"deviceClassName\":\"gpu\"}},"   \
+    "{\"name\":\"watch\",\"exactly\":{\"deviceClassName\":\"gpu\",\"adminAccess\":true}}]}}"
+#define CLAIM(name) "{\"metadata\":{\"name\":\"" name "\"},\"spec\":" ASKS_ADMIN "}"
+#define TEMPLATE(name) "{\"metadata\":{\"name\":\"" name "\"},\"spec\":{\"spec\":" ASKS_ADMIN "}}"
+#define ADMIN_LABEL(value)                                                                         \
+    "{\"metadata\":{\"labels\":{\"resource.kubernetes.io/admin-access\":" value "}}}"
+#define ADMIN_RESULT                                                                               \
+    "{\"status\":{\"allocation\":{\"devices\":{\"results\":[{\"request\":\"watch\",\"driver\":"    \
+    "\"gpu.example.com\",\"pool\":\"p\",\"device\":\"d\",\"adminAccess\":true}]}}}}"
+
+/* Of resource.k8s.io in the namespace "default". */
+static int device_call(enum verb verb, const char *plural, const char *name, const char *body)
+{
+    struct request r = { .verb = verb,
+                         .group = STR("resource.k8s.io"),
+                         .plural = str_from(plural),
+                         .namespace = STR("default"),
+                         .name = str_from(name),
+                         .subresource = verb == VERB_PATCH ? STR("status") : STR(""),
+                         .write.patch = PATCH_MERGE };
+    return fixture_call(&fx, r, body);
+}
+
+/* A namespace without the label cannot look at devices that others hold. */
+static void test_admin_access_needs_the_label(void **state)
+{
+    (void)state;
+    static const char need[] = "admin access to devices requires the "
+                               "`resource.kubernetes.io/admin-access: true` label on the "
+                               "containing namespace";
+    static const char *const wrong[] = { ADMIN_LABEL("null"), ADMIN_LABEL("\"\""),
+                                         ADMIN_LABEL("\"True\""), ADMIN_LABEL("\"false\"") };
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        CHECK_I64(fixture_merge(&fx, "namespaces", "default", wrong[i]), 200);
+        CHECK_I64(device_call(VERB_CREATE, "resourceclaims", "", CLAIM("c")), 422);
+        CHECK(str_find(fixture_message(&fx), str_from(need)) > 0);
+        CHECK_STR(fixture_text(&fx, "details.causes.0.reason"), "FieldValueForbidden");
+        CHECK_STR(fixture_text(&fx, "details.causes.0.field"),
+                  "spec.devices.requests[1].adminAccess");
+        CHECK_I64(device_call(VERB_CREATE, "resourceclaimtemplates", "", TEMPLATE("t")), 422);
+        CHECK_STR(fixture_text(&fx, "details.causes.0.field"),
+                  "spec.devices.requests[1].adminAccess");
+    }
+    CHECK_I64(fixture_merge(&fx, "namespaces", "default", ADMIN_LABEL("\"true\"")), 200);
+    CHECK_I64(device_call(VERB_CREATE, "resourceclaims", "", CLAIM("c")), 201);
+    CHECK_I64(device_call(VERB_CREATE, "resourceclaimtemplates", "", TEMPLATE("t")), 201);
+    /* nor can the status grant it after the label went; what was granted stays */
+    CHECK_I64(fixture_merge(&fx, "namespaces", "default", ADMIN_LABEL("null")), 200);
+    CHECK_I64(device_call(VERB_PATCH, "resourceclaims", "c", ADMIN_RESULT), 422);
+    CHECK_STR(fixture_text(&fx, "details.causes.0.field"),
+              "status.allocation.devices.results[0].adminAccess");
+    CHECK_I64(fixture_merge(&fx, "namespaces", "default", ADMIN_LABEL("\"true\"")), 200);
+    CHECK_I64(device_call(VERB_PATCH, "resourceclaims", "c", ADMIN_RESULT), 200);
+    CHECK_I64(fixture_merge(&fx, "namespaces", "default", ADMIN_LABEL("null")), 200);
+    CHECK_I64(
+        device_call(VERB_PATCH, "resourceclaims", "c", "{\"metadata\":{\"labels\":{\"a\":\"b\"}}}"),
+        200);
+}
+
 static void test_dry_run_changes_nothing(void **state)
 {
     (void)state;
@@ -285,6 +345,7 @@ int main(void)
         TEST(test_list_and_pages),
         TEST(test_delete_collection),
         TEST(test_apply_and_its_conflicts),
+        TEST(test_admin_access_needs_the_label),
         TEST(test_dry_run_changes_nothing),
         TEST(test_unknown_calls),
     };
