@@ -27,6 +27,7 @@ struct sched_core *core_new(struct profile **profiles, size_t n)
     map_init(&s->gangs);
     map_init(&s->feuds);
     map_init(&s->groups);
+    map_init(&s->ended);
     return s;
 }
 
@@ -53,6 +54,7 @@ void core_free(struct sched_core *s)
         core_drop_pod(s, all.items[i]);
     spod_ptrs_fini(&all);
     spod_ptrs_fini(&s->orphans);
+    core_ended_fini(s);
     queue_fini(&s->queue);
     map_fini(&s->pods);
     map_fini(&s->gangs);

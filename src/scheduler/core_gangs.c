@@ -109,17 +109,18 @@ struct gang *core_gang(const struct sched_core *s, struct str namespace, struct 
 
 /* ---- gangs ---- */
 
-static struct gang *gang_of(struct sched_core *s, const struct spod *p)
+struct gang *
+core_gang_of(struct sched_core *s, const struct kobj *pod, const struct profile *profile)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
-    const struct gang_claim *claim = p->shape->profile->gangs ? p->view->gang : NULL;
+    const struct gang_claim *claim = profile->gangs ? pod_of(pod)->gang : NULL;
     struct str key =
-        claim ? arena_printf(a, "%.*s/%.*s", STR_ARG(p->obj->namespace), STR_ARG(claim->name))
-              : arena_printf(a, "pod %.*s", STR_ARG(p->key));
+        claim ? arena_printf(a, "%.*s/%.*s", STR_ARG(pod->namespace), STR_ARG(claim->name))
+              : arena_printf(a, "pod %.*s", STR_ARG(kobj_key(a, pod)));
     struct gang *g = map_get(&s->gangs, key);
     if (g)
         return g;
-    g = gang_new(key, p, ++s->arrivals);
+    g = gang_new(key, pod->namespace, claim, ++s->arrivals);
     map_put(&s->gangs, g->key, g);
     const struct kobj *source = find_source(s, g);
     if (source)
@@ -129,7 +130,7 @@ static struct gang *gang_of(struct sched_core *s, const struct spod *p)
 
 void core_join_gang(struct sched_core *s, struct spod *p)
 {
-    struct gang *g = gang_of(s, p);
+    struct gang *g = core_gang_of(s, p->obj, p->shape->profile);
     queue_remove(&s->queue, g); /* its place in the order may change */
     gang_add(g, p);
     core_quota_join(s, p);
@@ -147,9 +148,16 @@ void core_leave_gang(struct sched_core *s, struct spod *p)
     if (g->n_members)
         return;
     core_places_drop(s, g);
+    queue_remove(&s->queue, g);
+    core_gang_gone(s, g);
+}
+
+void core_gang_gone(struct sched_core *s, struct gang *g)
+{
+    if (g->n_members || !list_empty(&g->ended))
+        return;
     if (s->follow && g->dialect)
         s->follow(s->follow_arg, g, true);
-    queue_remove(&s->queue, g);
     map_del(&s->gangs, g->key);
     gang_free(g);
 }

@@ -13,6 +13,7 @@ struct sched_core {
     struct queue queue;
     struct map pods;          /* "namespace/name" → spod */
     struct map gangs;         /* key → gang */
+    struct map ended;         /* "namespace/name" → ended (core_ended.c) */
     struct map groups;        /* "bit namespace/name" → group_entry (core_gangs.c) */
     struct map local_queues;  /* "namespace/name" → local_queue (core_quota.c) */
     struct spod_ptrs orphans; /* bound to nodes that are not here */
@@ -55,7 +56,19 @@ bool core_preempt(struct sched_core *s,
 bool core_waits_for_victims(const struct sched_core *s, const struct gang *g);
 void core_feuds_fini(struct sched_core *s);
 
+/* ---- core_ended.c ---- */
+/* A member ended, and counts from now on; pods in no gang are left out. */
+void core_ended_add(struct sched_core *s, const struct kobj *pod, struct mono now);
+/* A pod with this name was removed, or runs anew. */
+void core_ended_drop(struct sched_core *s, struct str namespace, struct str name, struct mono now);
+void core_ended_fini(struct sched_core *s);
+
 /* ---- core_gangs.c ---- */
+/* The gang that the pod is in, made when it is the first. */
+struct gang *
+core_gang_of(struct sched_core *s, const struct kobj *pod, const struct profile *profile);
+/* Frees the gang if nobody is left in it. */
+void core_gang_gone(struct sched_core *s, struct gang *g);
 void core_join_gang(struct sched_core *s, struct spod *p);
 void core_leave_gang(struct sched_core *s, struct spod *p);
 /* Queues the gang if it has members to place. */

@@ -52,6 +52,7 @@ static void pod_gone(struct sched_core *s, struct spod *p, struct mono now)
 void core_pod_del(struct sched_core *s, struct str namespace, struct str name, struct mono now)
 {
     struct spod *p = core_pod(s, namespace, name);
+    core_ended_drop(s, namespace, name, now);
     if (p)
         pod_gone(s, p, now);
 }
@@ -144,6 +145,7 @@ static bool is_same_for_us(const struct spod *p, const struct kobj *obj)
 static void renew(struct sched_core *s, struct spod *p, const struct kobj *obj)
 {
     bool told = p->view->phase != pod_of(obj)->phase;
+    bool begins_to_leave = p->gang && p->node >= 0 && pod_of(obj)->deleting && !p->view->deleting;
     struct kobj *old = p->obj;
     struct labelset labels = p->labels;
     struct relations *relations = p->relations;
@@ -155,6 +157,8 @@ static void renew(struct sched_core *s, struct spod *p, const struct kobj *obj)
     labelset_fini(&labels);
     relations_free(relations);
     kobj_unref(old);
+    if (begins_to_leave)
+        gang_count_leaving(p);
     if (told && p->gang)
         core_touch(s, p->gang);
 }
@@ -196,15 +200,6 @@ static void confirm(struct sched_core *s, struct spod *p, const struct kobj *obj
     pod_came(s, obj, now);
 }
 
-static void pod_ended(struct sched_core *s, struct spod *p, const struct pod *view, struct mono now)
-{
-    if (p->gang) {
-        p->gang->n_succeeded += view->phase == POD_SUCCEEDED;
-        p->gang->n_failed += view->phase == POD_FAILED;
-    }
-    pod_gone(s, p, now);
-}
-
 void core_pod_set(struct sched_core *s, const struct kobj *obj, struct mono now)
 {
     struct spod *p = core_pod(s, obj->namespace, obj->name);
@@ -214,10 +209,14 @@ void core_pod_set(struct sched_core *s, const struct kobj *obj, struct mono now)
         p = NULL;
     }
     if (pod_finished(view) || (view->deleting && !view->node_name.n)) {
+        if (pod_finished(view))
+            core_ended_add(s, obj, now); /* before the last member goes, and its gang with it */
         if (p)
-            pod_ended(s, p, view, now);
+            pod_gone(s, p, now);
         return;
     }
+    if (!p)
+        core_ended_drop(s, obj->namespace, obj->name, now);
     if (!p) {
         pod_came(s, obj, now);
     } else if (view->node_name.n && (p->assumed || !p->view->node_name.n)) {

@@ -116,7 +116,7 @@ static bool reclaims(void *arg, const struct spod *by, const struct spod *victim
 
 static void ask_for(struct judge *j, const struct gang *g)
 {
-    size_t need = gang_needs(g) > g->n_placed ? gang_needs(g) - g->n_placed : 1;
+    size_t lacks = gang_lacks(g, 0), need = lacks ? lacks : 1;
     LIST_EACH (&g->members, at) {
         const struct spod *p = LIST_ITEM(at, struct spod, in_gang);
         if (p->node != SCHED_NO_NODE || p->view->n_gates || need == 0)

@@ -106,20 +106,15 @@ struct quest { /* one attempt to place a gang */
     struct str why;                             /* a group of members fits no domain */
 };
 
-static size_t missing(int64_t min, size_t placed)
-{
-    return min > (int64_t)placed ? (size_t)min - placed : 0;
-}
-
 static void set_needs(struct quest *q)
 {
     const struct gang *g = q->g;
     memset(q->role_need, 0, sizeof q->role_need);
     memset(q->role_left, 0, sizeof q->role_left);
-    q->need = g->admitted ? 0 : missing(g->min, g->n_placed);
-    for (size_t i = 1; i < g->n_parts && !g->admitted; i++)
-        q->role_need[i] = missing(g->parts[i].min, g->parts[i].n_placed);
-    if (q->need == 0 && q->n && (g->admitted || gang_has_started(g)))
+    q->need = gang_lacks(g, 0);
+    for (uint32_t i = 1; i < g->n_parts; i++)
+        q->role_need[i] = gang_lacks(g, i);
+    if (q->need == 0 && q->n && (gang_goes_on(g) || gang_has_started(g)))
         q->need = 1; /* a member that came late, or replaces another */
     q->left = q->n;
     for (size_t i = 0; i < q->n; i++)
@@ -372,14 +367,14 @@ static void place_members(struct quest *q, struct plan *out)
 static struct str fit_text(const struct quest *q, struct arena *a, const struct plan *out)
 {
     const struct gang *g = q->g;
-    for (size_t i = 1; i < g->n_parts && out->n + g->n_placed >= gang_needs(g); i++) {
+    for (size_t i = 1; i < g->n_parts && out->n + gang_has(g) >= gang_needs(g); i++) {
         const struct gang_part *p = &g->parts[i];
         if (q->role_need[i])
             return arena_printf(a, "%lld of %lld members with role %.*s fit",
                                 (long long)p->min - (long long)q->role_need[i], (long long)p->min,
                                 STR_ARG(p->name));
     }
-    return arena_printf(a, "%zu of %zu members fit", out->n + g->n_placed, gang_needs(g));
+    return arena_printf(a, "%zu of %zu members fit", out->n + gang_has(g), gang_needs(g));
 }
 
 /* Why the first failed member did not fit beside those that are placed now. */

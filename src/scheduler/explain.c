@@ -225,7 +225,7 @@ static void try_more_nodes(struct cluster *c,
 /* A gang would start with fewer members, if min-available said so. */
 static void try_fewer(const struct gang *g, const struct plan *plan, struct explanation *out)
 {
-    size_t fit = plan->fits + g->n_placed;
+    size_t fit = plan->fits + gang_has(g);
     if (g->dialect && fit > 0 && fit < gang_needs(g))
         add_change(out, "lower the gang's minimum from %zu to %zu", gang_needs(g), fit);
 }
@@ -243,8 +243,8 @@ static void explain_blocked(struct cluster *c,
         snapshot_place(&c->snap, plan->items[i].pod, &plan->items[i].where);
     evaluate(c, plan->failed, false, a, &e);
     list_reasons(c, plan->failed->shape->profile, &e, a, out);
-    size_t have = plan->fits + g->n_placed;
-    size_t missing = gang_needs(g) > have ? gang_needs(g) - have : 1;
+    size_t lacks = gang_lacks(g, 0);
+    size_t missing = lacks > plan->fits ? lacks - plan->fits : 1;
     if (missing == 1)
         try_room(c, plan, &e, a, out);
     struct str cut = mig_advice(a, c, plan->failed, &e);
@@ -262,11 +262,10 @@ void explain_gang(struct cluster *c, struct gang *g, struct arena *a, struct exp
     *out = (struct explanation){ .a = a, .gang = g->key, .message = g->message };
     if (!gang_is_complete(g)) {
         out->message = gang_waiting_text(a, g);
-        if (g->min > 0 && g->n_members < gang_needs(g))
-            add_change(out,
-                       "create %zu more members, or lower the gang's minimum "
-                       "to %zu",
-                       gang_needs(g) - g->n_members, g->n_members);
+        size_t have = g->n_members + g->n_succeeded;
+        if (g->min > 0 && have < gang_needs(g))
+            add_change(out, "create %zu more members, or lower the gang's minimum to %zu",
+                       gang_needs(g) - have, have);
         return;
     }
     if (gang_pending(g) == 0)

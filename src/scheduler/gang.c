@@ -20,10 +20,9 @@ static void free_text(struct str *s)
     *s = (struct str){ 0 };
 }
 
-struct gang *gang_new(struct str key, const struct spod *first, uint64_t order)
+struct gang *
+gang_new(struct str key, struct str namespace, const struct gang_claim *claim, uint64_t order)
 {
-    const struct gang_claim *claim = first->view->gang;
-    bool alone = !claim || !first->shape->profile->gangs;
     struct gang *g = MEM_NEW(struct gang);
     g->key = copy(key);
     g->order = order;
@@ -32,12 +31,13 @@ struct gang *gang_new(struct str key, const struct spod *first, uint64_t order)
     g->pos = g->age_pos = g->ticket.pos = HEAP_OUT;
     list_init(&g->members);
     list_init(&g->places);
+    list_init(&g->ended);
     list_init(&g->parked);
-    if (alone)
+    if (!claim)
         return g;
     g->dialect = claim->dialect;
     g->min = 0;
-    g->namespace = copy(first->obj->namespace);
+    g->namespace = copy(namespace);
     g->object = copy(claim->object);
     g->part = copy(claim->part);
     return g;
@@ -54,7 +54,8 @@ void gang_free(struct gang *g)
 {
     if (!g)
         return;
-    assert(list_empty(&g->members) && list_empty(&g->places) && g->state == GANG_IDLE);
+    assert(list_empty(&g->members) && list_empty(&g->places) && list_empty(&g->ended));
+    assert(g->state == GANG_IDLE);
     free_parts(g);
     gang_roles_fini(&g->roles);
     kobj_unref(g->source);
@@ -105,6 +106,11 @@ static void need_part(struct gang *g, struct str name, int64_t min)
         g->parts[i].min = num_max_i64(g->parts[i].min, min);
 }
 
+static bool is_leaving(const struct spod *p)
+{
+    return p->node >= 0 && p->view->deleting;
+}
+
 static void count_in_part(struct spod *p, int by)
 {
     struct gang_part *part = p->part ? &p->gang->parts[p->part] : NULL;
@@ -113,14 +119,34 @@ static void count_in_part(struct spod *p, int by)
     part->n_members += (size_t)by;
     part->n_placed += p->node >= 0 ? (size_t)by : 0;
     part->n_gated += p->view->n_gates > 0 ? (size_t)by : 0;
+    part->n_leaving += is_leaving(p) ? (size_t)by : 0;
 }
 
 void gang_count_placed(struct spod *p, int by)
 {
     struct gang *g = p->gang;
+    size_t leaving = p->view->deleting ? (size_t)by : 0;
     g->n_placed += (size_t)by;
+    g->n_leaving += leaving;
+    if (!p->part)
+        return;
+    g->parts[p->part].n_placed += (size_t)by;
+    g->parts[p->part].n_leaving += leaving;
+}
+
+void gang_count_leaving(struct spod *p)
+{
+    p->gang->n_leaving++;
     if (p->part)
-        g->parts[p->part].n_placed += (size_t)by;
+        p->gang->parts[p->part].n_leaving++;
+}
+
+void gang_count_ended(struct gang *g, struct str role, bool succeeded, int by)
+{
+    uint32_t part = part_of(g, role);
+    *(succeeded ? &g->n_succeeded : &g->n_failed) += (size_t)by;
+    if (part && succeeded)
+        g->parts[part].n_succeeded += (size_t)by;
 }
 
 /* ---- what members say ---- */
@@ -190,6 +216,7 @@ void gang_add(struct gang *g, struct spod *p)
     g->n_members++;
     g->n_placed += p->node >= 0;
     g->n_gated += p->view->n_gates > 0;
+    g->n_leaving += is_leaving(p);
     if (p->view->priority > g->priority)
         g->priority = p->view->priority;
     if (g->n_members == 1 || created.ns < g->created.ns)
@@ -206,6 +233,7 @@ void gang_remove(struct gang *g, struct spod *p)
 {
     assert(p->gang == g);
     count_in_part(p, -1);
+    g->n_leaving -= is_leaving(p);
     list_remove(&p->in_gang);
     p->gang = NULL;
     p->part = 0;
@@ -299,9 +327,37 @@ size_t gang_needs(const struct gang *g)
     return (size_t)g->min;
 }
 
+static size_t missing(int64_t min, size_t have)
+{
+    return min > (int64_t)have ? (size_t)min - have : 0;
+}
+
+size_t gang_has(const struct gang *g)
+{
+    return g->n_placed - g->n_leaving + g->n_succeeded;
+}
+
+static size_t part_has(const struct gang_part *p)
+{
+    return p->n_placed - p->n_leaving + p->n_succeeded;
+}
+
+bool gang_goes_on(const struct gang *g)
+{
+    return g->admitted || (g->has_run && g->n_placed > g->n_leaving);
+}
+
+size_t gang_lacks(const struct gang *g, uint32_t part)
+{
+    if (gang_goes_on(g))
+        return 0;
+    return part ? missing(g->parts[part].min, part_has(&g->parts[part]))
+                : missing(g->min, gang_has(g));
+}
+
 size_t gang_part_to_come(const struct gang_part *p)
 {
-    return p->declared && p->min > (int64_t)p->n_members ? (size_t)p->min - p->n_members : 0;
+    return p->declared ? missing(p->min, p->n_members + p->n_succeeded) : 0;
 }
 
 size_t gang_to_come(const struct gang *g)
@@ -317,7 +373,8 @@ static const struct gang_part *short_part(const struct gang *g)
 {
     for (size_t i = 1; i < g->n_parts; i++) {
         const struct gang_part *p = &g->parts[i];
-        if ((int64_t)(p->n_members - p->n_gated + gang_part_to_come(p)) < p->min)
+        size_t there = p->n_members - p->n_gated - p->n_leaving + p->n_succeeded;
+        if ((int64_t)(there + gang_part_to_come(p)) < p->min)
             return p;
     }
     return NULL;
@@ -325,18 +382,19 @@ static const struct gang_part *short_part(const struct gang *g)
 
 bool gang_is_complete(const struct gang *g)
 {
-    size_t there = g->n_members - g->n_gated;
-    if (g->admitted)
+    size_t there = g->n_members - g->n_gated - g->n_leaving;
+    if (gang_goes_on(g))
         return there > 0;
-    return g->min > 0 && there > 0 && there + gang_to_come(g) >= gang_needs(g) && !short_part(g);
+    return g->min > 0 && there > 0 && there + g->n_succeeded + gang_to_come(g) >= gang_needs(g) &&
+           !short_part(g);
 }
 
 bool gang_has_started(const struct gang *g)
 {
-    if (g->min <= 0 || g->n_placed < gang_needs(g))
+    if (g->min <= 0 || gang_has(g) < gang_needs(g))
         return false;
     for (size_t i = 1; i < g->n_parts; i++) {
-        if ((int64_t)g->parts[i].n_placed < g->parts[i].min)
+        if ((int64_t)part_has(&g->parts[i]) < g->parts[i].min)
             return false;
     }
     return true;
@@ -367,13 +425,15 @@ struct str gang_waiting_text(struct arena *a, const struct gang *g)
     struct str note = note_of(a, g);
     if (g->min == 0)
         return text_without_minimum(a, g);
-    if (g->n_members < gang_needs(g))
+    size_t have = g->n_members - g->n_leaving + g->n_succeeded;
+    if (have < gang_needs(g))
         return arena_printf(a, "gang %.*s waits for members: %zu of %zu exist%.*s", STR_ARG(g->key),
-                            g->n_members, gang_needs(g), STR_ARG(note));
-    if (part && (int64_t)part->n_members < part->min)
+                            have, gang_needs(g), STR_ARG(note));
+    size_t of_part = part ? part->n_members - part->n_leaving + part->n_succeeded : 0;
+    if (part && (int64_t)of_part < part->min)
         return arena_printf(a, "gang %.*s waits for members: %zu of %lld with role %.*s exist%.*s",
-                            STR_ARG(g->key), part->n_members, (long long)part->min,
-                            STR_ARG(part->name), STR_ARG(note));
+                            STR_ARG(g->key), of_part, (long long)part->min, STR_ARG(part->name),
+                            STR_ARG(note));
     return arena_printf(a, "gang %.*s waits for scheduling gates of %zu members%.*s",
                         STR_ARG(g->key), g->n_gated, STR_ARG(note));
 }

@@ -22,6 +22,7 @@ struct gang_part {   /* members of one role; part 0 are those without a role */
     struct str name; /* own text */
     int64_t min;
     size_t n_members, n_placed, n_gated;
+    size_t n_leaving, n_succeeded;    /* as in struct gang */
     const struct gang_role *declared; /* with what its future members ask for; NULL: unknown */
 };
 
@@ -30,6 +31,8 @@ struct gang {
     const struct gang_dialect *dialect; /* NULL: one pod */
     struct list members;                /* spods, pending and placed */
     size_t n_members, n_placed, n_gated;
+    size_t n_leaving;   /* of the placed: being deleted */
+    struct list ended;  /* members that ended and still exist (core_ended.c) */
     struct list places; /* of members to come: spods that only we know (core_places.c) */
     size_t n_places;
     bool admitted;        /* it started with places held: further members go one by one */
@@ -47,7 +50,7 @@ struct gang {
     struct wall created;
     uint64_t order; /* of arrival */
     const struct profile *profile;
-    size_t n_succeeded, n_failed; /* members that ended while it was here */
+    size_t n_succeeded, n_failed; /* of ended */
     bool has_run;                 /* all minima were placed once */
     void *follower;               /* whoever follows it (core_follow_gangs) */
 
@@ -75,13 +78,18 @@ struct gang {
     struct str message;         /* own text: why it waits */
 };
 
-/* Of the gang that this pod, which is not added yet, claims to be in; or of the pod alone. */
-struct gang *gang_new(struct str key, const struct spod *first, uint64_t order);
-void gang_free(struct gang *g); /* must have no members */
+/* Of the gang in this namespace that a pod claims to be in; claim NULL: of a pod alone. */
+struct gang *
+gang_new(struct str key, struct str namespace, const struct gang_claim *claim, uint64_t order);
+void gang_free(struct gang *g); /* must have no members, ended ones neither */
 void gang_add(struct gang *g, struct spod *p);
 void gang_remove(struct gang *g, struct spod *p);
 /* A member was placed (1), or left its node (-1). */
 void gang_count_placed(struct spod *p, int by);
+/* The deletion of a placed member began. */
+void gang_count_leaving(struct spod *p);
+/* A member with this role ended (1), or the pod that ended was removed (-1). */
+void gang_count_ended(struct gang *g, struct str role, bool succeeded, int by);
 void gang_set_message(struct gang *g, struct str text);
 /* The group object that speaks for it came or changed; NULL: it went. */
 void gang_set_source(struct gang *g, const struct kobj *o);
@@ -91,8 +99,15 @@ void gang_set_source(struct gang *g, const struct kobj *o);
 void gang_settle(struct gang *g);
 /* Members that a cycle must place now: not placed, not gated. */
 size_t gang_pending(const struct gang *g);
-/* How many members must exist and be placed for the gang to run. */
+/* How many members must be placed, or have succeeded, for the gang to run. */
 size_t gang_needs(const struct gang *g);
+/* How many count towards that: placed ones that stay, and those that succeeded. */
+size_t gang_has(const struct gang *g);
+/* It ran, and some of it still does: what comes now replaces lost members or adds to them, one by
+ * one. Where nobody stays, all that is left to do starts together again. */
+bool gang_goes_on(const struct gang *g);
+/* How many members of a part, or of all (part 0), must be placed at once. */
+size_t gang_lacks(const struct gang *g, uint32_t part);
 /* Enough members exist, of each role too, none of the needed ones is gated, and the minimum makes
  * sense. */
 bool gang_is_complete(const struct gang *g);

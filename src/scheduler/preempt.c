@@ -129,7 +129,7 @@ static bool is_broken(const struct gang *g, const struct victims *v)
     size_t lost = 0;
     for (size_t i = 0; i < v->n; i++)
         lost += v->pods[i]->gang == g;
-    return g->n_placed < gang_needs(g) + lost;
+    return g->n_placed + g->n_succeeded < gang_needs(g) + lost;
 }
 
 static void take_along(struct search *s, const struct gang *g, struct victims *v)

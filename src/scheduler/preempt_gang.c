@@ -264,7 +264,8 @@ static bool is_countable(const struct hunt *h, struct places *p)
     bool alike;
     p->members = ARENA_ARRAY(h->a, struct spod *, h->g->n_members);
     p->n = pending(h, p->members, &alike);
-    p->need = h->g->min > (int64_t)h->g->n_placed ? (size_t)h->g->min - h->g->n_placed : 1;
+    size_t lacks = gang_lacks(h->g, 0);
+    p->need = lacks ? lacks : 1;
     return alike && !h->g->n_parts && !asking_is_related(h->asking) && p->n >= p->need;
 }
 

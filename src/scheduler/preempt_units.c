@@ -21,10 +21,10 @@ static size_t beyond(size_t have, int64_t min)
 
 static struct spare spare_of(const struct gang *g)
 {
-    struct spare s = { .all = beyond(g->n_placed, g->min) };
+    struct spare s = { .all = beyond(g->n_placed + g->n_succeeded, g->min) };
     s.part[0] = s.all;
     for (size_t i = 1; i < g->n_parts; i++)
-        s.part[i] = beyond(g->parts[i].n_placed, g->parts[i].min);
+        s.part[i] = beyond(g->parts[i].n_placed + g->parts[i].n_succeeded, g->parts[i].min);
     return s;
 }
 

@@ -264,6 +264,8 @@ static void write_mirror(struct follower *f, struct arena *a, struct bind_batch 
     struct gang_moment now = { loop_wall(l), loop_now(l) };
     struct jnode *status = gang_mirror_status(a, f->g, core_cluster(all->s->core), old, now);
     struct json_doc *patch = patch_of(a, status, old, &f->told);
+    if (!f->g->n_members && !f->exists && !seen) /* it ended before anybody looked */
+        json_doc_unref(TAKE(patch));
     if (!patch && then)
         service_bind_go(then);
     if (!patch)
