@@ -172,7 +172,7 @@ static int64_t grace_of(struct action *a)
 
 static void raise_generation(struct action *a)
 {
-    int64_t generation = json_i64_or(kobj_path(a->old, "metadata.generation"), 0);
+    int64_t generation = json_i64_or(kobj_meta(a->old, STR("generation")), 0);
     if (generation > 0)
         jnode_set_i64(meta_of(a), STR("generation"), generation + 1);
 }
@@ -216,7 +216,7 @@ bool deletion_prepare(struct action *a)
         return prepare_namespace(a);
     bool dying = kobj_deleting(a->old);
     int64_t grace = grace_of(a);
-    int64_t given = json_i64_or(kobj_path(a->old, "metadata.deletionGracePeriodSeconds"), 0);
+    int64_t given = json_i64_or(kobj_meta(a->old, STR("deletionGracePeriodSeconds")), 0);
     bool held = jnode_len(jnode_get(meta_of(a), STR("finalizers"))) > 0;
     if (dying && grace > 0 && grace >= given && given > 0)
         return false; /* it has less time already */

@@ -22,7 +22,7 @@ static bool find_budget(void *arg, const struct kobj *o)
     struct budgets *b = arg;
     AUTO(selector_freep) struct selector *s = NULL;
     if (selector_from_json(&s, kobj_path(o, "spec.selector"), NULL) == 0 &&
-        selector_matches(s, kobj_path(b->pod, "metadata.labels"))) {
+        selector_matches(s, kobj_meta(b->pod, STR("labels")))) {
         if (b->n++ == 0)
             b->first = o;
     }

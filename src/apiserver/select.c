@@ -119,7 +119,7 @@ bool selection_matches(const struct selection *s, const struct kobj *o)
         return false;
     if (s->name.n > 0 && !str_eq(s->name, o->name))
         return false;
-    if (s->labels && !selector_matches(s->labels, kobj_path(o, "metadata.labels")))
+    if (s->labels && !selector_matches(s->labels, kobj_meta(o, STR("labels"))))
         return false;
     if (s->fields.n == 0)
         return true;

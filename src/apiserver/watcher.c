@@ -216,7 +216,7 @@ static bool translate(struct watcher *w, const struct store_event *ev, struct wa
     /* it left: the last state that was seen, at the new revision */
     AUTO(arena_freep) struct arena *a = arena_new();
     struct jnode *root = jnode_thaw(a, kobj_root(ev->before));
-    struct str revision = json_str(kobj_path(ev->object, "metadata.resourceVersion"));
+    struct str revision = json_str(kobj_meta(ev->object, STR("resourceVersion")));
     jnode_set_str(jnode_need_obj(root, STR("metadata")), STR("resourceVersion"), revision);
     struct kobj *last = NULL;
     if (kobj_freeze(&last, root, NULL) != 0)

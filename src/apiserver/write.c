@@ -283,7 +283,7 @@ void write_count_generation(struct action *a)
     if (!changed && (flags & STRATEGY_ANNOTATIONS))
         changed = !jnode_eq(jnode_path(old, "metadata.annotations"),
                             jnode_path(a->obj, "metadata.annotations"));
-    int64_t generation = json_i64_or(kobj_path(a->old, "metadata.generation"), 0);
+    int64_t generation = json_i64_or(kobj_meta(a->old, STR("generation")), 0);
     if (changed || generation == 0)
         jnode_set_i64(meta_of(a), STR("generation"), generation + 1);
 }

@@ -96,13 +96,13 @@ static void answer_list(struct call *c, const struct kobj *list)
     if (list_items(&items, list, &err) != 0) {
         c->done(c->arg, NULL, &err);
     } else {
-        struct json remaining = kobj_path(list, "metadata.remainingItemCount");
+        struct json remaining = kobj_meta(list, STR("remainingItemCount"));
         struct reply reply = {
             .code = 200,
             .items = items.items,
             .n_items = items.n,
             .revision = list->revision,
-            .cont = json_str(kobj_path(list, "metadata.continue")),
+            .cont = json_str(kobj_meta(list, STR("continue"))),
             .remaining = json_i64_or(remaining, -1),
         };
         c->done(c->arg, &reply, NULL);

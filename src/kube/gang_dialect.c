@@ -24,7 +24,7 @@
 #define SPEC(k)                                                                                    \
     {                                                                                              \
         GANG_SPEC, STR_INIT(k)                                                                     \
-    }
+    } /* from there */
 
 /* The order decides when a pod carries several: our own and KubeNexus' first, aliases, then the
  * others. */
@@ -54,12 +54,12 @@ const struct gang_dialect gang_dialects[] = {
       .name = LABEL("pod-group.scheduling.sigs.k8s.io"),
       .objects = GANG_BY_KOORDINATOR },
     { .project = "Kubernetes",
-      .name = SPEC("spec.schedulingGroup.podGroupName"),
+      .name = SPEC("schedulingGroup.podGroupName"),
       .objects = GANG_BY_KUBERNETES },
     { .project = "Kubernetes Workload",
-      .name = SPEC("spec.workloadRef.name"),
-      .part = SPEC("spec.workloadRef.podGroup"),
-      .replica = SPEC("spec.workloadRef.podGroupReplicaKey"),
+      .name = SPEC("workloadRef.name"),
+      .part = SPEC("workloadRef.podGroup"),
+      .replica = SPEC("workloadRef.podGroupReplicaKey"),
       .objects = GANG_BY_WORKLOAD },
     { .project = "Kubernetes Workload, labels",
       .name = LABEL("scheduling.k8s.io/workload-name"),
@@ -170,7 +170,7 @@ bool gang_timeout_parse(struct str text, int64_t *seconds)
 
 struct reader {
     struct arena *a;
-    struct json pod, labels, annotations;
+    struct json spec, labels, annotations;
     struct gang_claim *claim;
 };
 
@@ -188,7 +188,7 @@ static struct str read_key(const struct reader *r, struct gang_key k)
         label = json_str(json_get(r->labels, k.key));
         return label.p ? label : json_str(json_get(r->annotations, k.key));
     case GANG_SPEC:
-        return json_str(json_path(r->pod, k.key.p));
+        return json_str(json_path(r->spec, k.key.p));
     }
     return (struct str){ 0 };
 }
@@ -298,7 +298,7 @@ const struct gang_claim *gang_claim_of(struct arena *a, struct json pod)
 {
     struct json meta = json_get(pod, STR("metadata"));
     struct reader r = { .a = a,
-                        .pod = pod,
+                        .spec = json_get(pod, STR("spec")),
                         .labels = json_get(meta, STR("labels")),
                         .annotations = json_get(meta, STR("annotations")) };
     struct str name;

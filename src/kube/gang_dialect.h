@@ -16,7 +16,7 @@ enum gang_place {
     GANG_LABEL,
     GANG_ANNOTATION,
     GANG_EITHER, /* label or annotation, the label first */
-    GANG_SPEC,   /* a path in the pod */
+    GANG_SPEC,   /* a path in its spec */
 };
 
 struct gang_key {

@@ -30,6 +30,7 @@ static int fill(struct kobj *o, struct err *err)
     struct json meta = json_get(root, STR("metadata"));
     if (json_has(meta) && json_type(meta) != JSON_OBJ)
         return err_set(err, ERR_INVALID, "metadata must be an object");
+    o->metadata_at = json_has(meta) ? meta.at : 0;
     struct str revision = { 0 };
     if (text_member(&o->api_version, root, "apiVersion", err) < 0 ||
         text_member(&o->kind, root, "kind", err) < 0)
@@ -112,6 +113,18 @@ size_t kobj_bytes(const struct kobj *o)
            lens_bytes(atomic_load_explicit(&o->lens, memory_order_acquire));
 }
 
+struct json kobj_metadata(const struct kobj *o)
+{
+    if (!o || !o->metadata_at)
+        return (struct json){ 0 };
+    return (struct json){ o->doc, o->metadata_at };
+}
+
+struct json kobj_meta(const struct kobj *o, struct str key)
+{
+    return json_get(kobj_metadata(o), key);
+}
+
 struct json kobj_path(const struct kobj *o, const char *path)
 {
     return json_path(kobj_root(o), path);
@@ -119,30 +132,30 @@ struct json kobj_path(const struct kobj *o, const char *path)
 
 struct str kobj_label(const struct kobj *o, struct str key)
 {
-    return json_str(json_get(kobj_path(o, "metadata.labels"), key));
+    return json_str(json_get(kobj_meta(o, STR("labels")), key));
 }
 
 struct str kobj_annotation(const struct kobj *o, struct str key)
 {
-    return json_str(json_get(kobj_path(o, "metadata.annotations"), key));
+    return json_str(json_get(kobj_meta(o, STR("annotations")), key));
 }
 
 struct wall kobj_created(const struct kobj *o)
 {
     struct wall t = { 0 };
-    if (!wall_parse(json_str(kobj_path(o, "metadata.creationTimestamp")), &t))
+    if (!wall_parse(json_str(kobj_meta(o, STR("creationTimestamp"))), &t))
         t.ns = 0;
     return t;
 }
 
 bool kobj_deleting(const struct kobj *o)
 {
-    return json_has(kobj_path(o, "metadata.deletionTimestamp"));
+    return json_has(kobj_meta(o, STR("deletionTimestamp")));
 }
 
 struct json kobj_controller(const struct kobj *o)
 {
-    struct json owners = kobj_path(o, "metadata.ownerReferences");
+    struct json owners = kobj_meta(o, STR("ownerReferences"));
     for (struct json_iter it = json_iter(owners); json_next(&it);) {
         if (json_bool(json_get(it.value, STR("controller")), false))
             return it.value;

@@ -19,6 +19,7 @@
 
 struct kobj {
     _Atomic uint32_t refs;
+    uint32_t metadata_at; /* in doc; 0: it has none */
     uint64_t revision;    /* metadata.resourceVersion as a number; 0: none yet */
     struct json_doc *doc; /* owned */
     struct str api_version, kind;
@@ -49,6 +50,9 @@ static inline struct json kobj_root(const struct kobj *o) /* absent for NULL */
     return o ? json_root(o->doc) : (struct json){ 0 };
 }
 
+/* metadata, and a member of it, without a search from the root; absent for NULL. */
+struct json kobj_metadata(const struct kobj *o);
+struct json kobj_meta(const struct kobj *o, struct str key);
 /* json_path from the root: kobj_path(o, "spec.nodeName"). */
 struct json kobj_path(const struct kobj *o, const char *path);
 

@@ -83,7 +83,7 @@ void meta_add_owner(struct arena *a, struct jnode *obj, const struct kobj *owner
 
 bool meta_owned_by(const struct kobj *o, const struct kobj *owner)
 {
-    struct json list = kobj_path(o, "metadata.ownerReferences");
+    struct json list = kobj_meta(o, STR("ownerReferences"));
     for (struct json_iter it = json_iter(list); json_next(&it);) {
         if (owner->uid.n > 0 && str_eq(json_str(json_get(it.value, STR("uid"))), owner->uid))
             return true;
@@ -105,7 +105,7 @@ struct jnode *meta_reference(struct arena *a, const struct kobj *o)
     set_text(ref, "namespace", o->namespace);
     set_text(ref, "name", o->name);
     set_text(ref, "uid", o->uid);
-    set_text(ref, "resourceVersion", json_str(kobj_path(o, "metadata.resourceVersion")));
+    set_text(ref, "resourceVersion", json_str(kobj_meta(o, STR("resourceVersion"))));
     return ref;
 }
 

@@ -292,32 +292,38 @@ static const struct affinity *decode_affinity(struct json v, struct arena *a)
     return out;
 }
 
-static void decode_conditions(struct pod *p, struct json root)
+static void decode_conditions(struct pod *p, struct json status)
 {
-    p->ready = condition_of(root, STR("Ready")) == CONDITION_TRUE;
-    enum condition_status status = condition_of(root, STR("PodScheduled"));
-    struct json scheduled = condition_find(root, STR("PodScheduled"));
-    p->scheduled = status == CONDITION_TRUE;
-    p->unschedulable =
-        status == CONDITION_FALSE && str_is(text_at(scheduled, "reason"), "Unschedulable");
+    struct json ready = condition_in(status, STR("Ready"));
+    struct json scheduled = condition_in(status, STR("PodScheduled"));
+    p->ready = condition_status_of(ready) == CONDITION_TRUE;
+    p->scheduled = condition_status_of(scheduled) == CONDITION_TRUE;
+    p->unschedulable = condition_status_of(scheduled) == CONDITION_FALSE &&
+                       str_is(text_at(scheduled, "reason"), "Unschedulable");
 }
 
 /* ---- the pod ---- */
 
-static const struct field pod_fields[] = {
-    FIELD_I64(struct pod, priority, "spec.priority"),
-    FIELD_STR(struct pod, node_name, "spec.nodeName"),
-    FIELD_STR(struct pod, scheduler_name, "spec.schedulerName"),
-    FIELD_STR(struct pod, nominated_node, "status.nominatedNodeName"),
-    FIELD_STR(struct pod, priority_class, "spec.priorityClassName"),
-    FIELD_JSON(struct pod, labels, "metadata.labels"),
-    FIELD_JSON(struct pod, annotations, "metadata.annotations"),
-    FIELD_JSON(struct pod, node_selector, "spec.nodeSelector"),
-    FIELD_I64(struct pod, deletion_grace_s, "metadata.deletionGracePeriodSeconds"),
-    FIELD_I64(struct pod, termination_grace_s, "spec.terminationGracePeriodSeconds"),
-    FIELD_BOOL(struct pod, host_network, "spec.hostNetwork"),
-    FIELD_TIME(struct pod, start_time, "status.startTime"),
-    FIELD_STR(struct pod, ip, "status.podIP"),
+/* By the member they stand in: a pod is decoded at each of its revisions, so a path from the root
+ * for each field would be dear. */
+static const struct field metadata_fields[] = {
+    FIELD_JSON(struct pod, labels, "labels"),
+    FIELD_JSON(struct pod, annotations, "annotations"),
+    FIELD_I64(struct pod, deletion_grace_s, "deletionGracePeriodSeconds"),
+};
+static const struct field spec_fields[] = {
+    FIELD_I64(struct pod, priority, "priority"),
+    FIELD_STR(struct pod, node_name, "nodeName"),
+    FIELD_STR(struct pod, scheduler_name, "schedulerName"),
+    FIELD_STR(struct pod, priority_class, "priorityClassName"),
+    FIELD_JSON(struct pod, node_selector, "nodeSelector"),
+    FIELD_I64(struct pod, termination_grace_s, "terminationGracePeriodSeconds"),
+    FIELD_BOOL(struct pod, host_network, "hostNetwork"),
+};
+static const struct field status_fields[] = {
+    FIELD_STR(struct pod, nominated_node, "nominatedNodeName"),
+    FIELD_TIME(struct pod, start_time, "startTime"),
+    FIELD_STR(struct pod, ip, "podIP"),
 };
 
 static bool all_name(const struct containers *list, struct str resource)
@@ -337,13 +343,13 @@ static bool names_all(const struct pod *p)
            all_name(&p->init_containers, STR("memory"));
 }
 
-static void sum_requests(struct pod *p, struct json root, struct arena *a)
+static void sum_requests(struct pod *p, struct json root, struct json status, struct arena *a)
 {
     AUTO(arena_freep) struct arena *scratch = arena_new();
     struct amounts sums = pod_requests(scratch, root, 0);
     struct amounts nonzero = sums;
     /* A resize that cannot be makes the statuses count instead, and they may name less. */
-    bool resizing = json_exists(condition_find(root, STR("PodResizePending")));
+    bool resizing = json_exists(condition_in(status, STR("PodResizePending")));
     if (resizing || !names_all(p))
         nonzero = pod_requests(scratch, root, POD_REQUESTS_NONZERO);
     p->nonzero_cpu_milli = amounts_get(&nonzero, STR("cpu"));
@@ -359,11 +365,13 @@ static void pod_decode(void *out, const struct kobj *o, struct arena *a)
 {
     struct pod *p = out;
     struct json root = kobj_root(o);
-    struct json spec = json_get(root, STR("spec"));
+    struct json spec = json_get(root, STR("spec")), status = json_get(root, STR("status"));
     p->deletion_grace_s = -1;
     p->termination_grace_s = 30;
-    field_decode(p, pod_fields, COUNT_OF(pod_fields), root, a);
-    p->phase = (enum pod_phase)WORD_VALUE(phases, json_str(json_path(root, "status.phase")));
+    field_decode(p, metadata_fields, COUNT_OF(metadata_fields), kobj_metadata(o), a);
+    field_decode(p, spec_fields, COUNT_OF(spec_fields), spec, a);
+    field_decode(p, status_fields, COUNT_OF(status_fields), status, a);
+    p->phase = (enum pod_phase)WORD_VALUE(phases, text_at(status, "phase"));
     p->restart_policy = (enum pod_restart)WORD_VALUE(restarts, text_at(spec, "restartPolicy"));
     p->preempt_never = str_is(text_at(spec, "preemptionPolicy"), "Never");
     p->deleting = kobj_deleting(o);
@@ -376,8 +384,8 @@ static void pod_decode(void *out, const struct kobj *o, struct arena *a)
     decode_spreads(p, json_get(spec, STR("topologySpreadConstraints")), a);
     decode_host_ports(p, a);
     p->gang = gang_claim_of(a, root);
-    decode_conditions(p, root);
-    sum_requests(p, root, a);
+    decode_conditions(p, status);
+    sum_requests(p, root, status, a);
 }
 
 const struct pod *pod_of(const struct kobj *o)

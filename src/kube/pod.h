@@ -208,3 +208,5 @@ enum condition_status { CONDITION_ABSENT, CONDITION_TRUE, CONDITION_FALSE, CONDI
 /* status.conditions[type] of an object. */
 enum condition_status condition_of(struct json object, struct str type);
 struct json condition_find(struct json object, struct str type); /* absent when there is none */
+struct json condition_in(struct json status, struct str type);   /* the same, of its status */
+enum condition_status condition_status_of(struct json condition);

@@ -91,9 +91,9 @@ static void override_by_pod_level(struct arena *a, struct exacts *sum, struct js
     }
 }
 
-static bool resize_infeasible(struct json pod)
+static bool resize_infeasible(struct json status)
 {
-    struct json pending = condition_find(pod, STR("PodResizePending"));
+    struct json pending = condition_in(status, STR("PodResizePending"));
     return str_is(json_str(json_get(pending, STR("reason"))), "Infeasible");
 }
 
@@ -122,9 +122,10 @@ struct amounts pod_requests(struct arena *a, struct json pod, unsigned flags)
         pod_level = json_path(spec, "resources.requests");
     struct summing s = { .a = a };
     if (!(flags & POD_REQUESTS_NO_STATUS)) {
-        s.statuses = json_path(pod, "status.containerStatuses");
-        s.init_statuses = json_path(pod, "status.initContainerStatuses");
-        s.infeasible = resize_infeasible(pod);
+        struct json status = json_get(pod, STR("status"));
+        s.statuses = json_get(status, STR("containerStatuses"));
+        s.init_statuses = json_get(status, STR("initContainerStatuses"));
+        s.infeasible = resize_infeasible(status);
     }
     if (flags & POD_REQUESTS_NONZERO) {
         /* With pod-level requests a default fills in only what the pod's total lacks. */

@@ -9,9 +9,9 @@ static struct str text_at(struct json v, const char *name)
 
 /* ---- conditions ---- */
 
-struct json condition_find(struct json object, struct str type)
+struct json condition_in(struct json status, struct str type)
 {
-    struct json list = json_path(object, "status.conditions");
+    struct json list = json_get(status, STR("conditions"));
     for (struct json_iter it = json_iter(list); json_next(&it);) {
         if (str_eq(text_at(it.value, "type"), type))
             return it.value;
@@ -19,7 +19,12 @@ struct json condition_find(struct json object, struct str type)
     return (struct json){ 0 };
 }
 
-static enum condition_status condition_status_of(struct json condition)
+struct json condition_find(struct json object, struct str type)
+{
+    return condition_in(json_get(object, STR("status")), type);
+}
+
+enum condition_status condition_status_of(struct json condition)
 {
     struct str status = text_at(condition, "status");
     if (!status.p)

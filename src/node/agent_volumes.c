@@ -174,9 +174,8 @@ void agent_volumes_end(struct tracked *t)
 void agent_volumes_changed(struct tracked *t, const struct kobj *before)
 {
     bool same =
-        json_eq(kobj_path(before, "metadata.labels"), kobj_path(t->latest, "metadata.labels")) &&
-        json_eq(kobj_path(before, "metadata.annotations"),
-                kobj_path(t->latest, "metadata.annotations"));
+        json_eq(kobj_meta(before, STR("labels")), kobj_meta(t->latest, STR("labels"))) &&
+        json_eq(kobj_meta(before, STR("annotations")), kobj_meta(t->latest, STR("annotations")));
     if (!same)
         project(t);
 }

@@ -107,9 +107,9 @@ static int put_downward(struct volume_pass *p, struct json source)
         struct json field = json_get(it.value, STR("fieldRef"));
         struct str path = json_str(json_get(field, STR("fieldPath"))), text;
         if (str_is(path, "metadata.labels"))
-            text = map_text(p->a, kobj_path(p->s->pod, "metadata.labels"));
+            text = map_text(p->a, kobj_meta(p->s->pod, STR("labels")));
         else if (str_is(path, "metadata.annotations"))
-            text = map_text(p->a, kobj_path(p->s->pod, "metadata.annotations"));
+            text = map_text(p->a, kobj_meta(p->s->pod, STR("annotations")));
         else if (json_has(field))
             text = podenv_field(p->a, p->s, path);
         else

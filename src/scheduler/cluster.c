@@ -80,7 +80,7 @@ void cluster_namespace_set(struct cluster *c, const struct kobj *obj)
 {
     struct namespace_entry *e = MEM_NEW(struct namespace_entry);
     e->obj = kobj_ref(obj);
-    e->labels = labelset_decode(kobj_path(obj, "metadata.labels"));
+    e->labels = labelset_decode(kobj_meta(obj, STR("labels")));
     namespace_free(map_put(&c->namespaces, obj->name, e));
 }
 

@@ -210,9 +210,8 @@ void core_node_del(struct sched_core *s, struct str name, struct mono now)
 void core_namespace_set(struct sched_core *s, const struct kobj *obj, struct mono now)
 {
     const struct kobj *old = cluster_namespace_object(&s->cluster, obj->name);
-    bool same =
-        old && json_eq(kobj_path(old, "metadata.labels"), kobj_path(obj, "metadata.labels")) &&
-        json_eq(kobj_path(old, "metadata.annotations"), kobj_path(obj, "metadata.annotations"));
+    bool same = old && json_eq(kobj_meta(old, STR("labels")), kobj_meta(obj, STR("labels"))) &&
+                json_eq(kobj_meta(old, STR("annotations")), kobj_meta(obj, STR("annotations")));
     cluster_namespace_set(&s->cluster, obj);
     if (same)
         return;

@@ -41,8 +41,8 @@ static struct said said_by(const struct kobj *o)
 {
     struct said s = { 0 };
     if (o) {
-        s.labels = kobj_path(o, "metadata.labels");
-        s.annotations = kobj_path(o, "metadata.annotations");
+        s.labels = kobj_meta(o, STR("labels"));
+        s.annotations = kobj_meta(o, STR("annotations"));
     }
     return s;
 }

@@ -281,7 +281,7 @@ static void write_mirror(struct follower *f, struct arena *a, struct bind_batch 
 /* Does its own project's controller write this status? Then we don't. */
 static bool has_other_writer(const struct kobj *o)
 {
-    for (struct json_iter it = json_iter(kobj_path(o, "metadata.managedFields")); json_next(&it);) {
+    for (struct json_iter it = json_iter(kobj_meta(o, STR("managedFields"))); json_next(&it);) {
         if (str_is(json_str(json_get(it.value, STR("subresource"))), "status") &&
             !str_is(json_str(json_get(it.value, STR("manager"))), MANAGER))
             return true;

@@ -126,7 +126,7 @@ void task_strip_owners(struct task *t,
 void task_drop_finalizer(struct task *t, const char *name)
 {
     struct jnode *meta = jnode_obj(t->a), *left = jnode_arr(t->a);
-    for (struct json_iter it = json_iter(kobj_path(t->o, "metadata.finalizers")); json_next(&it);)
+    for (struct json_iter it = json_iter(kobj_meta(t->o, STR("finalizers"))); json_next(&it);)
         if (!str_is(json_str(it.value), name))
             jnode_append(left, jnode_thaw(t->a, it.value));
     jnode_set(meta, STR("finalizers"), jnode_len(left) ? left : jnode_null(t->a));

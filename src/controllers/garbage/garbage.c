@@ -110,9 +110,8 @@ static void on_event(void *arg, const struct kobj *before, const struct kobj *af
     bool same_owners = before && json_eq(graph_owners(before), graph_owners(after));
     if (before && !same_owners)
         enqueue_waiting_owners(g, before);
-    bool news =
-        !before || !same_owners || (kobj_deleting(after) && !kobj_deleting(before)) ||
-        !json_eq(kobj_path(before, "metadata.finalizers"), kobj_path(after, "metadata.finalizers"));
+    bool news = !before || !same_owners || (kobj_deleting(after) && !kobj_deleting(before)) ||
+                !json_eq(kobj_meta(before, STR("finalizers")), kobj_meta(after, STR("finalizers")));
     if (news && wants_look(g, k, after))
         garbage_enqueue(g, k, after);
     if (kobj_deleting(after)) /* foreground: its dependents now have an owner that waits */

@@ -6,12 +6,12 @@
 
 struct json graph_owners(const struct kobj *o)
 {
-    return kobj_path(o, "metadata.ownerReferences");
+    return kobj_meta(o, STR("ownerReferences"));
 }
 
 bool graph_has_finalizer(const struct kobj *o, const char *name)
 {
-    for (struct json_iter it = json_iter(kobj_path(o, "metadata.finalizers")); json_next(&it);)
+    for (struct json_iter it = json_iter(kobj_meta(o, STR("finalizers"))); json_next(&it);)
         if (str_is(json_str(it.value), name))
             return true;
     return false;

@@ -32,7 +32,7 @@ int64_t job_pod_index(const struct kobj *pod)
 
 bool job_pod_tracked(const struct kobj *pod)
 {
-    for (struct json_iter it = json_iter(kobj_path(pod, "metadata.finalizers")); json_next(&it);)
+    for (struct json_iter it = json_iter(kobj_meta(pod, STR("finalizers"))); json_next(&it);)
         if (str_is(json_str(it.value), JOB_FINALIZER))
             return true;
     return false;

@@ -42,7 +42,7 @@ static void pod_keys(struct buf *keys, const struct kobj *before, const struct k
 static void release_finalizer(struct reconcile *r, const struct kobj *pod)
 {
     struct jnode *left = jnode_arr(r->a);
-    for (struct json_iter it = json_iter(kobj_path(pod, "metadata.finalizers")); json_next(&it);)
+    for (struct json_iter it = json_iter(kobj_meta(pod, STR("finalizers"))); json_next(&it);)
         if (!str_is(json_str(it.value), JOB_FINALIZER))
             jnode_append(left, jnode_thaw(r->a, it.value));
     struct jnode *patch = jnode_obj(r->a);

@@ -297,7 +297,7 @@ static bool end_lost(void *arg, const struct kobj *pod)
         return true;
     }
     if (pod_finished(pod_of(pod))) {
-        if (!pod_of(pod)->deleting || json_len(kobj_path(pod, "metadata.finalizers")) == 0)
+        if (!pod_of(pod)->deleting || json_len(kobj_meta(pod, STR("finalizers"))) == 0)
             reconcile_kill(r, PODS, pod);
         return true;
     }

@@ -226,7 +226,7 @@ static bool release(struct reconcile *r, const struct kobj *claim)
 
 static bool unprotect(struct reconcile *r, const struct kobj *claim)
 {
-    struct json list = kobj_path(claim, "metadata.finalizers");
+    struct json list = kobj_meta(claim, STR("finalizers"));
     struct jnode *left = jnode_arr(r->a);
     for (struct json_iter it = json_iter(list); json_next(&it);) {
         if (!str_is(json_str(it.value), FINALIZER))

@@ -213,7 +213,7 @@ static void test_our_keys_are_those_of_published_manifests(void **state)
     CHECK(gang_is_our_key(STR("pod-group.scheduling.sigs.k8s.io/min-available")));
     CHECK(
         !gang_is_our_key(STR("kueue.x-k8s.io/pod-group-name"))); /* Kueue's pods stay as written */
-    CHECK(!gang_is_our_key(STR("spec.workloadRef.name")));
+    CHECK(!gang_is_our_key(STR("workloadRef.name")));
 }
 
 int main(void)

@@ -47,6 +47,30 @@ static void kobj_reads_metadata(void **state)
     CHECK_STR(kobj_key(a, o), "n/a");
 }
 
+/* The short way to metadata finds what the way from the root finds, whatever form the document has
+ * at rest. */
+static void metadata_is_at_hand(void **state)
+{
+    (void)state;
+    static const char *const objects[] = {
+        config,
+        "{\"a\":[1,2,{\"metadata\":{\"labels\":1}}],\"metadata\":{\"labels\":{\"b\":\"c\"}}}",
+        "{\"spec\":{\"metadata\":{\"labels\":2}},\"metadata\":{\"managedFields\":[{\"x\":[1,2]}],"
+        "\"labels\":{\"\\u0061\":\"b\"}}}",
+        "{\"metadata\":{}}",
+        "{\"metadata\":null}",
+        "{}",
+    };
+    for (size_t i = 0; i < COUNT_OF(objects); i++) {
+        AUTO(kobj_unrefp) struct kobj *o = parse(objects[i]);
+        struct json labels = kobj_path(o, "metadata.labels");
+        CHECK(json_exists(labels) == json_exists(kobj_meta(o, STR("labels"))));
+        CHECK_I64(kobj_meta(o, STR("labels")).at, labels.at);
+        CHECK(json_has(kobj_path(o, "metadata")) == json_exists(kobj_metadata(o)));
+    }
+    CHECK(!json_exists(kobj_meta(NULL, STR("labels"))));
+}
+
 static void kobj_refuses_wrong_types(void **state)
 {
     (void)state;
@@ -240,6 +264,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kobj_reads_metadata),
+        cmocka_unit_test(metadata_is_at_hand),
         cmocka_unit_test(kobj_refuses_wrong_types),
         cmocka_unit_test(lens_decodes_once_and_ignores_wrong_types),
         cmocka_unit_test(amounts_round_up_once),
