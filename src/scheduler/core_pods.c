@@ -124,21 +124,29 @@ static bool same_demands(const struct spod *p, const struct pod *view)
     return true;
 }
 
-static bool same_text(const struct kobj *a, const struct kobj *b, const char *path)
+static bool same_text(struct json a, struct json b)
 {
-    return str_eq(json_text(kobj_path(a, path)), json_text(kobj_path(b, path)));
+    return str_eq(json_text(a), json_text(b));
+}
+
+static bool same_member(struct json a, struct json b, struct str key)
+{
+    return same_text(json_get(a, key), json_get(b, key));
 }
 
 /* Nothing that decides about the pod changed: status, conditions and the like. */
 static bool is_same_for_us(const struct spod *p, const struct kobj *obj)
 {
-    const struct pod *view = pod_of(obj);
-    return same_demands(p, view) && view->n_gates == p->view->n_gates &&
-           view->priority == p->view->priority && gang_claim_same(view->gang, p->view->gang) &&
-           same_text(p->obj, obj, "metadata.labels") &&
-           same_text(p->obj, obj, "spec.nodeSelector") && same_text(p->obj, obj, "spec.affinity") &&
-           same_text(p->obj, obj, "spec.tolerations") &&
-           same_text(p->obj, obj, "status.resourceClaimStatuses");
+    const struct pod *view = pod_of(obj), *old = p->view;
+    struct json spec = kobj_path(obj, "spec"), old_spec = kobj_path(p->obj, "spec");
+    return same_demands(p, view) && view->n_gates == old->n_gates &&
+           view->priority == old->priority && gang_claim_same(view->gang, old->gang) &&
+           same_text(view->labels, old->labels) &&
+           same_text(view->node_selector, old->node_selector) &&
+           same_member(spec, old_spec, STR("affinity")) &&
+           same_member(spec, old_spec, STR("tolerations")) &&
+           same_member(kobj_path(obj, "status"), kobj_path(p->obj, "status"),
+                       STR("resourceClaimStatuses"));
 }
 
 /* The newest object takes the place of the old one; texts move over, nothing else does. */

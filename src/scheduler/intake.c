@@ -73,17 +73,28 @@ static void put_text(struct buf *b, struct json v)
     buf_char(b, '\n');
 }
 
+static void put_num(struct buf *b, int64_t n)
+{
+    buf_i64(b, n);
+    buf_char(b, ' ');
+}
+
 static void put_amounts(struct buf *b, const struct amounts *a)
 {
-    for (size_t i = 0; i < a->n; i++)
-        buf_printf(b, "%.*s=%lld,", STR_ARG(a->items[i].name), (long long)a->items[i].value);
+    for (size_t i = 0; i < a->n; i++) {
+        buf_str(b, a->items[i].name);
+        buf_char(b, '=');
+        put_num(b, a->items[i].value);
+    }
     buf_char(b, '\n');
 }
 
 static void put_images(struct buf *b, const struct containers *c)
 {
-    for (size_t i = 0; i < c->n; i++)
-        buf_printf(b, "%.*s,", STR_ARG(c->items[i].image));
+    for (size_t i = 0; i < c->n; i++) {
+        buf_str(b, c->items[i].image);
+        buf_char(b, ',');
+    }
     buf_char(b, '\n');
 }
 
@@ -99,31 +110,47 @@ static void put_share(struct buf *b, const struct pod *view)
                    (int)share.mem_milli);
 }
 
-/* Everything that plugins of class and node scope look at. */
+static void put_numa(struct buf *b, const struct pod *view)
+{
+    struct numa_wish w = numa_wish_of(view->annotations);
+    put_num(b, (int)w.policy);
+    put_num(b, w.cells);
+    buf_char(b, w.cpu ? '1' : '0');
+    buf_char(b, w.memory ? '1' : '0');
+    for (unsigned k = 0; k < DEVICE_KINDS; k++)
+        buf_char(b, w.devices[k] ? '1' : '0');
+}
+
+/* Everything that plugins of class and node scope look at. Each pod that comes pays for it: no
+ * printf. */
 static void put_key(struct buf *b, const struct profile *p, const struct kobj *obj)
 {
     const struct pod *view = pod_of(obj);
-    struct numa_wish w = numa_wish_of(view->annotations);
-    buf_printf(b, "%u %lld %lld %d%d%d %x ", p->id, (long long)view->nonzero_cpu_milli,
-               (long long)view->nonzero_mem_bytes, (int)w.policy, w.cpu, w.memory, w.cells);
-    for (unsigned k = 0; k < DEVICE_KINDS; k++)
-        buf_char(b, w.devices[k] ? '1' : '0');
-    buf_printf(b, "%d\n%.*s\n", view->has_pod_resources, STR_ARG(view->node_name));
+    struct json spec = kobj_path(obj, "spec");
+    put_num(b, p->id);
+    put_num(b, view->nonzero_cpu_milli);
+    put_num(b, view->nonzero_mem_bytes);
+    put_numa(b, view);
+    buf_char(b, view->has_pod_resources ? '1' : '0');
+    buf_str(b, view->node_name);
+    buf_char(b, '\n');
     put_amounts(b, &view->requests);
     put_share(b, view);
     if (view->has_pod_resources) /* Fit's score looks below them */
-        put_text(b, kobj_path(obj, "spec.containers"));
+        put_text(b, json_get(spec, STR("containers")));
     put_text(b, view->node_selector);
-    put_text(b, kobj_path(obj, "spec.affinity.nodeAffinity"));
-    put_text(b, kobj_path(obj, "spec.tolerations"));
+    put_text(b, json_path(spec, "affinity.nodeAffinity"));
+    put_text(b, json_get(spec, STR("tolerations")));
     for (size_t i = 0; i < view->host_ports.n; i++) {
         const struct host_port *h = &view->host_ports.items[i];
         buf_printf(b, "%lld/%d/%.*s,", (long long)h->port, (int)h->protocol, STR_ARG(h->ip));
     }
-    buf_printf(b, "\n%zu %zu\n", view->containers.n, view->init_containers.n);
+    buf_char(b, '\n');
+    put_num(b, (int64_t)view->containers.n);
+    put_num(b, (int64_t)view->init_containers.n);
     put_images(b, &view->containers);
     put_images(b, &view->init_containers);
-    for (struct json_iter it = json_iter(kobj_path(obj, "spec.volumes")); json_next(&it);)
+    for (struct json_iter it = json_iter(json_get(spec, STR("volumes"))); json_next(&it);)
         buf_str(b, json_str(json_path(it.value, "image.reference")));
 }
 
@@ -237,7 +264,9 @@ spod_new(struct cluster *c, struct shapes *s, const struct profile *profile, con
     p->nz_mem = p->view->nonzero_mem_bytes;
     struct buf key;
     buf_init(&key, 1024);
-    buf_printf(&key, "%.*s/%.*s", STR_ARG(obj->namespace), STR_ARG(obj->name));
+    buf_str(&key, obj->namespace);
+    buf_char(&key, '/');
+    buf_str(&key, obj->name);
     p->key.p = buf_take(&key, &p->key.n);
     victim_read_wishes(p);
     p->node = SCHED_NO_NODE;

@@ -107,10 +107,29 @@ enum { QUEUE_ACTIVE, QUEUE_BACKOFF, QUEUE_UNSCHEDULABLE, QUEUE_GATED, QUEUES };
 
 static const char *const queue_names[QUEUES] = { "active", "backoff", "unschedulable", "gated" };
 
+static const struct {
+    struct str event;
+    const char *queue;
+} incoming_labels[] = {
+    [SCHED_POD_ADDED] = { STR_INIT("PodAdd"), "active" },
+    [SCHED_ATTEMPT_FAILED] = { STR_INIT("ScheduleAttemptFailure"), "unschedulable" },
+};
+
+enum { RESULT_UNSCHEDULABLE, RESULT_SCHEDULED, RESULTS };
+enum { PLUGIN_POD, PLUGIN_GANG, PLUGINS };
+
+static const struct str results[RESULTS] = { STR_INIT("unschedulable"), STR_INIT("scheduled") };
+static const struct str plugins[PLUGINS] = { STR_INIT("pod"), STR_INIT("gang") };
+
+/* What each pod counts in is looked up once: a look-up writes labels and takes a lock. */
 struct sched_meter {
     struct metrics *m;
     struct metric_series *pending[QUEUES], *scheduled, *error, *unschedulable, *bind_time;
     struct metric_series *nodes, *pods, *assumed;
+    struct metric_series *incoming[COUNT_OF(incoming_labels)];
+    struct metric_series *cycles[RESULTS][PLUGINS], *cycle_time[PLUGINS];
+    const struct profile *profile; /* the last one that attempts are of */
+    struct metric_series *attempt_time[RESULTS];
 };
 
 static struct metric_series *labelled(struct metrics *m, size_t row, const char *a)
@@ -138,6 +157,14 @@ struct sched_meter *sched_meter_new(struct metrics *m)
     s->pods = labelled(m, M_CACHE_SIZE, "pods");
     s->assumed = labelled(m, M_CACHE_SIZE, "assumed_pods");
     s->bind_time = labelled2(m, M_NEXUS_DURATION, STR("bind"), STR("batch"));
+    for (size_t i = 0; i < COUNT_OF(incoming_labels); i++)
+        s->incoming[i] =
+            labelled2(m, M_INCOMING, str_from(incoming_labels[i].queue), incoming_labels[i].event);
+    for (size_t p = 0; p < PLUGINS; p++) {
+        s->cycle_time[p] = labelled2(m, M_NEXUS_DURATION, STR("cycle"), plugins[p]);
+        for (size_t r = 0; r < RESULTS; r++)
+            s->cycles[r][p] = labelled2(m, M_NEXUS_ATTEMPTS, results[r], plugins[p]);
+    }
     return s;
 }
 
@@ -146,10 +173,23 @@ void sched_meter_free(struct sched_meter *m)
     free(m);
 }
 
-void sched_meter_queued(struct sched_meter *m, const char *event, const char *queue)
+void sched_meter_queued(struct sched_meter *m, enum sched_incoming why)
 {
     if (m)
-        metric_add(labelled2(m->m, M_INCOMING, str_from(queue), str_from(event)), 1);
+        metric_add(m->incoming[why], 1);
+}
+
+/* Profiles are few and pods of one come together. */
+static struct metric_series *
+attempt_time(struct sched_meter *m, const struct profile *profile, size_t result)
+{
+    if (!m->attempt_time[0] || m->profile != profile) {
+        struct str name = profile ? profile->name : STR("");
+        for (size_t r = 0; r < RESULTS; r++)
+            m->attempt_time[r] = labelled2(m->m, M_ATTEMPT_DURATION, name, results[r]);
+        m->profile = profile;
+    }
+    return m->attempt_time[result];
 }
 
 void sched_meter_cycle(struct sched_meter *m, const struct decision *d, int64_t took_ns)
@@ -158,12 +198,11 @@ void sched_meter_cycle(struct sched_meter *m, const struct decision *d, int64_t 
         return;
     bool binds = d->kind == DECISION_BIND;
     const struct gang *g = d->gang;
-    struct str result = binds ? STR("scheduled") : STR("unschedulable");
-    struct str plugin = g->dialect ? STR("gang") : STR("pod");
-    struct str profile = g->profile ? g->profile->name : STR("");
-    metric_observe(labelled2(m->m, M_ATTEMPT_DURATION, profile, result), took_ns);
-    metric_observe(labelled2(m->m, M_NEXUS_DURATION, STR("cycle"), plugin), took_ns);
-    metric_add(labelled2(m->m, M_NEXUS_ATTEMPTS, result, plugin), 1);
+    size_t result = binds ? RESULT_SCHEDULED : RESULT_UNSCHEDULABLE;
+    size_t plugin = g->dialect ? PLUGIN_GANG : PLUGIN_POD;
+    metric_observe(attempt_time(m, g->profile, result), took_ns);
+    metric_observe(m->cycle_time[plugin], took_ns);
+    metric_add(m->cycles[result][plugin], 1);
     if (d->kind == DECISION_PREEMPT) {
         metrics_add(m->m, M_PREEMPTIONS, 1);
         metrics_observe(m->m, M_VICTIMS, (int64_t)d->n_victims);

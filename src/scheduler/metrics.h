@@ -13,7 +13,9 @@ extern const struct metric_table scheduler_metric_table;
 struct sched_meter *sched_meter_new(struct metrics *m); /* borrows m, of that table; NULL: none */
 void sched_meter_free(struct sched_meter *m);
 
-void sched_meter_queued(struct sched_meter *m, const char *event, const char *queue);
+enum sched_incoming { SCHED_POD_ADDED, SCHED_ATTEMPT_FAILED };
+
+void sched_meter_queued(struct sched_meter *m, enum sched_incoming why);
 /* A cycle ended: how long it took, and what it decided. */
 void sched_meter_cycle(struct sched_meter *m, const struct decision *d, int64_t took_ns);
 /* A batch came back after took_ns: its pods are bound, or go back to the queue. */

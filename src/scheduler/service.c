@@ -47,7 +47,7 @@ static void on_pod(void *arg, const struct kobj *before, const struct kobj *afte
     if (!s->live)
         return;
     if (!before && after && json_str(kobj_path(after, "spec.nodeName")).n == 0)
-        sched_meter_queued(s->meter, "PodAdd", "active");
+        sched_meter_queued(s->meter, SCHED_POD_ADDED);
     if (after)
         core_pod_set(s->core, after, now_of(s));
     else
@@ -233,7 +233,7 @@ static void turn(void *arg)
                 service_bind(s, &d);
             break;
         case DECISION_WAIT:
-            sched_meter_queued(s->meter, "ScheduleAttemptFailure", "unschedulable");
+            sched_meter_queued(s->meter, SCHED_ATTEMPT_FAILED);
             service_report(s, &d);
             break;
         case DECISION_PREEMPT:

@@ -21,11 +21,12 @@ static const struct {
 
 void victim_read_wishes(struct spod *p)
 {
-    struct str min = kobj_annotation(p->obj, STR(NAME_MIN_RUNTIME));
+    struct json notes = p->view->annotations;
+    struct str min = json_str(json_get(notes, STR(NAME_MIN_RUNTIME)));
     p->stays = false;
     for (size_t i = 0; i < COUNT_OF(vetoes); i++) {
         struct str value = vetoes[i].label ? labelset_get(&p->labels, vetoes[i].name)
-                                           : kobj_annotation(p->obj, vetoes[i].name);
+                                           : json_str(json_get(notes, vetoes[i].name));
         p->stays = p->stays || (value.n && str_eq(value, vetoes[i].value));
     }
     if (!min.n || !duration_parse(min, &p->min_runtime_ns))
