@@ -49,9 +49,11 @@ const struct gang_dialect gang_dialects[] = {
       .min = ANNOTATION("scheduling.kubenexus.io/min-available") },
     { .project = "scheduler-plugins",
       .name = LABEL("scheduling.x-k8s.io/pod-group"),
+      .late = GANG_BACKS_OFF,
       .objects = GANG_BY_SCHEDULER_PLUGINS },
     { .project = "Koordinator PodGroup",
       .name = LABEL("pod-group.scheduling.sigs.k8s.io"),
+      .late = GANG_BACKS_OFF,
       .objects = GANG_BY_KOORDINATOR },
     { .project = "Kubernetes",
       .name = SPEC("schedulingGroup.podGroupName"),
@@ -73,7 +75,8 @@ const struct gang_dialect gang_dialects[] = {
       .name = ANNOTATION("gang.scheduling.koordinator.sh/name"),
       .min = ANNOTATION("gang.scheduling.koordinator.sh/min-available"),
       .size = ANNOTATION("gang.scheduling.koordinator.sh/total-number"),
-      .timeout = ANNOTATION("gang.scheduling.koordinator.sh/waiting-time") },
+      .timeout = ANNOTATION("gang.scheduling.koordinator.sh/waiting-time"),
+      .late = GANG_BACKS_OFF },
     { .project = "Volcano",
       .name = ANNOTATION("scheduling.volcano.sh/group-name"),
       .min = ANNOTATION("scheduling.volcano.sh/group-min-member"),
@@ -97,12 +100,16 @@ const struct gang_dialect gang_dialects[] = {
       .role = ANNOTATION("yunikorn.apache.org/task-group-name"),
       .roles = ANNOTATION("yunikorn.apache.org/task-groups"),
       .timeout = ANNOTATION("yunikorn.apache.org/schedulingPolicyParameters"),
+      .timeout_s = 15 * 60,
+      .late = GANG_LETS_GO,
       .with_role = true },
     { .project = "YuniKorn",
       .name = LABEL("applicationId"),
       .role = ANNOTATION("yunikorn.apache.org/task-group-name"),
       .roles = ANNOTATION("yunikorn.apache.org/task-groups"),
       .timeout = ANNOTATION("yunikorn.apache.org/schedulingPolicyParameters"),
+      .timeout_s = 15 * 60,
+      .late = GANG_LETS_GO,
       .with_role = true },
     { .project = "Spark, KubeNexus",
       .name = LABEL("scheduling.kubenexus.io/app-id"),
@@ -235,6 +242,9 @@ static void read_timeout(struct reader *r)
     struct str text = read_key(r, k);
     bool other_parameters =
         str_find_char(text, '=') >= 0 && str_find(text, STR("placeholderTimeout")) < 0;
+    r->claim->late = r->claim->dialect->late;
+    if (r->claim->late == GANG_LETS_GO && str_find(text, STR("gangSchedulingStyle=Hard")) >= 0)
+        r->claim->late = GANG_FAILS;
     if (text.n && !other_parameters && !gang_timeout_parse(text, &r->claim->timeout_s))
         wrong(r, arena_printf(r->a, "%.*s is \"%.*s\", not a duration such as 600s", STR_ARG(k.key),
                               STR_ARG(text)));
@@ -321,8 +331,9 @@ bool gang_claim_same(const struct gang_claim *a, const struct gang_claim *b)
     if (!a || !b)
         return a == b;
     return a->dialect == b->dialect && str_eq(a->name, b->name) && a->min == b->min &&
-           a->size == b->size && a->timeout_s == b->timeout_s && str_eq(a->role, b->role) &&
-           a->role_min == b->role_min && str_eq(a->roles, b->roles) && str_eq(a->wrong, b->wrong);
+           a->size == b->size && a->timeout_s == b->timeout_s && a->late == b->late &&
+           str_eq(a->role, b->role) && a->role_min == b->role_min && str_eq(a->roles, b->roles) &&
+           str_eq(a->wrong, b->wrong);
 }
 
 /* ---- roles ---- */

@@ -24,6 +24,14 @@ struct gang_key {
     struct str key;
 };
 
+/* What a gang does when its time-out passed before it could start. */
+enum gang_late {
+    GANG_WAITS,     /* on */
+    GANG_BACKS_OFF, /* so that others are tried first */
+    GANG_LETS_GO,   /* its members become ordinary pods */
+    GANG_FAILS,     /* its members fail */
+};
+
 /* Kinds of group objects, as bits of gang_dialect.objects; gang_object.c has a row for each. */
 enum gang_objects {
     GANG_BY_PODS = 0,
@@ -47,10 +55,12 @@ struct gang_dialect {
     struct gang_key role_min;      /* how many of the pod's own role must start */
     struct gang_key roles;         /* JSON: a minimum for each role, also of later members */
     struct gang_key later;         /* a number: executors that the pod will create */
-    uint32_t objects;              /* where the minimum stands when no pod says it */
-    bool with_role;                /* a gang only if the pod names a role or roles */
-    bool open;                     /* without a minimum one member is enough */
-    bool ours;                     /* manifests published for us use it (complete.h) */
+    enum gang_late late;
+    int64_t timeout_s; /* when nobody says one; 0: for ever */
+    uint32_t objects;  /* where the minimum stands when no pod says it */
+    bool with_role;    /* a gang only if the pod names a role or roles */
+    bool open;         /* without a minimum one member is enough */
+    bool ours;         /* manifests published for us use it (complete.h) */
 };
 
 struct gang_claim { /* what one pod says */
@@ -60,6 +70,7 @@ struct gang_claim { /* what one pod says */
     int64_t min;             /* 0: not said by the pod */
     int64_t size;            /* 0: not said */
     int64_t timeout_s;       /* 0: not said */
+    enum gang_late late;     /* when that has passed */
     struct str role;         /* absent: none */
     int64_t role_min;        /* 0: not said */
     struct str roles;        /* JSON for gang_roles_parse: declared for the whole gang */

@@ -11,5 +11,5 @@
 #define NAME_TOPOLOGY "scheduling.ganglion.io/topology"     /* node: cells and devices, JSON */
 #define NAME_MIG "scheduling.ganglion.io/mig"               /* node: "0=1g.10gb@0* 3g.40gb@4;1=" */
 #define NAME_EXECUTOR "node.ganglion.io/executor"           /* node: "local" or "simulated" */
-#define NAME_RUN_TIME "scheduling.ganglion.io/run-time" /* pod: "2h", how long it will run */
+#define NAME_RUN_TIME "scheduling.ganglion.io/run-time"     /* pod: "2h", how long it will run */
 #define NAME_MIN_RUNTIME "scheduling.ganglion.io/min-runtime" /* pod: "10m" before preemption */

@@ -28,6 +28,7 @@ struct sched_core *core_new(struct profile **profiles, size_t n)
     map_init(&s->feuds);
     map_init(&s->groups);
     map_init(&s->ended);
+    core_late_init(s);
     return s;
 }
 
@@ -55,6 +56,7 @@ void core_free(struct sched_core *s)
     spod_ptrs_fini(&all);
     spod_ptrs_fini(&s->orphans);
     core_ended_fini(s);
+    core_late_fini(s);
     queue_fini(&s->queue);
     map_fini(&s->pods);
     map_fini(&s->gangs);
@@ -311,6 +313,7 @@ static void park(struct sched_core *s,
 {
     g->blocked = plan->failed ? plan->failed->shape : NULL;
     queue_park(&s->queue, g, plan->wakes, now);
+    core_late_watch(s, g);
     gang_set_message(g, plan->message);
     core_starving_help(s, g, now);
     core_touch(s, g);
@@ -346,6 +349,7 @@ static void assume(struct sched_core *s, struct gang *g, const struct plan *plan
         g->blocked = plan->failed ? plan->failed->shape : NULL;
         queue_park(&s->queue, g, ~0u, now);
     }
+    core_late_watch(s, g);
     core_wake(s, WAKE_POD_PLACED, -1, now);
 }
 
@@ -374,6 +378,8 @@ void core_step(struct sched_core *s, struct mono now, struct arena *a, struct de
     core_places_expire(s, now);
     struct gang *g;
     s->now = now;
+    if (core_late_step(s, now, a, out))
+        return;
     do {
         g = queue_take(&s->queue, now);
     } while (g && gang_pending(g) == 0 && gang_is_complete(g));
@@ -419,6 +425,11 @@ bool core_next_due(const struct sched_core *s, struct mono *when)
 {
     int64_t held = s->cluster.reservations_due.ns;
     bool any = queue_next_due(&s->queue, when);
+    struct mono late;
+    if (core_late_due(s, &late) && (!any || late.ns < when->ns)) {
+        *when = late;
+        any = true;
+    }
     if (held && (!any || held < when->ns))
         when->ns = held;
     return any || held;

@@ -79,6 +79,7 @@ enum decision_kind {
     DECISION_NONE,    /* nothing is due */
     DECISION_BIND,    /* bind these pods, all or none */
     DECISION_WAIT,    /* this gang does not fit, or is not complete: message says why */
+    DECISION_LATE,    /* the gang's time-out passed: message says it, and what would help */
     DECISION_PREEMPT, /* the same, and it will fit when the victims left: evict them */
 };
 
@@ -88,13 +89,14 @@ struct decision { /* borrowed until the next call that takes the core */
     struct planned
         *items; /* BIND: placed (assumed) in the snapshot already; PREEMPT: places kept */
     size_t n;
-    struct str message;    /* WAIT, PREEMPT */
+    struct str message;    /* WAIT, LATE, PREEMPT */
     struct spod **victims; /* PREEMPT; none when all of them are leaving already */
     size_t n_victims;
     struct spod **displaced; /* PREEMPT: lower pods for which these nodes were kept until now */
     size_t n_displaced;
     int64_t attempts;
     struct mono since; /* BIND: the gang waited from here on */
+    bool fails;        /* LATE: members that wait are to fail */
     bool reserves;     /* BIND: places are held for members to come; record them before you bind */
 };
 

@@ -149,6 +149,10 @@ void core_leave_gang(struct sched_core *s, struct spod *p)
         return;
     core_places_drop(s, g);
     queue_remove(&s->queue, g);
+    g->since.ns = 0; /* what may come later is a new start */
+    g->attempts = 0;
+    g->admitted = false;
+    core_late_watch(s, g);
     core_gang_gone(s, g);
 }
 
@@ -158,6 +162,7 @@ void core_gang_gone(struct sched_core *s, struct gang *g)
         return;
     if (s->follow && g->dialect)
         s->follow(s->follow_arg, g, true);
+    core_late_forget(s, g);
     map_del(&s->gangs, g->key);
     gang_free(g);
 }
@@ -171,10 +176,12 @@ void core_gang_changed(struct sched_core *s, struct gang *g, struct mono now)
         g->admitted = true; /* in the life of an earlier scheduler */
     if (g->n_members == g->n_placed || (!g->dialect && g->n_gated)) {
         queue_remove(&s->queue, g);
+        core_late_watch(s, g);
         return;
     }
     if (gang_is_complete(g) && !gang_to_come(g))
         queue_add(&s->queue, g, now);
     else
         queue_delay(&s->queue, g, (struct mono){ now.ns + QUEUE_ARRIVAL_NS });
+    core_late_watch(s, g);
 }

@@ -17,6 +17,7 @@ struct sched_core {
     struct map groups;        /* "bit namespace/name" → group_entry (core_gangs.c) */
     struct map local_queues;  /* "namespace/name" → local_queue (core_quota.c) */
     struct spod_ptrs orphans; /* bound to nodes that are not here */
+    struct heap late;         /* gangs whose time-out runs (core_late.c) */
     core_gang_fn follow;      /* NULL: nobody follows gangs */
     void *follow_arg;
     uint64_t arrivals, cycles, bound_pods;
@@ -62,6 +63,16 @@ void core_ended_add(struct sched_core *s, const struct kobj *pod, struct mono no
 /* A pod with this name was removed, or runs anew. */
 void core_ended_drop(struct sched_core *s, struct str namespace, struct str name, struct mono now);
 void core_ended_fini(struct sched_core *s);
+
+/* ---- core_late.c ---- */
+void core_late_init(struct sched_core *s);
+void core_late_fini(struct sched_core *s);
+/* The gang's state, its time-out or since when it waits changed. */
+void core_late_watch(struct sched_core *s, struct gang *g);
+void core_late_forget(struct sched_core *s, struct gang *g);
+bool core_late_due(const struct sched_core *s, struct mono *when);
+/* True: a time-out passed, and out says whose. */
+bool core_late_step(struct sched_core *s, struct mono now, struct arena *a, struct decision *out);
 
 /* ---- core_gangs.c ---- */
 /* The gang that the pod is in, made when it is the first. */

@@ -28,7 +28,7 @@ gang_new(struct str key, struct str namespace, const struct gang_claim *claim, u
     g->order = order;
     g->min = 1;
     g->priority = INT64_MIN;
-    g->pos = g->age_pos = g->ticket.pos = HEAP_OUT;
+    g->pos = g->age_pos = g->late_pos = g->ticket.pos = HEAP_OUT;
     list_init(&g->members);
     list_init(&g->places);
     list_init(&g->ended);
@@ -64,6 +64,7 @@ void gang_free(struct gang *g)
     free_text(&g->wrong);
     free_text(&g->heard.wrong);
     free_text(&g->message);
+    free_text(&g->late);
     free_text(&g->namespace);
     free_text(&g->object);
     free_text(&g->part);
@@ -76,6 +77,13 @@ void gang_set_message(struct gang *g, struct str text)
         return;
     free_text(&g->message);
     g->message = copy(text);
+}
+
+void gang_set_late(struct gang *g, struct str text)
+{
+    struct str old = g->late;
+    g->late = copy(text);
+    free_text(&old);
 }
 
 /* ---- parts ---- */
@@ -183,6 +191,8 @@ static void hear(struct gang *g, const struct gang_claim *c)
     }
     g->heard.size = num_max_i64(g->heard.size, c->size);
     g->heard.timeout_s = num_max_i64(g->heard.timeout_s, c->timeout_s);
+    if (c->late > g->heard.late)
+        g->heard.late = c->late;
     if (c->wrong.p)
         wrong(g, c->wrong);
     if (c->role.n && c->role_min)
@@ -310,6 +320,9 @@ void gang_settle(struct gang *g)
         g->min = 1;
     g->size = g->heard.size;
     g->timeout_s = g->heard.timeout_s ? g->heard.timeout_s : g->said.timeout_s;
+    if (!g->timeout_s)
+        g->timeout_s = g->dialect->timeout_s;
+    g->on_late = g->heard.late;
     struct str old = g->wrong;
     g->wrong = copy(check(g, a));
     free_text(&old);

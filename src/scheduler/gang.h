@@ -35,14 +35,16 @@ struct gang {
     struct list ended;  /* members that ended and still exist (core_ended.c) */
     struct list places; /* of members to come: spods that only we know (core_places.c) */
     size_t n_places;
-    bool admitted;        /* it started with places held: further members go one by one */
-    int64_t min;          /* that must start together; 0: unknown or wrong */
-    int64_t size;         /* as members say; 0: unsaid */
-    int64_t timeout_s;    /* how long it may wait before people are told; 0: unsaid */
-    struct str wrong;     /* own text: what is wrong with what it says */
-    struct {              /* what its members say together */
-        int64_t min, low; /* the largest minimum and the smallest */
+    bool admitted;          /* it started with places held: further members go one by one */
+    int64_t min;            /* that must start together; 0: unknown or wrong */
+    int64_t size;           /* as members say; 0: unsaid */
+    int64_t timeout_s;      /* how long it may wait before people are told; 0: unsaid */
+    enum gang_late on_late; /* what comes then */
+    struct str wrong;       /* own text: what is wrong with what it says */
+    struct {                /* what its members say together */
+        int64_t min, low;   /* the largest minimum and the smallest */
         int64_t size, timeout_s;
+        enum gang_late late;
         struct str wrong; /* own text: the first thing that is wrong */
     } heard;
     bool unheard;     /* a member left: all must be heard anew */
@@ -76,6 +78,9 @@ struct gang {
     uint64_t hopeless_at;       /* static version on which not even the empty cluster would do */
     struct quota_ticket ticket; /* its place among the active ones, and what decides it */
     struct str message;         /* own text: why it waits */
+    struct mono late_at;        /* when its time-out passes; in late_pos of the core's heap */
+    size_t late_pos;
+    struct str late; /* own text: what was said when its time-out passed; absent: it did not */
 };
 
 /* Of the gang in this namespace that a pod claims to be in; claim NULL: of a pod alone. */
@@ -91,6 +96,7 @@ void gang_count_leaving(struct spod *p);
 /* A member with this role ended (1), or the pod that ended was removed (-1). */
 void gang_count_ended(struct gang *g, struct str role, bool succeeded, int by);
 void gang_set_message(struct gang *g, struct str text);
+void gang_set_late(struct gang *g, struct str text);
 /* The group object that speaks for it came or changed; NULL: it went. */
 void gang_set_source(struct gang *g, const struct kobj *o);
 

@@ -197,10 +197,20 @@ put_plan(struct arena *a, struct jnode *status, const struct gang *g, const stru
     map_fini(&seen);
 }
 
-/* Scheduled: True from the start on; old keeps the time of the change. */
+static bool was_late(struct json conditions)
+{
+    for (struct json_iter it = json_iter(conditions); json_next(&it);) {
+        if (str_is(json_str(json_get(it.value, STR("type"))), "ScheduleTimedOut"))
+            return true;
+    }
+    return false;
+}
+
+/* Scheduled: True from the start on; ScheduleTimedOut: only where it did. old keeps the times of
+ * changes. */
 static struct jnode *conditions_of(struct arena *a,
+                                   const struct gang *g,
                                    const struct gang_sight *s,
-                                   struct str message,
                                    struct json old,
                                    struct wall now)
 {
@@ -211,9 +221,15 @@ static struct jnode *conditions_of(struct arena *a,
         .type = "Scheduled",
         .status = waits ? "False" : "True",
         .reason = str_from(waits && *s->reason ? s->reason : phase_texts[s->phase]),
-        .message = message,
+        .message = message_of(a, g, s),
     };
     meta_set_condition(a, list, &spec, now);
+    struct condition_spec late = { .type = "ScheduleTimedOut",
+                                   .status = g->late.n ? "True" : "False",
+                                   .reason = g->late.n ? STR("ScheduleTimeout") : STR("Scheduled"),
+                                   .message = g->late };
+    if (g->late.n || was_late(stored))
+        meta_set_condition(a, list, &late, now);
     return list;
 }
 
@@ -278,7 +294,7 @@ struct jnode *gang_mirror_status(struct arena *a,
     jnode_set_i64(status, STR("failed"), s.failed);
     put_roles(a, status, g, true);
     put_plan(a, status, g, c);
-    jnode_set(status, STR("conditions"), conditions_of(a, &s, message, old, now.wall));
+    jnode_set(status, STR("conditions"), conditions_of(a, g, &s, old, now.wall));
     put_reservations(a, status, g, old, now);
     return status;
 }

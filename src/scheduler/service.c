@@ -236,6 +236,9 @@ static void turn(void *arg)
             sched_meter_queued(s->meter, SCHED_ATTEMPT_FAILED);
             service_report(s, &d);
             break;
+        case DECISION_LATE:
+            service_late(s, &d);
+            break;
         case DECISION_PREEMPT:
             service_report(s, &d);
             service_preempt(s, &d);

@@ -64,6 +64,8 @@ void service_preempt(struct scheduler *s, const struct decision *d);
 void service_preempt_cancel(struct scheduler *s);
 
 void service_report(struct scheduler *s, const struct decision *d);
+/* Tells that the gang's time-out passed, and fails its members where its dialect says so. */
+void service_late(struct scheduler *s, const struct decision *d);
 void service_report_cancel(struct scheduler *s);
 
 void service_gangs_start(struct scheduler *s);

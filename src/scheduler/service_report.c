@@ -90,12 +90,10 @@ static void on_patched(void *arg, const struct reply *reply, const struct err *e
     send_more(s);
 }
 
-static void send_patch(struct scheduler *s, struct spod *pod)
+static void send_patch(struct scheduler *s, const struct spod *pod, struct jnode *body)
 {
-    AUTO(arena_freep) struct arena *a = arena_new();
     AUTO(json_doc_unrefp) struct json_doc *doc = NULL;
-    struct str why = why_text(s, pod, a);
-    if (jnode_freeze(&doc, waiting_patch(a, pod, why, loop_wall(s->t->loop)), NULL))
+    if (jnode_freeze(&doc, body, NULL))
         return;
     struct request r = {
         .verb = VERB_PATCH,
@@ -129,8 +127,10 @@ static void tell(struct scheduler *s, const struct kobj *queued)
         .reason = "FailedScheduling",
         .message = p->gang->message,
     };
-    recorder_event(s->recorder, &note, loop_wall(s->t->loop));
-    send_patch(s, p);
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct wall now = loop_wall(s->t->loop);
+    recorder_event(s->recorder, &note, now);
+    send_patch(s, p, waiting_patch(a, p, why_text(s, p, a), now));
 }
 
 static void send_more(struct scheduler *s)
@@ -152,6 +152,37 @@ void service_report(struct scheduler *s, const struct decision *d)
             pod_refs_push(&s->report, kobj_ref(p->obj));
     }
     send_more(s);
+}
+
+/* ---- time-outs ---- */
+
+/* As YuniKorn marks pods of an application that failed for this reason. */
+static struct jnode *failed_patch(struct arena *a, const struct spod *p, struct str why)
+{
+    struct jnode *root = jnode_obj(a);
+    jnode_set_str(jnode_need_obj(root, STR("metadata")), STR("uid"), p->obj->uid);
+    struct jnode *status = jnode_need_obj(root, STR("status"));
+    jnode_set_str(status, STR("phase"), STR("Failed"));
+    jnode_set_str(status, STR("reason"), STR("ResourceReservationTimeout"));
+    jnode_set_str(status, STR("message"), why);
+    return root;
+}
+
+void service_late(struct scheduler *s, const struct decision *d)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    LOG_WARN("gang.late", kv_str("gang", d->gang->key), kv_str("why", d->message));
+    LIST_EACH (&d->gang->members, at) {
+        struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+        if (p->node >= 0)
+            continue;
+        const struct recorder_note note = {
+            .about = p->obj, .type = "Warning", .reason = "ScheduleTimeout", .message = d->message
+        };
+        recorder_event(s->recorder, &note, loop_wall(s->t->loop));
+        if (d->fails)
+            send_patch(s, p, failed_patch(a, p, d->message));
+    }
 }
 
 void service_report_cancel(struct scheduler *s)

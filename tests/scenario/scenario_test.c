@@ -191,6 +191,16 @@ static void expect_notes(struct scenario *s, struct json map, struct str key)
     }
 }
 
+static void expect_late(struct scenario *s, struct json map)
+{
+    for (struct json_iter it = json_iter(map); json_next(&it);) {
+        struct spod *p = pod(s, it.key);
+        if (p && str_find(p->gang->late, json_str(it.value)) < 0)
+            wrong(s, "the time-out of %.*s: \"%.*s\", wanted \"%.*s\"", STR_ARG(it.key),
+                  STR_ARG(p->gang->late), STR_ARG(json_str(it.value)));
+    }
+}
+
 static void expect_placed(struct scenario *s, struct json v)
 {
     size_t got = core_count(s->core).placed;
@@ -247,6 +257,7 @@ static void expect(struct scenario *s, struct json e)
     expect_evicted(s, json_get(e, STR("evicted")));
     expect_bound(s, json_get(e, STR("bound")));
     expect_waiting(s, json_get(e, STR("waiting")));
+    expect_late(s, json_get(e, STR("late")));
     expect_notes(s, json_get(e, STR("devices")), STR(NAME_DEVICES));
     expect_notes(s, json_get(e, STR("cells")), STR(NAME_NUMA_CELLS));
     expect_placed(s, json_get(e, STR("placed")));
@@ -255,6 +266,19 @@ static void expect(struct scenario *s, struct json e)
 }
 
 /* ---- running ---- */
+
+/* Members of a gang that fails because its time-out passed are gone at once. */
+static void fail_late(struct scenario *s, const struct decision *d)
+{
+    size_t first = s->n_evicted;
+    if (!d->fails)
+        return;
+    LIST_EACH (&d->gang->members, at)
+        s->evicted[s->n_evicted++] =
+            arena_str(s->a, LIST_ITEM(at, struct spod, in_gang)->obj->name);
+    for (size_t i = first; i < s->n_evicted; i++)
+        core_pod_del(s->core, STR("default"), s->evicted[i], s->now);
+}
 
 /* Victims end at once. */
 static void evict(struct scenario *s, const struct decision *d)
@@ -279,6 +303,7 @@ static void run_step(struct scenario *s, struct json step)
     do {
         core_step(s->core, s->now, s->a, &d);
         evict(s, &d);
+        fail_late(s, &d);
     } while (d.kind != DECISION_NONE);
     expect(s, json_get(step, STR("expect")));
 }

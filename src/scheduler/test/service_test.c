@@ -429,6 +429,32 @@ static void test_refused_evictions_are_given_up(void **state)
     world_free(w);
 }
 
+/* YuniKorn's Hard gang that cannot start in time: its members fail, and events say so. */
+static void test_a_late_gang_fails(void **state)
+{
+    (void)state;
+    const char *pods[] = {
+        "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"d\",\"name\":\"a\","
+        "\"uid\":\"u-a\",\"resourceVersion\":\"4\",\"labels\":{\"applicationId\":\"app\"},"
+        "\"annotations\":{\"yunikorn.apache.org/task-group-name\":\"w\","
+        "\"yunikorn.apache.org/schedulingPolicyParameters\":"
+        "\"placeholderTimeoutInSeconds=1 gangSchedulingStyle=Hard\","
+        "\"yunikorn.apache.org/task-groups\":\"[{\\\"name\\\":\\\"w\\\",\\\"minMember\\\":2}]\"}},"
+        "\"spec\":{\"schedulerName\":\"ganglion\",\"containers\":[{\"name\":\"c\"}]}}"
+    };
+    struct world *w = world_new(pods, 1);
+    run_briefly(w, 1000);
+    while (is_pending(w, "pods/d/a/status"))
+        fake_reply(w->fake, find(w, "pods/d/a/status"), 200, pods[0]);
+    run_briefly(w, 1000);
+    struct json body = json_root(fake_at(w->fake, find(w, "pods/d/a/status"))->body);
+    CHECK_STR(json_str(json_path(body, "status.phase")), "Failed");
+    CHECK_STR(json_str(json_path(body, "status.reason")), "ResourceReservationTimeout");
+    CHECK(str_find(json_str(json_path(body, "status.message")),
+                   STR("could not start within its time-out of 1s")) > 0);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -438,6 +464,7 @@ int main(void)
         cmocka_unit_test(test_refused_bind_is_tried_again),
         cmocka_unit_test(test_tells_why_once),
         cmocka_unit_test(test_placed_pods_fill_the_ledger),
+        cmocka_unit_test(test_a_late_gang_fails),
         cmocka_unit_test(test_a_gang_has_one_mirror),
         cmocka_unit_test(test_places_are_recorded_before_the_bind),
         cmocka_unit_test(test_recorded_places_outlive_the_scheduler),
