@@ -11,6 +11,7 @@
 #include "controllers/runner.h"
 #include "daemon/process_metrics.h"
 #include "node/agent.h"
+#include "node/metrics.h"
 #include "scheduler/metrics.h"
 #include "scheduler/service.h"
 
@@ -184,7 +185,9 @@ static void on_podlog(void *arg, struct podlog *p, const struct podlog_query *q)
 static void *node_begin(struct transport *t, const struct service_given *given, struct err *err)
 {
     const struct up_options *o = given->options;
-    struct node_agent *agent = node_agent_new(t, &o->node, err);
+    struct node_options options = o->node;
+    options.metrics = given->metrics;
+    struct node_agent *agent = node_agent_new(t, &options, err);
     if (!agent)
         return NULL;
     struct local_node *n = MEM_NEW(struct local_node);
@@ -228,6 +231,12 @@ static bool node_ready(const void *self)
     return node_agent_registered(n->agent);
 }
 
+static void node_measure(void *self)
+{
+    struct local_node *n = self;
+    node_agent_measure(n->agent);
+}
+
 static const struct service_kind node_kind = {
     .name = "node",
     .check = "service/node",
@@ -235,6 +244,8 @@ static const struct service_kind node_kind = {
     .start = node_begin,
     .stop = node_end,
     .ready = node_ready,
+    .metrics = &node_metric_table,
+    .measure = node_measure,
     .attach = node_attach,
     .detach = node_detach,
 };
@@ -257,10 +268,8 @@ size_t services_of(struct service_row rows[SERVICES_MAX], const struct up_option
 void services_metrics_page(FILE *out)
 {
     static const struct metric_table *const tables[] = {
-        &apiserver_metric_table,
-        &scheduler_metric_table,
-        &controllers_metric_table,
-        &process_metric_table,
+        &apiserver_metric_table, &scheduler_metric_table, &controllers_metric_table,
+        &node_metric_table,      &process_metric_table,
     };
     struct buf b;
     buf_init(&b, PAGE_BYTES_MAX);

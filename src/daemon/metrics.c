@@ -74,12 +74,17 @@ struct metrics *metrics_new(const struct metric *rows, size_t n)
     return m;
 }
 
+static void series_free(struct metric_series *s)
+{
+    free(s->labels);
+    free(s);
+}
+
 static void row_fini(struct row_state *st)
 {
     for (struct metric_series *s = st->first, *next; s; s = next) {
         next = s->next;
-        free(s->labels);
-        free(s);
+        series_free(s);
     }
     map_fini(&st->by_labels);
 }
@@ -118,6 +123,32 @@ static void put_escaped(struct buf *out, struct str s)
             buf_char(out, '\\');
         buf_char(out, s.p[i]);
     }
+}
+
+/* No label's value holds such a text itself: its quotes are escaped. */
+void metrics_forget(struct metrics *m, size_t row, struct str label, struct str value)
+{
+    struct row_state *st = &m->states[row];
+    AUTO(buf_fini) struct buf pair;
+    buf_init(&pair, 2 * LABEL_BYTES_MAX + 128);
+    buf_printf(&pair, "%.*s=\"", STR_ARG(label));
+    put_escaped(&pair, str_take(value, LABEL_BYTES_MAX));
+    buf_char(&pair, '"');
+    assert(!st->plain);
+    pthread_mutex_lock(&m->lock);
+    st->last = NULL;
+    for (struct metric_series **at = &st->first; *at;) {
+        struct metric_series *s = *at;
+        if (str_find(str_from(s->labels), buf_view(&pair)) < 0) {
+            st->last = s;
+            at = &s->next;
+            continue;
+        }
+        *at = s->next;
+        map_del(&st->by_labels, str_from(s->labels));
+        series_free(s);
+    }
+    pthread_mutex_unlock(&m->lock);
 }
 
 static void put_labels(struct buf *out, const struct metric *r, const struct str *values)

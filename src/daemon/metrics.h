@@ -62,6 +62,10 @@ void metric_observe(struct metric_series *s, int64_t value); /* histogram */
  * more. Nobody may keep series of such a row. */
 void metrics_clear(struct metrics *m, size_t row);
 
+/* Forgets the series of a row whose label has this value, when what they told of is no more. Nobody
+ * may keep series of such a row, and only the thread that adds to it may call. */
+void metrics_forget(struct metrics *m, size_t row, struct str label, struct str value);
+
 /* The same for rows without labels. */
 void metrics_add(struct metrics *m, size_t row, int64_t n);
 void metrics_set(struct metrics *m, size_t row, int64_t value);

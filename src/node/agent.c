@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "io/file.h"
 #include "node/agent_internal.h"
+#include "node/metrics.h"
 
 #define BEAT_NS (10 * NS_PER_S)
 #define LOG_BYTES_DEFAULT (INT64_C(10) << 20)
@@ -212,6 +213,7 @@ static int open_executor(struct node_agent *n, struct err *err)
         .n_images = n->o.n_images,
         .log_bytes = n->o.log_bytes,
         .log_files = n->o.log_files,
+        .meter = n->meter,
         .own_networks = n->o.pod_network == NODE_NETWORK_NAMESPACE,
     };
     n->executor = executor_new(n->t->loop, &o, &hooks, n, err);
@@ -260,6 +262,7 @@ node_agent_new(struct transport *t, const struct node_options *o, struct err *er
         n->o.pod_network = NODE_NETWORK_HOST;
     }
     n->name = o->name.n ? arena_str(n->arena, o->name) : n->machine.host;
+    n->meter = node_meter_new(o->metrics, n->name);
     n->recorder = recorder_new(t, "kubelet");
     if (open_executor(n, err) < 0) {
         node_agent_free(n);
@@ -328,6 +331,7 @@ void node_agent_free(struct node_agent *n)
     for (struct tracked *t; (t = any_tracked(n)) != NULL;)
         tracked_free(t);
     executor_free(n->executor);
+    node_meter_free(n->meter);
     if (n->recorder)
         recorder_free(n->recorder);
     tracked_vec_fini(&n->fresh);
@@ -347,4 +351,10 @@ bool node_agent_registered(const struct node_agent *n)
 size_t node_agent_pods(const struct node_agent *n)
 {
     return executor_count(n->executor);
+}
+
+void node_agent_measure(struct node_agent *n)
+{
+    struct node_tally t = executor_tally(n->executor);
+    node_meter_measure(n->meter, &t);
 }

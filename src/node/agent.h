@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "client/transport.h"
+#include "daemon/metrics.h"
 #include "io/loop.h"
 
 struct node_agent;
@@ -42,6 +43,7 @@ struct node_options {     /* plain data; copied */
     const struct node_image_command *images;
     size_t n_images;
     enum node_pod_network pod_network;
+    struct metrics *metrics; /* of node_metric_table, borrowed; NULL: nothing is counted */
 };
 
 /* Registers in the background and takes up the pods that an earlier agent left running. NULL:
@@ -58,6 +60,7 @@ void node_agent_stop(struct node_agent *n, enum node_stop how, loop_fn done, voi
 void node_agent_free(struct node_agent *n); /* NULL is fine; implies NODE_STOP_KEEP_PODS */
 
 bool node_agent_registered(const struct node_agent *n); /* the Node object is there */
+void node_agent_measure(struct node_agent *n);          /* sets the gauges; about once a second */
 size_t node_agent_pods(const struct node_agent *n);     /* with a directory here */
 
 /* ---- logs: cmd/ joins these with apiserver_set_podlog ---- */

@@ -39,6 +39,7 @@ struct tracked { /* one pod of ours in the API */
     struct timer *timer;
     int64_t retry_ns;
     bool prepare_again, writing;
+    bool starting;                        /* not yet reported as started; first seen before that */
     bool fresh;                           /* waits in node_agent.fresh for the end of the batch */
     bool recovered;                       /* its folder was here before us */
     struct json_doc *written, *in_flight; /* the status that the API has, and the one under way */
@@ -60,6 +61,7 @@ struct node_agent {
     struct arena *arena; /* options and machine */
     struct node_options o;
     struct machine machine;
+    struct node_meter *meter;
     struct str name;
     int lock;
     struct executor *executor;

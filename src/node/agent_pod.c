@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "client/calls.h"
 #include "node/agent_internal.h"
+#include "node/metrics.h"
 
 #define RETRY_MIN_NS NS_PER_S
 #define RETRY_MAX_NS (30 * NS_PER_S)
@@ -117,6 +118,25 @@ static bool same(const struct json_doc *a, const struct json_doc *b)
     return a && b && str_eq(json_doc_text(a), json_doc_text(b));
 }
 
+/* All main containers run, says the API: the end of a start, as kubelet counts it. */
+static void note_started(struct tracked *t)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct wall created = kobj_created(t->latest);
+    if (!t->starting || !t->p)
+        return;
+    struct container_statuses all =
+        container_statuses_decode(a, kobj_path(t->latest, "status.containerStatuses"));
+    for (size_t i = 0; i < all.n; i++)
+        if (all.items[i].state != CONTAINER_RUNNING)
+            return;
+    if (!all.n)
+        return;
+    t->starting = false;
+    node_meter_pod_reported(t->n->meter,
+                            loop_wall(t->n->t->loop).ns - created.ns - local_pod_init_ns(t->p));
+}
+
 static void newer(struct tracked *t, const struct kobj *pod)
 {
     if (pod->revision < t->latest->revision || !str_eq(pod->uid, t->uid))
@@ -128,6 +148,7 @@ static void newer(struct tracked *t, const struct kobj *pod)
         agent_volumes_changed(t, before);
     }
     kobj_unref(before);
+    note_started(t);
 }
 
 static void on_written(void *arg, const struct reply *reply, const struct err *err)
@@ -230,6 +251,7 @@ void tracked_begin(struct tracked *t)
             delete_pod(t);
         return;
     }
+    t->starting = !t->recovered && !pod->start_time.ns;
     t->p = executor_add(t->n->executor, t->latest, t);
     if (t->p && local_pod_prepared(t->p))
         agent_volumes_begin(t);

@@ -70,6 +70,40 @@ size_t executor_count(const struct executor *x)
     return x->pods.n;
 }
 
+static void tally_run(struct node_tally *t, const struct local_pod *p, const struct run *r)
+{
+    if (!p->settled) {
+        t->unknown++;
+        return;
+    }
+    switch (r->phase) {
+    case RUN_NONE:
+        break;
+    case RUN_BEGUN:
+        t->created++;
+        break;
+    case RUN_UP:
+        t->running++;
+        break;
+    case RUN_ENDED:
+        t->exited++;
+        break;
+    }
+}
+
+struct node_tally executor_tally(const struct executor *x)
+{
+    struct node_tally t = { 0 };
+    const struct map_slot *slot;
+    for (size_t i = 0; (slot = map_next(&x->pods, &i));) {
+        const struct local_pod *p = slot->value;
+        t.pods += p->client != NULL;
+        for (size_t k = 0; k < p->n_runs; k++)
+            tally_run(&t, p, &p->runs[k]);
+    }
+    return t;
+}
+
 struct local_pod *executor_find(const struct executor *x, struct str uid)
 {
     return map_get(&x->pods, uid);
@@ -139,7 +173,9 @@ struct local_pod *executor_add(struct executor *x, const struct kobj *pod, void 
     if (p->n_runs > PODSTATE_RUNS_MAX)
         p->n_runs = PODSTATE_RUNS_MAX; /* podspec_write refuses it */
     p->start_time = loop_wall(x->loop);
+    p->seen = loop_now(x->loop);
     p->prepared = has_spec(p->dir) && pod_disk_read_meta(p);
+    p->ran = p->prepared; /* or may have: an earlier agent counted it */
     if (!give_address(p)) {
         LOG_ERROR("node.no_address", kv_str("pod", pod->name), kv_cstr("next", "it waits"));
         local_pod_free(p);

@@ -7,6 +7,7 @@
 
 #include "io/loop.h"
 #include "node/machine.h"
+#include "node/metrics.h"
 #include "node/podspec.h"
 #include "node/podstate.h"
 
@@ -21,7 +22,8 @@ struct executor_options { /* borrowed for the executor's life */
     const struct node_image_command *images;
     size_t n_images;
     int64_t log_bytes, log_files;
-    bool own_networks; /* each pod gets a network namespace */
+    struct node_meter *meter; /* NULL: nothing is counted */
+    bool own_networks;        /* each pod gets a network namespace */
 };
 
 struct executor_hooks {
@@ -43,6 +45,7 @@ struct executor *executor_new(struct loop *l,
 /* Leaves processes running. Pods are freed too. */
 void executor_free(struct executor *x);
 size_t executor_count(const struct executor *x); /* pods, those being removed included */
+struct node_tally executor_tally(const struct executor *x);
 bool executor_remembers(const struct executor *x, struct str uid); /* has a folder of it */
 /* Kills and removes the folders whose pod is not in the executor: their pods were deleted while
  * nobody looked. Call when the list of pods is known. */
@@ -75,6 +78,8 @@ void *local_pod_owner(const struct local_pod *p);
 const struct pod_plan *local_pod_plan(const struct local_pod *p); /* of the latest turn */
 bool local_pod_settled(const struct local_pod *p); /* the plan is based on what is the case */
 struct jnode *local_pod_status(struct arena *a, const struct local_pod *p);
+/* How long its init containers ran, sidecars not counted. */
+int64_t local_pod_init_ns(const struct local_pod *p);
 struct str local_pod_dir(const struct local_pod *p);
 
 /* ---- gangs: members are prepared first, then released together ---- */

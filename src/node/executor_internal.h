@@ -21,6 +21,7 @@ struct local_pod {
     uint32_t address; /* 0: host network */
     char ip[16];
     struct wall start_time, stop_at;
+    struct mono seen;           /* first, by this agent */
     struct shim_client *client; /* NULL: no shim lives */
     struct timer *timer;        /* the next turn */
     struct run runs[PODSTATE_RUNS_MAX];
@@ -33,8 +34,11 @@ struct local_pod {
     char hold_text[512], hold_reason[64];
     struct pod_plan plan;
     struct gang_start *gang;
-    bool own_network; /* a network namespace, unless its shim warns */
+    struct gang_skew *skew; /* released with others, and not running yet */
+    bool own_network;       /* a network namespace, unless its shim warns */
     bool prepared, settled, quitting, removing;
+    bool ran;    /* was Running: its start was counted */
+    bool probed; /* has series of probes */
 };
 VEC_TYPE(local_pod_vec, struct local_pod *);
 
@@ -74,6 +78,8 @@ void pod_ports_check(struct local_pod *p, size_t i);
 /* ---- gang_start.c ---- */
 void gang_start_leave(struct local_pod *p); /* harmless outside a gang */
 void gang_start_check(struct gang_start *g);
+/* The first container of a pod runs, or none will: counted in the skew of its gang's start. */
+void gang_start_ran(struct local_pod *p, struct wall started);
 
 /* ---- pod_disk.c: the folder ---- */
 int pod_disk_write_meta(const struct local_pod *p, struct err *err);

@@ -23,8 +23,45 @@ static void gang_free(struct gang_start *g)
     free(g);
 }
 
+/* ---- how far apart they began, once released ---- */
+
+struct gang_skew {
+    size_t waiting; /* members that are not running yet */
+    struct wall first, last;
+    struct node_meter *meter;
+};
+
+static void measure_skew(struct gang_start *g)
+{
+    struct gang_skew *k = MEM_NEW(struct gang_skew);
+    k->meter = g->x->o.meter;
+    k->waiting = g->members.n;
+    for (size_t i = 0; i < g->members.n; i++)
+        g->members.items[i]->skew = k;
+}
+
+/* started: 0 when it will not run. One that was never alone is no skew. */
+void gang_start_ran(struct local_pod *p, struct wall started)
+{
+    struct gang_skew *k = p->skew;
+    if (!k)
+        return;
+    p->skew = NULL;
+    if (started.ns && (!k->first.ns || started.ns < k->first.ns))
+        k->first = started;
+    if (started.ns > k->last.ns)
+        k->last = started;
+    if (--k->waiting > 0)
+        return;
+    if (k->first.ns != k->last.ns)
+        node_meter_gang(k->meter, k->last.ns - k->first.ns);
+    free(k);
+}
+
 static void release(struct gang_start *g)
 {
+    if (g->members.n > 1)
+        measure_skew(g);
     LOG_INFO("node.gang_released", kv_i64("members", (int64_t)g->members.n));
     for (size_t i = 0; i < g->members.n; i++)
         if (g->members.items[i]->client)
@@ -115,6 +152,7 @@ void gang_start_complete(struct gang_start *g)
 void gang_start_leave(struct local_pod *p)
 {
     struct gang_start *g = p->gang;
+    gang_start_ran(p, (struct wall){ 0 });
     if (!g)
         return;
     p->gang = NULL;

@@ -41,6 +41,7 @@ static void take_running(struct local_pod *p, size_t i, const struct shim_state 
         return; /* told again after a broken connection */
     r->phase = RUN_UP;
     r->started = s->started;
+    gang_start_ran(p, s->started);
     podprobe_begin(&p->probes[i], raw, r);
     r->pre_stop = podhook_has(raw, HOOK_PRE_STOP) ? HOOK_DUE : HOOK_NONE;
     if (!p->settled)
@@ -185,8 +186,13 @@ static void need_shim(struct local_pod *p)
 
 static void step_start(struct local_pod *p, size_t i)
 {
+    struct run before = p->runs[i];
     need_shim(p);
     podstate_begin(&p->runs[i]);
+    node_meter_started(p->x->o.meter,
+                       i < pod_of(p->pod)->init_containers.n ? NODE_CONTAINER_INIT
+                                                             : NODE_CONTAINER_MAIN,
+                       before.phase == RUN_ENDED ? &before : NULL);
     p->waits &= ~(UINT64_C(1) << i);
     if (p->gang)
         shim_client_prepare(p->client, i, p->runs[i].attempt);
@@ -312,6 +318,10 @@ static void on_turn(void *arg)
         return;
     for (int i = 0; i < TURNS_MAX && carry_out(p); i++)
         continue;
+    if (!p->ran && p->plan.phase == POD_RUNNING) {
+        p->ran = true;
+        node_meter_pod_ran(p->x->o.meter, loop_now(p->x->loop).ns - p->seen.ns);
+    }
     tell_waits(p);
     struct wall wake = p->plan.wake;
     pod_ask_probes(p, &wake);
@@ -407,6 +417,8 @@ void local_pod_remove(struct local_pod *p)
 void local_pod_free(struct local_pod *p)
 {
     gang_start_leave(p);
+    if (p->probed)
+        node_meter_forget(p->x->o.meter, p->uid);
     probe_fetch_cancel(p->x->fetches, p);
     shim_client_free(p->client);
     timer_free(p->timer);
@@ -439,6 +451,18 @@ const struct pod_plan *local_pod_plan(const struct local_pod *p)
 struct str local_pod_dir(const struct local_pod *p)
 {
     return str_from(p->dir);
+}
+
+int64_t local_pod_init_ns(const struct local_pod *p)
+{
+    const struct containers *init = &pod_of(p->pod)->init_containers;
+    int64_t ns = 0;
+    for (size_t i = 0; i < init->n && i < p->n_runs; i++) {
+        const struct run_end *end = &p->runs[i].end;
+        if (!init->items[i].sidecar && end->has && end->finished.ns > end->started.ns)
+            ns += end->finished.ns - end->started.ns;
+    }
+    return ns;
 }
 
 struct jnode *local_pod_status(struct arena *a, const struct local_pod *p)

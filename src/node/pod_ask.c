@@ -36,9 +36,16 @@ tell_failure(struct local_pod *p, size_t i, enum probe_kind kind, int64_t code, 
         arena_printf(a, "%s probe failed: %.*s", podprobe_word(kind), STR_ARG(str_trim(output))));
 }
 
+static void count(struct local_pod *p, size_t i, enum probe_kind kind, enum probe_outcome outcome)
+{
+    p->probed = true;
+    node_meter_probed(p->x->o.meter, p->pod, local_pod_container(p, i)->name, kind, outcome);
+}
+
 static void
 probe_answered(struct local_pod *p, size_t i, enum probe_kind kind, int64_t code, struct str output)
 {
+    count(p, i, kind, code == 0 ? PROBE_SUCCESSFUL : PROBE_FAILED);
     if (code != 0)
         tell_failure(p, i, kind, code, output);
     podprobe_answer(&p->probes[i], &p->runs[i], kind, code == 0, local_pod_now(p));
@@ -53,6 +60,7 @@ static void probe_impossible(struct local_pod *p, size_t i, enum probe_kind kind
                                  "%s probe errored and resulted in unknown state: it names no "
                                  "command, or no port of the container: correct the probe",
                                  podprobe_word(kind)));
+    count(p, i, kind, PROBE_UNKNOWN);
     podprobe_discard(&p->probes[i], kind, local_pod_now(p));
 }
 

@@ -6,6 +6,8 @@ import re
 import sys
 import unittest
 
+from pods import container
+from pods import pod as local_pod
 from server import CONFIG_MAPS, Server, config_map
 
 PROGRAM = sys.argv.pop(1)
@@ -38,14 +40,17 @@ def pod(name, cpu):
                                      "resources": {"requests": {"cpu": cpu}}}]}}
 
 
-class Metrics(unittest.TestCase):
+class Case(unittest.TestCase):
+    options = ()
+
     @classmethod
     def setUpClass(cls):
-        cls.s = Server(PROGRAM, "up", "--no-local-node", "--sim-nodes", "2").start()
+        cls.s = Server(PROGRAM, "up", *cls.options).start()
         cls.s.wait("ready", lambda: cls.s.request("GET", "/readyz", raw=True)[0] == 200)
 
     @classmethod
     def tearDownClass(cls):
+        cls.s.stop()
         cls.s.close()
 
     def total(self, name, **labels):
@@ -53,6 +58,27 @@ class Metrics(unittest.TestCase):
         values, _ = read(self.s)
         return sum(v for pairs, v in values.get(name, {}).items()
                    if set(labels.items()) <= set(pairs))
+
+    def becomes(self, want, name, **labels):
+        self.s.wait(f"{name} {labels} {want}", lambda: self.total(name, **labels) == want)
+
+    def check_against_the_reference(self):
+        """Returns the metrics of the page that are not told."""
+        values, kinds = read(self.s)
+        with open(PAGE) as f:
+            page = dict(re.findall(r"^\| `([a-z_]+)` \| (\w+) \|", f.read(), re.M))
+        self.assertEqual(kinds, {name: page.get(name) for name in kinds})
+        for name in [n for n, kind in kinds.items() if kind == "histogram"]:
+            for pairs, count in values.get(name + "_count", {}).items():
+                buckets = [v for p, v in values[name + "_bucket"].items() if set(pairs) <= set(p)]
+                self.assertEqual(buckets, sorted(buckets), name)
+                self.assertEqual(buckets[-1], count, name)
+                self.assertIn(pairs, values[name + "_sum"])
+        return set(page) - set(kinds)
+
+
+class Metrics(Case):
+    options = ("--no-local-node", "--sim-nodes", "2")
 
     def test_requests(self):
         before = self.total("apiserver_request_total", verb="POST", resource="configmaps", code="201")
@@ -119,17 +145,64 @@ class Metrics(unittest.TestCase):
         self.assertLessEqual({"deployment", "replicaset", "job"}, names)
 
     def test_histograms_and_the_reference_page(self):
-        values, kinds = read(self.s)
-        with open(PAGE) as f:
-            page = dict(re.findall(r"^\| `([a-z_]+)` \| (\w+) \|", f.read(), re.M))
-        self.assertEqual(kinds, {name: page.get(name) for name in kinds})
-        self.assertLessEqual(set(page) - set(kinds), {n for n in page if n.startswith("kubelet_")})
-        for name in [n for n, kind in kinds.items() if kind == "histogram"]:
-            for pairs, count in values.get(name + "_count", {}).items():
-                buckets = [v for p, v in values[name + "_bucket"].items() if set(pairs) <= set(p)]
-                self.assertEqual(buckets, sorted(buckets), name)
-                self.assertEqual(buckets[-1], count, name)
-                self.assertIn(pairs, values[name + "_sum"])
+        of_the_node = self.check_against_the_reference()
+        self.assertIn("kubelet_running_pods", of_the_node)
+        self.assertTrue(all(n.startswith(("kubelet_", "prober_", "ganglion_")) for n in of_the_node))
+
+
+class LocalNode(Case):
+    options = ("--end-pods",)
+
+    def tearDown(self):
+        self.s.request("DELETE", PODS)
+        self.becomes(0, "kubelet_running_pods")
+        self.becomes(0, "kubelet_running_containers")
+        self.becomes(0, "prober_probe_total")
+
+    def create(self, name, *containers, **spec):
+        self.assertEqual(self.s.request("POST", PODS, local_pod(name, *containers, **spec))[0], 201)
+
+    def test_pods_and_containers(self):
+        started, sli = "kubelet_started_containers_total", "kubelet_pod_start_sli_duration_seconds"
+        before = [self.total(started, container_type="container"), self.total(sli + "_count"),
+                  self.total(sli + "_sum"), self.total("kubelet_pod_start_duration_seconds_sum")]
+        self.create("lives", container("sleep 1000"), initContainers=[
+            {"name": "first", "image": "none", "command": ["sleep", "3"]}])
+        self.becomes(1, "kubelet_running_pods")
+        self.becomes(1, "kubelet_running_containers", container_state="exited")
+        self.becomes(1, "kubelet_running_containers", container_state="running")
+        self.assertEqual(self.total(started, container_type="init_container"), 1)
+        self.assertEqual(self.total(started, container_type="container"), before[0] + 1)
+        self.becomes(before[1] + 1, sli + "_count")
+        whole = self.total("kubelet_pod_start_duration_seconds_sum") - before[3]
+        self.assertGreaterEqual(whole, 3)
+        # Less the three seconds of its init container; creation is rounded down by one at most.
+        self.assertLess(self.total(sli + "_sum") - before[2], whole)
+        self.assertEqual(self.check_against_the_reference(), set())
+
+    def test_restarts_and_probes(self):
+        probe = {"exec": {"command": ["test", "-e", "/nowhere"]}, "periodSeconds": 1,
+                 "failureThreshold": 1}
+        fine = {"exec": {"command": ["true"]}, "periodSeconds": 1}
+        self.create("ill", container("sleep 1000", livenessProbe=probe, readinessProbe=fine),
+                    restartPolicy="Always")
+        of = {"pod": "ill", "namespace": "default", "container": "main"}
+        self.s.wait("a failed probe", lambda: self.total("prober_probe_total", result="failed",
+                                                         probe_type="Liveness", **of))
+        self.s.wait("one that passed", lambda: self.total("prober_probe_total", result="successful",
+                                                          probe_type="Readiness", **of))
+        self.s.wait("a restart", lambda: self.total("ganglion_container_restarts_total",
+                                                    reason="liveness_probe"))
+
+    def test_gangs_start_together(self):
+        for n in range(3):
+            p = local_pod(f"gang-{n}", container("sleep 1000"))
+            p["metadata"]["labels"].update({"pod-group.scheduling.kubenexus.io/name": "g",
+                                            "pod-group.scheduling.kubenexus.io/min-available": "3"})
+            p["spec"]["schedulerName"] = "kubenexus-scheduler"
+            self.assertEqual(self.s.request("POST", PODS, p)[0], 201)
+        self.becomes(1, "ganglion_gang_start_skew_seconds_count")
+        self.assertGreater(self.total("ganglion_gang_start_skew_seconds_sum"), 0)
 
 
 if __name__ == "__main__":

@@ -93,6 +93,28 @@ static void series_are_limited(void **state)
     metrics_free(m);
 }
 
+static void forgotten_series_make_room(void **state)
+{
+    (void)state;
+    struct metrics *m = metrics_new(rows, M_COUNT);
+    const struct str gone[] = { STR("ok"), STR("n\"1") }, stays[] = { STR("ok"), STR("n2") },
+                     odd[] = { STR("node=\"n\"1\""), STR("n3") };
+    metric_add(metrics_series(m, M_BINDS, gone), 5);
+    metric_add(metrics_series(m, M_BINDS, stays), 6);
+    metric_add(metrics_series(m, M_BINDS, odd), 7);
+    metrics_forget(m, M_BINDS, STR("node"), STR("n3 or none"));
+    metrics_forget(m, M_BINDS, STR("node"), STR("n\"1"));
+    metric_add(metrics_series(m, M_BINDS, gone), 1); /* a new one, behind the others */
+    struct buf b;
+    buf_init(&b, 1 << 16);
+    metrics_write(&b, m);
+    CHECK(str_find(buf_view(&b), STR("node=\"n2\"} 6\n"
+                                     "t_binds_total{result=\"node=\\\"n\\\"1\\\"\",node=\"n3\"} 7\n"
+                                     "t_binds_total{result=\"ok\",node=\"n\\\"1\"} 1\n")) > 0);
+    buf_fini(&b);
+    metrics_free(m);
+}
+
 static void add_many(void *arg)
 {
     struct metrics *m = arg;
@@ -128,6 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_is_prometheus),
         cmocka_unit_test(series_are_limited),
+        cmocka_unit_test(forgotten_series_make_room),
         cmocka_unit_test(threads_lose_nothing),
     };
     return CHECK_MAIN(tests);
