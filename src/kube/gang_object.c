@@ -3,6 +3,9 @@
 #include "kube/gang_object.h"
 
 #include "base/num.h"
+#include "kube/meta.h"
+
+#define NAME_MAX 253
 
 #define RESOURCE(g, v, p)                                                                          \
     .group = STR_INIT(g), .version = STR_INIT(v), .plural = STR_INIT(p) /* literals only */
@@ -144,4 +147,17 @@ bool gang_object_read(const struct gang_object_kind *k,
     out->resources = at(root, k->resources);
     out->priority_class = json_str(at(root, k->priority_class));
     return true;
+}
+
+struct str gang_object_mirror_name(struct arena *a, struct str gang)
+{
+    if (meta_dns_subdomain(gang).n == 0)
+        return gang;
+    struct str out = arena_lower(a, str_take(gang, NAME_MAX - 16));
+    char *p = (char *)(uintptr_t)out.p; /* our copy */
+    for (size_t i = 0; i < out.n; i++) {
+        bool fine = char_is_digit(p[i]) || (p[i] >= 'a' && p[i] <= 'z');
+        p[i] = fine ? p[i] : '-';
+    }
+    return arena_printf(a, "gang-%.*s-%08x", STR_ARG(out), (unsigned)str_hash(gang, 0));
 }

@@ -52,3 +52,5 @@ bool gang_object_read(const struct gang_object_kind *k,
 
 /* The annotation of a PodGroup of ours that only mirrors a gang, and the dialect it mirrors. */
 #define GANG_MIRROR_OF "scheduling.ganglion.io/mirror-of"
+/* The name of that PodGroup: the gang's own where that can name an object, else made from it. */
+struct str gang_object_mirror_name(struct arena *a, struct str gang);

@@ -7,7 +7,6 @@
 
 #define OWNERS_MAX 8       /* of one mirror; owners of further members are left out */
 #define PLAN_NODES_MAX 128 /* named in a status */
-#define NAME_MAX 253
 
 /* ---- what can be seen ---- */
 
@@ -64,15 +63,7 @@ void gang_look(const struct gang *g, struct gang_sight *out)
 struct str gang_mirror_name(struct arena *a, const struct gang *g)
 {
     struct str name = str_skip(g->key, g->namespace.n + 1);
-    if (meta_dns_subdomain(name).n == 0)
-        return name;
-    struct str out = arena_lower(a, str_take(name, NAME_MAX - 16));
-    char *p = (char *)(uintptr_t)out.p; /* our copy */
-    for (size_t i = 0; i < out.n; i++) {
-        bool fine = char_is_digit(p[i]) || (p[i] >= 'a' && p[i] <= 'z');
-        p[i] = fine ? p[i] : '-';
-    }
-    return arena_printf(a, "gang-%.*s-%08x", STR_ARG(out), (unsigned)str_hash(name, 0));
+    return gang_object_mirror_name(a, name);
 }
 
 struct owners {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * gang — no half gang stays: when a running gang loses a member (it failed, was evicted, its node
- * vanished) and fewer than its minimum are left, the others are deleted and their Job makes them
- * anew, so that all start together again.
+ * vanished) and fewer than its minimum are left, the others are deleted and their owners make them
+ * anew, so that all start together again. Members that nobody would make anew are told.
  *
  *     member lost ─► others get the condition DisruptionTarget=GangRestart ─► they are deleted
  *                ─► the lost one, if it still exists, is marked as dealt with
@@ -12,12 +12,14 @@
 #include "base/num.h"
 #include "controllers/controllers.h"
 #include "controllers/pods.h"
+#include "kube/gang_object.h"
 #include "kube/job.h"
 #include "kube/meta.h"
 
 #define POLICY_KEY "scheduling.ganglion.io/gang-restart"
 #define HANDLED_KEY "scheduling.ganglion.io/gang-restart-handled"
-#define LOST "!lost" /* behind a key: a member vanished, only its last event told us */
+#define HALF "GangMemberLost" /* condition of members that nobody would make anew */
+#define LOST "!lost"          /* behind a key: a member vanished, only its last event told us */
 
 enum { WATCH_PODS, WATCH_JOBS, WATCH_GROUPS };
 
@@ -59,6 +61,7 @@ struct gang {
     bool vanished;     /* a member is gone without a trace */
     struct str policy; /* of its PodGroup; absent: none */
     int64_t min, succeeded;
+    bool renewed;            /* the Jobs of its members make enough new pods */
     struct pods_vec running; /* on nodes and to stay */
     struct pods_vec marked;  /* to be deleted for the restart */
     struct pods_vec lost;    /* failed or being deleted, and not dealt with */
@@ -108,14 +111,6 @@ static const struct kobj *job_of_member(struct reconcile *r, const struct kobj *
     return job && meta_controlled_by(pod, job) ? job : NULL;
 }
 
-/* Does the Job make new pods in the place of deleted ones, enough for the gang? */
-static bool replaces(const struct kobj *o, const struct gang *g)
-{
-    const struct job *j = job_of(o);
-    return !kobj_deleting(o) && !j->suspend && !job_finished(j) && j->parallelism >= g->min &&
-           condition_of(kobj_root(o), STR("FailureTarget")) != CONDITION_TRUE;
-}
-
 /* What the pods say, else the Job, else the PodGroup. */
 static struct str policy_of(const struct gang *g, const struct kobj *pod, const struct kobj *job)
 {
@@ -125,38 +120,135 @@ static struct str policy_of(const struct gang *g, const struct kobj *pod, const 
     return policy.n ? policy : g->policy;
 }
 
-static bool restarts_together(const struct gang *g, const struct kobj *pod, const struct kobj *job)
+/* Owners that make new pods in the place of deleted ones. Jobs are looked at more closely. */
+static bool recreates(struct json owner)
 {
+    static const char *const kinds[] = { "apps/ReplicaSet", "apps/StatefulSet",
+                                         "ReplicationController", "ray.io/RayCluster",
+                                         "kubeflow.org/" };
+    struct str group = json_str(json_get(owner, STR("apiVersion")));
+    struct str kind = json_str(json_get(owner, STR("kind")));
+    bool core = str_find_char(group, '/') < 0;
+    group = str_split(&group, '/');
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        struct str want = str_from(kinds[i]), left = want;
+        struct str first = str_split(&left, '/');
+        if (left.p ? !core && str_eq(group, first) && (!left.n || str_eq(kind, left))
+                   : core && str_eq(kind, want))
+            return true;
+    }
+    return false;
+}
+
+/* Jobs that own members: together they must make enough pods anew. */
+static int64_t pods_of_jobs(const struct gang *g)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < g->running.n; i++) {
+        const struct kobj *job = job_of_member(g->r, g->running.items[i]);
+        bool counted = false;
+        for (size_t k = 0; k < i && job; k++)
+            counted = counted || job_of_member(g->r, g->running.items[k]) == job;
+        sum += !job ? 1 : counted ? 0 : job_of(job)->parallelism;
+    }
+    return sum;
+}
+
+static bool job_goes_on(const struct kobj *job)
+{
+    const struct job *j = job_of(job);
+    return !kobj_deleting(job) && !j->suspend && !job_finished(j) &&
+           condition_of(kobj_root(job), STR("FailureTarget")) != CONDITION_TRUE;
+}
+
+enum fate {             /* of a member that runs while too few others do */
+            FATE_ALONE, /* it goes on */
+            FATE_TOGETHER,
+            FATE_FAIL, /* with its Job */
+            FATE_TELL, /* nobody would make it anew: people must decide */
+};
+
+static enum fate fate_of(const struct gang *g, const struct kobj *pod)
+{
+    const struct kobj *job = job_of_member(g->r, pod);
+    struct json owner = kobj_controller(pod);
     struct str policy = policy_of(g, pod, job);
-    return !policy.n || str_is(policy, "gang"); /* "member" and "none" leave the others alone */
+    bool asked = str_is(policy, "gang");
+    if (str_is(policy, "fail"))
+        return job ? FATE_FAIL : FATE_TELL;
+    if (policy.n && !asked)
+        return FATE_ALONE; /* "member" and "none" leave the others alone */
+    if (str_is(json_str(json_get(owner, STR("kind"))), "Job"))
+        return job && job_goes_on(job) && g->renewed ? FATE_TOGETHER : FATE_ALONE;
+    return recreates(owner) || (asked && json_exists(owner)) ? FATE_TOGETHER : FATE_TELL;
 }
 
 /* ---- the restart ---- */
 
-static void tell(struct gang *g, const struct kobj *job)
+static void tell(struct gang *g, const struct kobj *about)
 {
     const struct kobj *lost = g->lost.n ? g->lost.items[0] : NULL;
     struct str node = lost ? pod_of(lost)->node_name : (struct str){ 0 };
     struct str who =
         lost ? arena_printf(g->r->a, "member %.*s on node %.*s", STR_ARG(lost->name), STR_ARG(node))
              : STR("a member");
-    reconcile_warn(g->r, job, "GangRestarted",
+    reconcile_warn(g->r, about, "GangRestarted",
                    "Gang %.*s lost %.*s and %zu of at least %lld members are left: restarting them "
                    "together. Restarted members do not count towards backoffLimit. To replace lost "
                    "members only, annotate the pod template with " POLICY_KEY "=member",
                    STR_ARG(g->name), STR_ARG(who), g->running.n, (long long)g->min);
 }
 
+static void set_half(struct gang *g, const struct kobj *pod, bool half)
+{
+    struct json stored = kobj_path(pod, "status.conditions");
+    struct jnode *list = json_has(stored) ? jnode_thaw(g->r->a, stored) : jnode_arr(g->r->a);
+    struct condition_spec spec = {
+        .type = HALF,
+        .status = half ? "True" : "False",
+        .reason = half ? STR("MemberLost") : STR("Complete"),
+        .message =
+            half ? arena_printf(g->r->a,
+                                "Gang %.*s lost members: %zu of at least %lld are left, and their "
+                                "owner makes no new ones. Create the missing members, or delete "
+                                "these to start anew",
+                                STR_ARG(g->name), g->running.n, (long long)g->min)
+                 : STR("Enough members are there again")
+    };
+    meta_set_condition(g->r->a, list, &spec, g->r->now);
+    struct jnode *status = jnode_obj(g->r->a);
+    jnode_set(status, STR("conditions"), list);
+    reconcile_patch_status(g->r, PODS, pod, status);
+    if (half)
+        reconcile_warn(g->r, pod, HALF, "%.*s", STR_ARG(spec.message));
+}
+
+static bool is_told(const struct kobj *pod)
+{
+    return condition_of(kobj_root(pod), STR(HALF)) == CONDITION_TRUE;
+}
+
 static size_t mark_running(struct gang *g)
 {
     size_t n = 0;
     for (size_t i = 0; i < g->running.n; i++) {
-        const struct kobj *pod = g->running.items[i], *job = job_of_member(g->r, pod);
-        if (job && restarts_together(g, pod, job) && replaces(job, g))
+        const struct kobj *pod = g->running.items[i];
+        enum fate fate = fate_of(g, pod);
+        if (fate == FATE_TOGETHER)
             n += pods_disrupt(g->r, pod, PODS_GANG_RESTART,
                               "Gang: another member was lost, all start together again");
+        else if (fate == FATE_TELL && !is_told(pod))
+            set_half(g, pod, true);
     }
     return n;
+}
+
+static void untell(struct gang *g)
+{
+    for (size_t i = 0; i < g->running.n; i++) {
+        if (is_told(g->running.items[i]))
+            set_half(g, g->running.items[i], false);
+    }
 }
 
 static void mark_handled(struct gang *g)
@@ -200,17 +292,21 @@ static void fail_job(struct gang *g, const struct kobj *job)
 
 static void look(struct gang *g)
 {
-    const struct kobj *job = g->running.n ? job_of_member(g->r, g->running.items[0]) : NULL;
-    bool together = job && restarts_together(g, g->running.items[0], job) && replaces(job, g);
-    if (is_half(g) && job && str_is(policy_of(g, g->running.items[0], job), "fail")) {
+    bool half = is_half(g);
+    g->renewed = half && pods_of_jobs(g) + g->succeeded >= g->min;
+    const struct kobj *first = g->running.n ? g->running.items[0] : NULL;
+    const struct kobj *job = first ? job_of_member(g->r, first) : NULL;
+    if (half && fate_of(g, first) == FATE_FAIL) {
         fail_job(g, job);
         return;
     }
-    if (is_half(g) && together && mark_running(g)) {
+    if (half && mark_running(g)) {
         if (!g->marked.n) /* once a restart */
-            tell(g, job);
+            tell(g, job ? job : first);
         return; /* the marks come back as events */
     }
+    if ((int64_t)g->running.n + g->succeeded >= g->min)
+        untell(g);
     if (g->marked.n)
         finish(g);
 }
@@ -218,7 +314,8 @@ static void look(struct gang *g)
 /* Where the minimum stands in an object, the gang's PodGroup repeats it. */
 static void hear_group(struct gang *g)
 {
-    const struct kobj *o = informer_find(g->r->caches[WATCH_GROUPS], g->r->namespace, g->name);
+    const struct kobj *o = informer_find(g->r->caches[WATCH_GROUPS], g->r->namespace,
+                                         gang_object_mirror_name(g->r->a, g->name));
     if (!o)
         return;
     g->policy = json_str(kobj_path(o, "spec.memberLoss"));

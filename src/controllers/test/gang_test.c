@@ -4,6 +4,7 @@
 
 #include "controllers/controllers.h"
 #include "controllers/test/world.h"
+#include "kube/gang_object.h"
 #include "kube/pod.h"
 #include "testkit/check.h"
 
@@ -201,6 +202,114 @@ static void test_when_nothing_is_done(void **state)
     check_untouched(w, 0);
 }
 
+/* Running members of a gang of four with this name whose owner is said by a text. */
+static void add_owned(struct world *w, const char *gang, int n, const char *owner)
+{
+    world_create(
+        w, "pods",
+        "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"d\",\"name\":"
+        "\"p%d\",\"annotations\":{\"gang.scheduling.koordinator.sh/name\":\"%s\","
+        "\"gang.scheduling.koordinator.sh/min-available\":\"4\"}%s},"
+        "\"spec\":{\"nodeName\":\"n%d\"},\"status\":{\"phase\":\"Running\"}}",
+        n, gang, owner, n);
+}
+
+static void test_whose_members_they_are(void **state)
+{
+    (void)state;
+#define OWNER(v, k)                                                                                \
+    ",\"ownerReferences\":[{\"apiVersion\":\"" v "\",\"kind\":\"" k                                \
+    "\",\"name\":\"o\",\"uid\":\"u9\",\"controller\":true}]" /* literals only */
+    static const struct {
+        const char *owner;
+        size_t dying;
+        bool told;
+    } rows[] = {
+        { OWNER("apps/v1", "ReplicaSet"), 3, false },
+        { OWNER("apps/v1", "StatefulSet"), 3, false },
+        { OWNER("v1", "ReplicationController"), 3, false },
+        { OWNER("kubeflow.org/v1", "PyTorchJob"), 3, false },
+        { OWNER("ray.io/v1", "RayCluster"), 3, false },
+        { OWNER("v1", "Pod"), 0, true },
+        { OWNER("example.com/v1", "ReplicaSet"), 0, true },
+        { "", 0, true },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct world *w = world_new(&gang_controller);
+        for (int n = 0; n < 4; n++)
+            add_owned(w, "g", n, rows[i].owner);
+        world_run(w);
+        fail_first(w);
+        world_run(w);
+        CHECK_I64(count_dying(w), rows[i].dying);
+        for (int n = 1; n < 4; n++) {
+            char key[8];
+            snprintf(key, sizeof key, "d/p%d", n);
+            CHECK(condition_of(kobj_root(world_get(w, "pods", key)), STR("GangMemberLost")) ==
+                  (rows[i].told ? CONDITION_TRUE : CONDITION_ABSENT));
+        }
+        world_log_clear(w);
+        world_advance(w, 60);
+        CHECK_STR(world_log(w), ""); /* once */
+        if (rows[i].told) {
+            add_owned(w, "g", 4, rows[i].owner);
+            world_run(w);
+            CHECK(condition_of(kobj_root(world_get(w, "pods", "d/p1")), STR("GangMemberLost")) ==
+                  CONDITION_FALSE);
+        }
+        world_free(w);
+    }
+}
+
+/* Two Jobs of two pods each, as of a JobSet: neither makes the minimum alone. */
+static void test_a_gang_of_several_jobs(void **state)
+{
+    (void)state;
+    for (int second = 2; second >= 1; second--) {
+        struct world *w = world_new(&gang_controller);
+        for (int i = 1; i <= 2; i++)
+            world_create(w, "jobs",
+                         "{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"metadata\":{"
+                         "\"namespace\":\"d\",\"name\":\"j%d\"},\"spec\":{\"parallelism\":%d,"
+                         "\"completions\":2}}",
+                         i, i == 1 ? 2 : second);
+        for (int n = 0; n < 4; n++) {
+            char owner[256];
+            snprintf(owner, sizeof owner,
+                     ",\"ownerReferences\":[{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\","
+                     "\"name\":\"j%d\",\"uid\":\"u%d\",\"controller\":true}]",
+                     n / 2 + 1, n / 2 + 1);
+            add_owned(w, "g", n, owner);
+        }
+        world_run(w);
+        fail_first(w);
+        world_run(w);
+        CHECK_I64(count_dying(w), second == 2 ? 3 : 0); /* else it would never be whole again */
+        world_free(w);
+    }
+}
+
+/* The PodGroup of a gang whose name no object can have. */
+static void test_a_name_that_is_no_dns_name(void **state)
+{
+    (void)state;
+    struct world *w = world_new(&gang_controller);
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct str mirror = gang_object_mirror_name(a, STR("Big_Gang"));
+    world_create(w, "podgroups",
+                 "{\"apiVersion\":\"aiplatform.ganglion.io/v1alpha1\",\"kind\":\"PodGroup\","
+                 "\"metadata\":{\"namespace\":\"d\",\"name\":\"%.*s\"},\"spec\":{"
+                 "\"memberLoss\":\"member\"}}",
+                 STR_ARG(mirror));
+    for (int n = 0; n < 4; n++)
+        add_owned(w, "Big_Gang", n, OWNER("apps/v1", "ReplicaSet"));
+    world_run(w);
+    fail_first(w);
+    world_run(w);
+    CHECK_I64(count_dying(w), 0);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +321,9 @@ int main(void)
         cmocka_unit_test(test_an_evicted_member),
         cmocka_unit_test(test_dying_half_way),
         cmocka_unit_test(test_when_nothing_is_done),
+        cmocka_unit_test(test_whose_members_they_are),
+        cmocka_unit_test(test_a_gang_of_several_jobs),
+        cmocka_unit_test(test_a_name_that_is_no_dns_name),
     };
     return CHECK_MAIN(tests);
 }
