@@ -109,6 +109,11 @@ struct gang *core_gang(const struct sched_core *s, struct str namespace, struct 
 
 /* ---- gangs ---- */
 
+struct str core_lone_key(struct arena *a, const struct kobj *pod)
+{
+    return arena_printf(a, "pod %.*s/%.*s", STR_ARG(pod->namespace), STR_ARG(pod->name));
+}
+
 struct gang *
 core_gang_of(struct sched_core *s, const struct kobj *pod, const struct profile *profile)
 {
@@ -116,7 +121,7 @@ core_gang_of(struct sched_core *s, const struct kobj *pod, const struct profile 
     const struct gang_claim *claim = profile->gangs ? pod_of(pod)->gang : NULL;
     struct str key =
         claim ? arena_printf(a, "%.*s/%.*s", STR_ARG(pod->namespace), STR_ARG(claim->name))
-              : arena_printf(a, "pod %.*s", STR_ARG(kobj_key(a, pod)));
+              : core_lone_key(a, pod);
     struct gang *g = map_get(&s->gangs, key);
     if (g)
         return g;
@@ -154,6 +159,12 @@ void core_leave_gang(struct sched_core *s, struct spod *p)
     g->admitted = false;
     core_late_watch(s, g);
     core_gang_gone(s, g);
+}
+
+void core_dissolve(struct sched_core *s, struct spod *p)
+{
+    if (p->gang && !p->gang->dialect)
+        core_leave_gang(s, p);
 }
 
 void core_gang_gone(struct sched_core *s, struct gang *g)

@@ -82,6 +82,11 @@ core_gang_of(struct sched_core *s, const struct kobj *pod, const struct profile 
 void core_gang_gone(struct sched_core *s, struct gang *g);
 void core_join_gang(struct sched_core *s, struct spod *p);
 void core_leave_gang(struct sched_core *s, struct spod *p);
+/* The API says where the pod runs: alone, it needs its gang no more. Most pods of a cluster are
+ * such, and a gang is larger than all else that is kept of them. */
+void core_dissolve(struct sched_core *s, struct spod *p);
+/* The key of the gang of one. */
+struct str core_lone_key(struct arena *a, const struct kobj *pod);
 /* Queues the gang if it has members to place. */
 void core_gang_changed(struct sched_core *s, struct gang *g, struct mono now);
 void core_groups_fini(struct sched_core *s);

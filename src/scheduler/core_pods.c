@@ -105,8 +105,10 @@ static void pod_came(struct sched_core *s, const struct kobj *obj, struct mono n
     }
     if (p->gang)
         core_gang_changed(s, p->gang, now);
-    if (bound)
-        core_wake(s, WAKE_POD_PLACED, -1, now);
+    if (!bound)
+        return;
+    core_dissolve(s, p);
+    core_wake(s, WAKE_POD_PLACED, -1, now);
 }
 
 /* ---- changing ---- */
@@ -202,6 +204,7 @@ static void confirm(struct sched_core *s, struct spod *p, const struct kobj *obj
     if (p->node >= 0 && n && n->id == p->node && is_same_for_us(p, obj)) {
         p->assumed = false;
         refresh(s, p, obj, now);
+        core_dissolve(s, p);
         return;
     }
     pod_gone(s, p, now); /* somebody else bound it elsewhere */

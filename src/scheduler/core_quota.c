@@ -46,14 +46,22 @@ resolve(const struct sched_core *s, const struct quota_names *names, struct str 
     return l ? l->target : names->queue;
 }
 
+/* The queue of a pod; key: of its gang, source: the object that speaks for that, NULL: none. */
+static struct quota_names
+claim(struct sched_core *s, struct spod *p, struct str key, const struct kobj *source)
+{
+    struct quota_names names =
+        quota_names_of(p->obj, source, cluster_namespace_object(&s->cluster, p->obj->namespace));
+    struct quota_owner owner = { resolve(s, &names, p->obj->namespace), key, names.user,
+                                 p->obj->namespace };
+    quota_join(s->cluster.quota, &owner, &p->quota);
+    return names;
+}
+
 void core_quota_join(struct sched_core *s, struct spod *p)
 {
     struct gang *g = p->gang;
-    struct quota_names names =
-        quota_names_of(p->obj, g->source, cluster_namespace_object(&s->cluster, p->obj->namespace));
-    struct quota_owner owner = { resolve(s, &names, p->obj->namespace), g->key, names.user,
-                                 p->obj->namespace };
-    quota_join(s->cluster.quota, &owner, &p->quota);
+    struct quota_names names = claim(s, p, g->key, g->source);
     int64_t priority = quota_priority(p->quota.queue, p->view->priority_class, names.priority);
     struct quota_ticket *k = &g->ticket;
     bool first = k->queue == NULL;
@@ -101,18 +109,39 @@ void core_quota_rejoin(struct sched_core *s, struct gang *g)
     }
 }
 
+/* The same for lone pods that run, and have no gang any more. */
+static void rejoin_dissolved(struct sched_core *s, struct str namespace)
+{
+    const struct map_slot *slot;
+    for (size_t i = 0; (slot = map_next(&s->pods, &i));) {
+        struct spod *p = slot->value;
+        if (p->gang || !spod_is_ours(p) || (namespace.p && !str_eq(p->obj->namespace, namespace)))
+            continue;
+        AUTO(arena_freep) struct arena *a = arena_new();
+        charge(p, -1);
+        snapshot_commit(&s->cluster.snap);
+        quota_leave(s->cluster.quota, &p->quota);
+        claim(s, p, core_lone_key(a, p->obj), NULL);
+        charge(p, 1);
+        snapshot_commit(&s->cluster.snap);
+    }
+}
+
 /* All gangs, or those of one namespace, find their queue anew and try again. */
 static void rejoin_all(struct sched_core *s, struct str namespace, struct mono now)
 {
     const struct map_slot *slot;
     for (size_t i = 0; (slot = map_next(&s->gangs, &i));) {
         struct gang *g = slot->value;
+        if (!g->n_members) /* all have ended */
+            continue;
         const struct spod *first = LIST_ITEM(g->members.next, struct spod, in_gang);
         if (namespace.p && !str_eq(first->obj->namespace, namespace))
             continue;
         core_quota_rejoin(s, g);
         core_gang_changed(s, g, now);
     }
+    rejoin_dissolved(s, namespace);
 }
 
 void core_quota_namespace(struct sched_core *s, struct str namespace, struct mono now)

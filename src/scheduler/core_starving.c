@@ -58,7 +58,7 @@ static void empty_cluster(struct snapshot *snap, const struct gang *but)
     for (size_t i = 0; i < snap->pods.n; i++) {
         struct spod *p = snap->pods.items[i];
         struct json owner = p ? kobj_controller(p->obj) : (struct json){ 0 };
-        if (p && p->node >= 0 && p->gang && p->gang != but &&
+        if (p && p->node >= 0 && spod_is_ours(p) && p->gang != but &&
             p->view->priority < QUEUE_SYSTEM_PRIORITY &&
             !str_is(json_str(json_get(owner, STR("kind"))), "DaemonSet"))
             snapshot_remove(snap, p);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * gang — pods that start together or not at all. A pod in no gang is a gang of one, so that queue
- * and cycle know one entity only.
+ * gang — pods that start together or not at all. A pod in no gang is a gang of one until it runs,
+ * so that queue and cycle know one entity only.
  *
  * What a gang needs is said by its members (labels and annotations, kube/gang_dialect.h) or by a
  * group object (kube/gang_object.h). gang_settle works it out of both when something changed: a

@@ -259,7 +259,7 @@ static void tally_pod(void *arg, const struct spod *p)
     t->assumed += p->assumed;
     if (p->held_by)
         metric_add(metrics_series(t->m->m, M_NEXUS_RESERVATIONS, &p->obj->namespace), 1);
-    if (p->node >= 0)
+    if (p->node >= 0 || !p->gang) /* it runs, or its node is not here */
         return;
     t->pending[queue_of(p)]++;
     if (!p->gang->dialect)

@@ -83,9 +83,9 @@ struct spod {
     struct demand *demands; /* what it takes from its node; own array */
     size_t n_demands;
     int64_t nz_cpu, nz_mem;
-    struct str key; /* "namespace/name", own text */
-    uint32_t id;    /* in the snapshot */
-    struct gang *gang;
+    struct str key;    /* "namespace/name", own text */
+    uint32_t id;       /* in the snapshot */
+    struct gang *gang; /* NULL: another scheduler's, or a lone pod that runs */
     struct list in_gang;
     uint32_t part;               /* its role in the gang: a number of gang->parts; 0: none */
     bool to_come;                /* no pod yet: a place of its gang (core_places.c) */
@@ -115,6 +115,12 @@ struct spod {
 static inline bool spod_is_plain(const struct spod *p)
 {
     return !p->relations && p->claims.n == 0 && !p->claims.missing.p;
+}
+
+/* Its schedulerName is one of ours. */
+static inline bool spod_is_ours(const struct spod *p)
+{
+    return p->quota.queue != NULL;
 }
 
 static inline struct str spod_namespace(const struct spod *p)

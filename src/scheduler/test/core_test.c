@@ -338,6 +338,38 @@ static void test_node_gone_and_back(void **state)
     world_fini(&w);
 }
 
+static void set_queue(struct world *w, int limit)
+{
+    AUTO(kobj_unrefp)
+    struct kobj *o = fixture_object(
+        "{'apiVersion':'scheduling.run.ai/v2','kind':'Queue','metadata':{'name':'q'},"
+        "'spec':{'resources':{'gpu':{'quota':0,'limit':%d,'overQuotaWeight':1}}}}",
+        limit);
+    struct err err = { 0 };
+    CHECK_OK(core_queue_set(w->s, o, at_s(2), &err), err);
+}
+
+/* A lone pod that runs has no gang any more; its queue must know of it all the same, and find it
+ * when the queue comes late. */
+static void test_lone_pod_that_runs_has_no_gang(void **state)
+{
+    (void)state;
+    static const char in_queue[] = ",'labels':{'kai.scheduler/queue':'q'}";
+    struct world w;
+    world_init(&w);
+    fixture_node(w.s, "n0", "", "");
+    fixture_pod(w.s, (struct fixture_pod){ .name = "p", .meta = in_queue, .gpus = 2, .node = "n0" },
+                at_s(1));
+    CHECK(!core_pod(w.s, STR("default"), STR("p"))->gang);
+    set_queue(&w, 3);
+    fixture_pod(w.s, (struct fixture_pod){ .name = "q", .meta = in_queue, .gpus = 2 }, at_s(3));
+    CHECK(core_pod(w.s, STR("default"), STR("q"))->gang);
+    CHECK_I64(step(&w, 3), DECISION_WAIT); /* two of three are used */
+    core_pod_del(w.s, STR("default"), STR("p"), at_s(4));
+    CHECK_I64(step(&w, 100), DECISION_BIND);
+    world_fini(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,6 +389,7 @@ int main(void)
         cmocka_unit_test(test_why_names_changes_that_help),
         cmocka_unit_test(test_why_frees_only_what_a_node_has),
         cmocka_unit_test(test_node_gone_and_back),
+        cmocka_unit_test(test_lone_pod_that_runs_has_no_gang),
     };
     return CHECK_MAIN(tests);
 }
