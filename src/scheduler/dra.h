@@ -10,7 +10,8 @@
  * A claim's allocation is the API's when it has one, else one of ours that a placed pod (assumed)
  * made; ours ends with the last placed pod that uses the claim. Loop thread only.
  *
- *     dra.c pools, claims, ledger    dra_claim.c claims parsed    dra_match.c selectors, attributes
+ *     dra.c pools, ledger            dra_hold.c claims and pods that hold
+ *     dra_claim.c claims parsed      dra_match.c selectors, attributes
  *     dra_allocate.c the search      dra_write.c an allocation as the API wants it */
 #pragma once
 

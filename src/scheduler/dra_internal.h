@@ -2,6 +2,8 @@
  * What the files of dra share; nobody else includes this. */
 #pragma once
 
+#include <stdlib.h>
+
 #include "scheduler/dra.h"
 #include "scheduler/pod.h"
 
@@ -147,6 +149,22 @@ struct dra {
     bool dirty;
     uint64_t generation; /* of devices */
 };
+
+static inline struct str dra_text_copy(struct str s)
+{
+    return str_make(str_dup(s), s.n);
+}
+
+static inline void dra_text_free(struct str s)
+{
+    free((void *)(uintptr_t)s.p);
+}
+
+/* "first/name" in b, which the caller ends. */
+struct str dra_key(struct buf *b, struct str first, struct str name);
+void dra_claim_set(struct dra *d, const struct kobj *obj);
+void dra_claim_del(struct dra *d, const struct kobj *obj);
+void dra_claim_free(struct dra_claim *c);
 
 /* Takes what an allocation holds (sign 1) or gives it back (-1). s NULL: no transaction, plain. */
 void dra_charge(struct snapshot *s, const struct dra_allocation *al, int sign);
