@@ -199,6 +199,7 @@ static void drop_items(struct action *a)
 static enum turn commit_all(struct action *a)
 {
     if (a->commit == ACTION_DURABLE) {
+        a->reply.revision = a->items.items[a->items.n - 1]->revision;
         drop_items(a);
         return action_success(a, 201, NULL);
     }

@@ -47,7 +47,8 @@ struct transport_ops {
                           watch_end_fn end,
                           void *arg);
     /* All or none in process; over HTTPS see DESIGN "Binding a gang". done gets code 201 or the
-     * first refusal. */
+     * first refusal; with 201 reply.revision is one at which all claims are written (0: unknown).
+     */
     struct call *(*bind_all)(struct transport *t,
                              const struct binding *b,
                              size_t n,

@@ -52,7 +52,7 @@ struct reply {
         *object; /* of single-object calls; a metav1.Status when code >= 400 or after DELETE */
     struct kobj *const *items; /* of LIST */
     size_t n_items;
-    uint64_t revision; /* of LIST */
+    uint64_t revision; /* of LIST, and of a bind_all */
     struct str cont;   /* of LIST: more follows */
     int64_t remaining; /* of LIST: -1 unknown */
     const struct str *warnings;

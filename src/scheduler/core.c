@@ -258,6 +258,15 @@ void core_device_del(struct sched_core *s,
     core_wake(s, WAKE_OBJECTS, -1, now);
 }
 
+void core_claim_answered(struct sched_core *s,
+                         const struct claim_id *id,
+                         uint64_t revision,
+                         struct mono now)
+{
+    if (dra_answered(s->cluster.snap.dra, id, revision))
+        core_wake(s, WAKE_OBJECTS, -1, now);
+}
+
 bool core_topology_set(struct sched_core *s, const struct kobj *obj, struct mono now)
 {
     if (!domain_forest_set(s->cluster.forest, obj, false))

@@ -62,6 +62,11 @@ void core_device_del(struct sched_core *s,
                      enum dra_kind kind,
                      const struct kobj *obj,
                      struct mono now);
+/* What the API says of a claim whose allocation was sent to it: see dra_answered. */
+void core_claim_answered(struct sched_core *s,
+                         const struct claim_id *id,
+                         uint64_t revision,
+                         struct mono now);
 /* PodDisruptionBudgets, which preemption breaks last. */
 void core_budget_set(struct sched_core *s, const struct kobj *obj);
 void core_budget_del(struct sched_core *s, struct str namespace, struct str name);

@@ -8,7 +8,9 @@
  * through tx_set, so that a device taken inside a gang's transaction goes back with it.
  *
  * A claim's allocation is the API's when it has one, else one of ours that a placed pod (assumed)
- * made; ours ends with the last placed pod that uses the claim. Loop thread only.
+ * made. Ours ends with the last placed pod that uses the claim; but once it was sent to the API, it
+ * ends only when the claim's own event says what it holds, or the API that nothing was written:
+ * streams lag behind one another, and between them the device must not look free. Loop thread only.
  *
  *     dra.c pools, ledger            dra_hold.c claims and pods that hold
  *     dra_claim.c claims parsed      dra_match.c selectors, attributes
@@ -61,6 +63,15 @@ void dra_claims_fini(struct dra_claims *c);
  * lose them. allocate: false for pods that the API bound, their claims say what they hold. */
 void dra_place(struct snapshot *s, const struct spod *pod, const struct snode *node, bool allocate);
 void dra_remove(struct snapshot *s, const struct spod *pod);
+
+/* Our allocations of the pod's claims go to the API (dra_writes). */
+void dra_sent(const struct spod *pod);
+struct claim_id {
+    struct str namespace, name, uid;
+};
+/* What came of it: the API's claim is at this revision, whose event will tell or has told; 0: it
+ * has no such claim. True: devices may have become free. */
+bool dra_answered(struct dra *d, const struct claim_id *id, uint64_t revision);
 
 /* ---- questions ---- */
 

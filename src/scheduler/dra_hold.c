@@ -45,10 +45,26 @@ static void hold(struct dra *d, struct dra_claim *c, struct dra_allocation *al)
     dra_charge(NULL, al, 1);
 }
 
+/* Ours was sent: is it known now what came of it? Then what no pod uses goes. */
+static void settle(struct dra *d, struct dra_claim *c)
+{
+    bool known = c->api || (c->answered && c->obj && c->obj->revision >= c->answered);
+    if (!c->sent || !known)
+        return;
+    c->sent = false;
+    c->answered = 0;
+    if (!c->api && c->placed == 0)
+        hold(d, c, NULL);
+}
+
 void dra_claim_set(struct dra *d, const struct kobj *obj)
 {
     struct dra_claim *c = claim_of(d, obj->namespace, obj->name);
     struct dra_allocation *before = c->api;
+    if (c->obj && !str_eq(c->obj->uid, obj->uid)) { /* another one of this name */
+        c->sent = false;
+        hold(d, c, NULL);
+    }
     bool was_api = before && dra_allocation_of(c) == before;
     struct kobj *old = c->obj;
     c->obj = kobj_ref(obj);
@@ -59,6 +75,7 @@ void dra_claim_set(struct dra *d, const struct kobj *obj)
         hold(d, c, NULL);
     dra_allocation_free(before);
     kobj_unref(old);
+    settle(d, c);
 }
 
 static void claim_drop(struct dra *d, struct dra_claim *c)
@@ -72,6 +89,7 @@ static void claim_drop(struct dra *d, struct dra_claim *c)
 void dra_claim_del(struct dra *d, const struct kobj *obj)
 {
     struct dra_claim *c = claim_of(d, obj->namespace, obj->name);
+    c->sent = false;
     hold(d, c, NULL);
     dra_allocation_free(c->api);
     c->api = NULL;
@@ -219,9 +237,40 @@ void dra_remove(struct snapshot *s, const struct spod *pod)
     for (size_t i = 0; i < pod->claims.n; i++) {
         struct dra_claim *c = pod->claims.items[i];
         tx_set(s, &c->placed, c->placed - 1);
-        if (c->placed > 0 || !c->allocation || c->api)
+        if (c->placed > 0 || !c->allocation || c->api || c->sent)
             continue;
         dra_charge(s, dra_allocation_of(c), -1);
         tx_set(s, &c->allocation, 0);
     }
+}
+
+/* ---- between us and the API ---- */
+
+void dra_sent(const struct spod *pod)
+{
+    for (size_t i = 0; i < pod->claims.n; i++) {
+        struct dra_claim *c = pod->claims.items[i];
+        if (!c->allocation || c->api)
+            continue;
+        c->sent = true;
+        c->answered = 0;
+    }
+}
+
+bool dra_answered(struct dra *d, const struct claim_id *id, uint64_t revision)
+{
+    struct buf b;
+    struct dra_claim *c = map_get(&d->claims, dra_key(&b, id->namespace, id->name));
+    buf_fini(&b);
+    if (!c || !c->sent || !c->obj || !str_eq(c->obj->uid, id->uid))
+        return false;
+    if (revision) {
+        c->answered = revision;
+        settle(d, c);
+        return !c->sent;
+    }
+    c->sent = false;
+    if (c->placed == 0)
+        hold(d, c, NULL);
+    return true;
 }

@@ -124,6 +124,8 @@ struct dra_claim {
     size_t n_constraints;
     struct dra_allocation *api; /* what the API says, NULL: none */
     size_t users;               /* pods that name it */
+    bool sent;                  /* ours went to the API; what came of it is not known */
+    uint64_t answered;          /* events of this revision and later know it; 0: none yet */
     /* words, through tx_set */
     int64_t allocation; /* const struct dra_allocation *, 0: none */
     int64_t placed;     /* pods on nodes that use it */

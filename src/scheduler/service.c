@@ -286,6 +286,7 @@ scheduler_new(struct transport *t, const struct scheduler_options *o, struct err
     s->recorder = recorder_new(t, "ganglion-scheduler");
     s->timer = timer_new(t->loop, turn, s);
     list_init(&s->binds);
+    list_init(&s->claim_reads);
     list_init(&s->patches);
     list_init(&s->errands.waiting);
     list_init(&s->errands.on_wire);
@@ -323,6 +324,7 @@ void scheduler_free(struct scheduler *s)
     s->live = false;
     timer_free(s->timer);
     service_bind_cancel(s);
+    service_claims_cancel(s);
     service_report_cancel(s);
     service_gangs_stop(s);
     service_preempt_cancel(s);

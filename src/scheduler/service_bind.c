@@ -131,6 +131,12 @@ static void split(const struct bind_batch *b)
     }
 }
 
+static void answer_claims(const struct bind_batch *b, uint64_t revision)
+{
+    for (size_t i = 0; i < b->pods.n; i++)
+        service_claims_answered(b->s, b->pods.items[i].claims, b->pods.items[i].n_claims, revision);
+}
+
 static void take_back(const struct bind_batch *b, const struct reply *reply, const struct err *err)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
@@ -145,6 +151,7 @@ static void take_back(const struct bind_batch *b, const struct reply *reply, con
              kv_i64("pods", (int64_t)b->pods.n), kv_i64("code", reply ? reply->code : 0),
              kv_str("why", why), kv_cstr("next", "the gang is queued again in 1s"));
     core_forget(b->s->core, ids, b->pods.n, loop_now(b->s->t->loop));
+    answer_claims(b, 0);
 }
 
 static void on_bound(void *arg, const struct reply *reply, const struct err *err)
@@ -154,12 +161,14 @@ static void on_bound(void *arg, const struct reply *reply, const struct err *err
     bool bound = reply && reply->code < 400;
     if (bound || !reply || b->n_gangs == 1) /* else each is tried alone, and counted then */
         sched_meter_bound(s->meter, b->pods.n, bound, loop_now(s->t->loop).ns - b->started.ns);
-    if (bound)
+    if (bound) {
         tell_bound(b);
-    else if (reply && b->n_gangs > 1)
+        answer_claims(b, reply->revision);
+    } else if (reply && b->n_gangs > 1) {
         split(b);
-    else
+    } else {
         take_back(b, reply, err);
+    }
     batch_free(b);
     service_poke(s);
 }
@@ -172,7 +181,8 @@ void service_bind_flush(struct scheduler *s)
         batch_send(TAKE(s->batch));
 }
 
-/* What the pod's claims got, as the API is to write it. */
+/* What the pod's claims got, as the API is to write it; from here on it is kept until it answers.
+ */
 static void put_claims(struct bound_pod *b, const struct spod *pod, struct arena *a)
 {
     struct dra_write *writes = dra_writes(pod, a, &b->n_claims);
@@ -181,6 +191,7 @@ static void put_claims(struct bound_pod *b, const struct spod *pod, struct arena
         uses[i] = (struct claim_use){ writes[i].namespace, writes[i].name, writes[i].uid,
                                       json_text(json_root(writes[i].allocation)) };
     b->claims = uses;
+    dra_sent(pod);
 }
 
 static void add_plan(struct bind_batch *batch, const struct decision *d)

@@ -30,6 +30,7 @@ struct scheduler {
     bool turn_pending;        /* the timer will run a turn */
     struct list binds;        /* batches on the wire */
     struct bind_batch *batch; /* filled in this turn; NULL: none */
+    struct list claim_reads;  /* claims that are looked up (service_claims.c) */
     struct list patches;      /* status patches on the wire */
     size_t n_patches;
     struct { /* of preemptions (service_preempt.c) */
@@ -59,6 +60,14 @@ void service_bind_give_up(struct bind_batch *b, const struct reply *reply, const
 void service_bind_drop(struct bind_batch *b); /* NULL is fine */
 void service_bind_flush(struct scheduler *s);
 void service_bind_cancel(struct scheduler *s);
+
+/* The claims of these uses were sent to the API; when it answers, the core is told what is there.
+ * revision: that of the write, 0: it failed or its outcome is unknown, the claims are read. */
+void service_claims_answered(struct scheduler *s,
+                             const struct claim_use *uses,
+                             size_t n,
+                             uint64_t revision);
+void service_claims_cancel(struct scheduler *s);
 
 void service_preempt(struct scheduler *s, const struct decision *d);
 void service_preempt_cancel(struct scheduler *s);

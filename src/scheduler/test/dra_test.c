@@ -446,6 +446,118 @@ static void waiting(void **state)
     core_free(s);
 }
 
+/* ---- streams that lag: between the write and the claim's event the device is not free ---- */
+
+/* Claim "a" as an event of that revision tells, with gpu-0 or nothing. */
+static void claim_event(struct sched_core *s, int revision, bool allocated)
+{
+    put(s, DRA_CLAIM,
+        fixture_object("{'apiVersion':'resource.k8s.io/v1','kind':'ResourceClaim','metadata':{"
+                       "'namespace':'default','name':'a','uid':'claim-a','resourceVersion':'%d'},"
+                       "'spec':{'devices':{'requests':[{'name':'r','exactly':{" CLASS "}}]}},"
+                       "'status':{%s}}",
+                       revision,
+                       allocated ? "'allocation':{'devices':{'results':[{'request':'r','driver':"
+                                   "'gpu.example.com','pool':'n0','device':'gpu-0'}]}}"
+                                 : ""));
+}
+
+/* One GPU; pod a was decided to have it, and its claim was sent. */
+static struct sched_core *core_that_sent(void)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct sched_core *s = core_with_nodes(1);
+    put_class(s, "gpu", "true");
+    put_gpus(s, 0, 1);
+    claim_event(s, 3, false);
+    put_pod(s, "a", "a");
+    CHECK_STR(step(s, a), "gpu-0");
+    dra_sent(core_pod(s, STR("default"), STR("a")));
+    return s;
+}
+
+/* A second pod wants the one device: does it get it? */
+static bool is_free(struct sched_core *s)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    put_claim(s, "b", "{'name':'r','exactly':{" CLASS "}}", "");
+    put_pod(s, "b", "b");
+    bool got = str_is(step(s, a), "gpu-0");
+    core_pod_del(s, STR("default"), STR("b"), at_s(0));
+    return got;
+}
+
+static void bound_event(struct sched_core *s, const char *meta)
+{
+    fixture_pod(s,
+                (struct fixture_pod){ .name = "a",
+                                      .meta = meta,
+                                      .node = "n0",
+                                      .spec = ",'resourceClaims':[{'name':'c',"
+                                              "'resourceClaimName':'a'}]" },
+                at_s(0));
+}
+
+static void a_bound_pod_that_changed_keeps(void **state)
+{
+    (void)state;
+    struct sched_core *s = core_that_sent();
+    bound_event(s, ",'labels':{'new':'label'}"); /* read anew, as a pod that we never placed */
+    CHECK(!is_free(s));
+    claim_event(s, 4, false); /* somebody labelled the claim before */
+    CHECK(!is_free(s));
+    claim_event(s, 5, true);
+    CHECK(!is_free(s));
+    core_pod_del(s, STR("default"), STR("a"), at_s(0));
+    CHECK(!is_free(s)); /* until it is released */
+    claim_event(s, 6, false);
+    CHECK(is_free(s));
+    core_free(s);
+}
+
+static void a_pod_that_went_keeps(void **state)
+{
+    (void)state;
+    struct sched_core *s = core_that_sent();
+    const struct claim_id id = { STR("default"), STR("a"), STR("claim-a") };
+    core_pod_del(s, STR("default"), STR("a"), at_s(0));
+    CHECK(!is_free(s)); /* the write may still succeed */
+    core_claim_answered(s, &id, 5, at_s(0));
+    CHECK(!is_free(s)); /* it did */
+    claim_event(s, 4, false);
+    CHECK(!is_free(s)); /* of before */
+    claim_event(s, 7, false);
+    CHECK(is_free(s)); /* allocated and released between two events */
+    core_free(s);
+}
+
+static void a_refusal_frees(void **state)
+{
+    (void)state;
+    struct sched_core *s = core_that_sent();
+    const struct claim_id id = { STR("default"), STR("a"), STR("claim-a") };
+    const struct claim_id other = { STR("default"), STR("a"), STR("another") };
+    const struct pod_id pod = { STR("default"), STR("a"), STR("a") };
+    core_forget(s, &pod, 1, at_s(0));
+    core_pod_del(s, STR("default"), STR("a"), at_s(0));
+    core_claim_answered(s, &other, 0, at_s(0));
+    CHECK(!is_free(s));
+    core_claim_answered(s, &id, 3, at_s(0)); /* read: as it was before */
+    CHECK(is_free(s));
+    core_free(s);
+}
+
+static void another_claim_of_the_name_holds_nothing(void **state)
+{
+    (void)state;
+    struct sched_core *s = core_that_sent();
+    put(s, DRA_CLAIM,
+        fixture_object("{'apiVersion':'resource.k8s.io/v1','kind':'ResourceClaim','metadata':{"
+                       "'namespace':'default','name':'a','uid':'new'}}"));
+    CHECK(is_free(s));
+    core_free(s);
+}
+
 /* Claims and pods come and go at random; at every moment no device is held by two. */
 static void never_twice(void **state)
 {
@@ -490,12 +602,22 @@ static void never_twice(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(choosing),          cmocka_unit_test(held_once),
-        cmocka_unit_test(shared_claim_pins), cmocka_unit_test(restart_keeps),
-        cmocka_unit_test(gangs_roll_back),   cmocka_unit_test(partitions),
-        cmocka_unit_test(consumable),        cmocka_unit_test(taints_and_admins),
-        cmocka_unit_test(network_devices),   cmocka_unit_test(pools_wait_for_their_slices),
-        cmocka_unit_test(waiting),           cmocka_unit_test(never_twice),
+        cmocka_unit_test(choosing),
+        cmocka_unit_test(held_once),
+        cmocka_unit_test(shared_claim_pins),
+        cmocka_unit_test(restart_keeps),
+        cmocka_unit_test(gangs_roll_back),
+        cmocka_unit_test(partitions),
+        cmocka_unit_test(consumable),
+        cmocka_unit_test(taints_and_admins),
+        cmocka_unit_test(network_devices),
+        cmocka_unit_test(pools_wait_for_their_slices),
+        cmocka_unit_test(waiting),
+        cmocka_unit_test(never_twice),
+        cmocka_unit_test(a_bound_pod_that_changed_keeps),
+        cmocka_unit_test(a_pod_that_went_keeps),
+        cmocka_unit_test(a_refusal_frees),
+        cmocka_unit_test(another_claim_of_the_name_holds_nothing),
     };
     return CHECK_MAIN(tests);
 }
