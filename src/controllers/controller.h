@@ -72,6 +72,13 @@ void reconcile_delete(struct reconcile *r,
                       struct str propagation);
 /* Without grace: for pods whose node cannot end them. */
 void reconcile_kill(struct reconcile *r, struct gvr res, const struct kobj *of);
+/* Nothing of this pass is written, and its key is tried again, unless the API itself says that the
+ * object (with this uid) is not there: caches lag, and absence from one proves nothing. */
+void reconcile_if_absent(struct reconcile *r,
+                         struct gvr res,
+                         struct str namespace,
+                         struct str name,
+                         struct str uid);
 /* An Event on `about`, recorded when this pass succeeds: of type Normal, or Warning. Equal ones are
  * counted, not repeated. reason lives as long as r->a. */
 void reconcile_event(struct reconcile *r,

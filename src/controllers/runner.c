@@ -75,7 +75,8 @@ struct pass { /* one key in work */
     struct arena *a;
     struct reconcile_out out;
     size_t left; /* calls not answered */
-    bool failed, settling, status_sent;
+    bool failed, settling;
+    enum phase phase; /* of the writes that were sent last */
     struct mono began;
     struct mono settle_by;
     uint64_t wrote[CONTROLLER_WATCHES_MAX]; /* newest revision written of each watched resource */
@@ -141,7 +142,7 @@ static void on_batch(void *arg)
 
 static void note_written(struct pass *p, const struct write *w, const struct kobj *o)
 {
-    if (!o || w->verb == VERB_DELETE)
+    if (!o || w->verb == VERB_DELETE || w->verb == VERB_GET)
         return;
     for (size_t i = 0; i < p->unit->n_watches; i++) {
         struct gvr r = p->unit->c->watches[i].resource;
@@ -167,20 +168,30 @@ static void log_refusal(const struct pass *p, const struct write *w, const struc
              kv_cstr("next", "retrying with back-off"));
 }
 
+static void judge(struct pass *p, const struct write *w, const struct reply *reply)
+{
+    struct err refusal = { 0 };
+    status_to_err(reply->object, reply->code, &refusal);
+    bool gone = refusal.kind == ERR_NOT_FOUND && (w->verb == VERB_DELETE || w->verb == VERB_GET);
+    p->failed = p->failed || !gone;
+    if (!gone && !is_terminating(reply->object))
+        log_refusal(p, w, &refusal);
+}
+
 static void on_written(void *arg, const struct reply *reply, const struct err *err)
 {
     struct sent *s = arg;
     struct pass *p = s->pass;
-    struct err refusal = { 0 };
-    if (reply && reply->code < 400) {
-        note_written(p, s->write, reply->object);
+    const struct write *w = s->write;
+    if (!reply) {
+        p->failed = true;
+        log_refusal(p, w, err);
+    } else if (reply->code >= 400) {
+        judge(p, w, reply);
+    } else if (w->verb == VERB_GET) {
+        p->failed = p->failed || str_eq(reply->object->uid, w->uid);
     } else {
-        if (reply)
-            status_to_err(reply->object, reply->code, &refusal);
-        bool gone_already = s->write->verb == VERB_DELETE && refusal.kind == ERR_NOT_FOUND;
-        p->failed = p->failed || !gone_already;
-        if (!reply || !is_terminating(reply->object))
-            log_refusal(p, s->write, reply ? &refusal : err);
+        note_written(p, w, reply->object);
     }
     list_remove(&s->link);
     free(s);
@@ -214,11 +225,11 @@ static struct call *start_write(struct sent *s, struct transport *t)
     return t->ops->start(t, &req, on_written, s);
 }
 
-static void send_writes(struct pass *p, bool status)
+static void send_writes(struct pass *p, enum phase phase)
 {
     struct runner *r = p->unit->runner;
     for (size_t i = 0; i < p->out.writes.n; i++) {
-        if (p->out.writes.items[i].status != status)
+        if (write_phase(&p->out.writes.items[i]) != phase)
             continue;
         struct sent *s = MEM_NEW(struct sent);
         s->pass = p;
@@ -283,9 +294,8 @@ static void record_events(struct pass *p)
 
 static void pass_finish(struct pass *p)
 {
-    if (!p->failed && !p->status_sent) {
-        p->status_sent = true;
-        send_writes(p, true);
+    while (!p->failed && p->phase + 1 < PHASES) {
+        send_writes(p, ++p->phase);
         if (p->left)
             return;
     }
@@ -327,7 +337,7 @@ static void pass_start(struct unit *u, struct str key)
         reconcile_out_fini(&p->out);
         p->out = (struct reconcile_out){ 0 };
     }
-    send_writes(p, false);
+    send_writes(p, PHASE_ABSENT);
     if (p->left == 0)
         pass_finish(p);
 }

@@ -8,7 +8,7 @@
 #include "controllers/controller.h"
 
 struct write {
-    enum verb verb; /* CREATE, PATCH, DELETE */
+    enum verb verb; /* CREATE, PATCH, DELETE; GET: the object must not be there */
     bool status;
     bool now; /* of DELETE: without grace */
     struct gvr resource;
@@ -16,6 +16,16 @@ struct write {
     struct json_doc *body;
 };
 VEC_TYPE(write_vec, struct write);
+
+/* Writes go in this order; each phase only when all of the one before succeeded. */
+enum phase { PHASE_ABSENT, PHASE_OBJECTS, PHASE_STATUS, PHASES };
+
+static inline enum phase write_phase(const struct write *w)
+{
+    if (w->verb == VERB_GET)
+        return PHASE_ABSENT;
+    return w->status ? PHASE_STATUS : PHASE_OBJECTS;
+}
 
 struct event_note {           /* an Event to record */
     const struct kobj *about; /* counted */

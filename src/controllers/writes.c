@@ -119,6 +119,18 @@ void reconcile_warn(struct reconcile *r,
     va_end(ap);
 }
 
+void reconcile_if_absent(struct reconcile *r,
+                         struct gvr res,
+                         struct str namespace,
+                         struct str name,
+                         struct str uid)
+{
+    struct write *w = push(r, VERB_GET, res);
+    w->namespace = arena_str(r->a, namespace);
+    w->name = arena_str(r->a, name);
+    w->uid = arena_str(r->a, uid);
+}
+
 void reconcile_again_at(struct reconcile *r, struct wall when)
 {
     if (r->out->again.ns == 0 || when.ns < r->out->again.ns)

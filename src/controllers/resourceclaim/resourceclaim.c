@@ -5,9 +5,8 @@
  *     consumer ended or gone ─► out of reservedFor ─► none left: allocation goes ─► finalizer goes
  *     generated for a pod that ended ─► deleted (for a deleted pod the garbage collector does it)
  *
- * Keys are "namespace/pod!NAME" and "namespace/claim!NAME". A pod that is not in the cache is gone:
- * a claim is reserved in the write that binds its pod, whose creation the same server told before.
- */
+ * Keys are "namespace/pod!NAME" and "namespace/claim!NAME". A pod that is not in the cache is gone
+ * only when the API says so too: the cache of claims may be ahead of that of pods. */
 #include "base/num.h"
 #include "controllers/controllers.h"
 #include "controllers/pods.h"
@@ -198,8 +197,12 @@ static bool in_use(struct reconcile *r, struct json consumer)
         json_str(json_get(consumer, STR("apiGroup"))).n)
         return true; /* not ours to judge */
     struct str name = json_str(json_get(consumer, STR("name")));
+    struct str uid = json_str(json_get(consumer, STR("uid")));
     const struct kobj *pod = informer_find(r->caches[WATCH_PODS], r->namespace, name);
-    return pod && str_eq(pod->uid, json_str(json_get(consumer, STR("uid")))) && !ended(pod);
+    if (pod && str_eq(pod->uid, uid))
+        return !ended(pod);
+    reconcile_if_absent(r, PODS, r->namespace, name, uid);
+    return false;
 }
 
 static bool release(struct reconcile *r, const struct kobj *claim)

@@ -105,12 +105,41 @@ static void releases_a_shared_claim(void **state)
     world_free(w);
 }
 
+/* The claim's stream is ahead of the pod's: what the cache does not have may exist. */
+static void asks_before_it_releases(void **state)
+{
+    (void)state;
+    struct world *w = world_new(&resourceclaim_controller);
+    world_create(w, "resourceclaims",
+                 "{\"apiVersion\":\"resource.k8s.io/v1\",\"kind\":\"ResourceClaim\",\"metadata\":{"
+                 "\"namespace\":\"d\",\"name\":\"c\"},\"spec\":{}}");
+    world_run(w);
+    world_create(
+        w, "pods",
+        "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"d\","
+        "\"name\":\"p\"},\"spec\":{\"nodeName\":\"n\",\"resourceClaims\":[{\"name\":\"gpu\","
+        "\"resourceClaimName\":\"c\"}]},\"status\":{\"phase\":\"Running\"}}");
+    bind(w, "d/c");
+    while (world_deliver_of(w, "resourceclaims")) /* the claim's events alone */
+        ;
+    while (world_reconcile_one(w))
+        ;
+    CHECK(json_has(kobj_path(world_get(w, "resourceclaims", "d/c"), "status.allocation")));
+    world_advance(w, 5);
+    CHECK(json_has(kobj_path(world_get(w, "resourceclaims", "d/c"), "status.allocation")));
+    world_vanish(w, "pods", "d/p");
+    world_advance(w, 5);
+    CHECK(!json_has(kobj_path(world_get(w, "resourceclaims", "d/c"), "status.allocation")));
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(makes_a_claim),
         cmocka_unit_test(ends_with_its_pod),
         cmocka_unit_test(releases_a_shared_claim),
+        cmocka_unit_test(asks_before_it_releases),
     };
     return CHECK_MAIN(tests);
 }

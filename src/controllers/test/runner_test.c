@@ -12,7 +12,7 @@
 #define PODS GVR("", "v1", "pods")
 
 static int passes;
-static bool writes_status, writes_nothing;
+static bool writes_status, writes_nothing, writes_if_absent;
 
 static int reconcile_probe(struct reconcile *r, struct err *err)
 {
@@ -21,6 +21,8 @@ static int reconcile_probe(struct reconcile *r, struct err *err)
     passes++;
     if (!o || writes_nothing)
         return 0;
+    if (writes_if_absent)
+        reconcile_if_absent(r, PODS, STR("d"), STR("x"), STR("u-x"));
     reconcile_create(r, PODS, meta_object(r->a, "v1", "Pod", r->namespace, STR("made")));
     reconcile_event(r, o, "Made", "made one");
     if (writes_status)
@@ -69,7 +71,7 @@ static struct bench begin(bool synced)
     char text[256];
     const char *objects[] = { pod(text, "a", 3) };
     passes = 0;
-    writes_status = writes_nothing = false;
+    writes_status = writes_nothing = writes_if_absent = false;
     b.fake = fake_transport_new(b.loop);
     b.runner = runner_new(fake_transport_base(b.fake), list, 1);
     runner_start(b.runner);
@@ -165,12 +167,38 @@ static void test_status_comes_last(void **state)
     end(&b);
 }
 
+/* The API is asked before anything is written; what it says decides. */
+static void test_absence_is_asked_for_first(void **state)
+{
+    (void)state;
+    static const struct {
+        int code;
+        const char *name;
+        bool writes;
+    } rows[] = {
+        { 200, "x", false }, { 200, "y", true }, { 404, NULL, true }, { 500, NULL, false }
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char text[256];
+        struct bench b = begin(true);
+        fake_reply(b.fake, call_to(&b, "pods/d//", VERB_CREATE), 409, "{\"kind\":\"Status\"}");
+        writes_if_absent = true;
+        turn(&b);
+        CHECK(!is_pending(&b, "pods/d//", VERB_CREATE));
+        fake_reply(b.fake, call_to(&b, "pods/d/x/", VERB_GET), rows[i].code,
+                   rows[i].name ? pod(text, rows[i].name, 9) : "{\"kind\":\"Status\"}");
+        CHECK(is_pending(&b, "pods/d//", VERB_CREATE) == rows[i].writes);
+        end(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_waits_until_caches_saw_the_writes),
         cmocka_unit_test(test_a_refusal_comes_back),
         cmocka_unit_test(test_status_comes_last),
+        cmocka_unit_test(test_absence_is_asked_for_first),
     };
     return CHECK_MAIN(tests);
 }

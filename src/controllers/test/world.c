@@ -227,6 +227,11 @@ bool world_deliver_one(struct world *w)
     return false;
 }
 
+bool world_deliver_of(struct world *w, const char *plural)
+{
+    return deliver(w, side_of(w, plural));
+}
+
 /* ---- objects ---- */
 
 static struct thing *find(const struct world *w, const char *plural, struct str ns, struct str name)
@@ -455,6 +460,8 @@ static bool carry_out(struct world *w, const struct write *write)
     const char *plural = plural_of(w, write->resource.plural);
     struct thing *t = find(w, plural, write->namespace, write->name);
     bool ok = true;
+    if (write->verb == VERB_GET)
+        return !t || !str_eq(write->uid, t->o->uid);
     if (write->verb == VERB_CREATE)
         ok = make_thing(w, plural, write);
     else if (!t || (write->uid.n && !str_eq(write->uid, t->o->uid)))
@@ -469,11 +476,11 @@ static bool carry_out(struct world *w, const struct write *write)
     return ok;
 }
 
-static bool send_writes(struct world *w, const struct reconcile_out *out, bool status)
+static bool send_writes(struct world *w, const struct reconcile_out *out, enum phase phase)
 {
     bool all = true;
     for (size_t i = 0; i < out->writes.n; i++)
-        if (out->writes.items[i].status == status && !carry_out(w, &out->writes.items[i])) {
+        if (write_phase(&out->writes.items[i]) == phase && !carry_out(w, &out->writes.items[i])) {
             w->refused++;
             all = false;
         }
@@ -527,7 +534,9 @@ static bool pass(struct world *w, struct str key, struct reconcile_out *out)
     }
     struct err err = { 0 };
     CHECK_OK(w->c->reconcile(&r, &err), err);
-    bool ok = send_writes(w, out, false) && send_writes(w, out, true);
+    bool ok = true;
+    for (enum phase phase = PHASE_ABSENT; phase < PHASES && ok; phase++)
+        ok = send_writes(w, out, phase);
     if (ok)
         log_events(w, out);
     if (out->again.ns)

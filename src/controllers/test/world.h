@@ -34,6 +34,7 @@ size_t world_run(struct world *w);
 /* The same while the clock moves on by seconds, stopping wherever something is due. */
 void world_advance(struct world *w, int64_t seconds);
 bool world_deliver_one(struct world *w); /* of a random resource; false: none waits */
+bool world_deliver_of(struct world *w, const char *plural); /* the oldest of this resource */
 /* One due key, if any: its caches first see what was written for it before. False: none due. */
 bool world_reconcile_one(struct world *w);
 /* The controller dies and starts again: caches, queue and back-off are lost. */
