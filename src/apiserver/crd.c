@@ -10,6 +10,7 @@
 #include "apiserver/watcher.h"
 #include "base/log.h"
 #include "kube/meta.h"
+#include "kube/print.h"
 #include "kube/structural.h"
 
 #define CRD_VERSIONS_MAX 16
@@ -61,34 +62,6 @@ static const struct str *string_list(struct arena *a, struct json list, size_t *
     return out;
 }
 
-static void compile_columns(struct crd *c, struct crd_version *v)
-{
-    struct json list = json_get(v->spec, STR("additionalPrinterColumns"));
-    size_t n = json_len(list);
-    struct column *out = ARENA_ARRAY(c->arena, struct column, n + 2);
-    out[0] = (struct column){ .name = STR("Name"),
-                              .type = STR("string"),
-                              .format = STR("name"),
-                              .json_path = STR(".metadata.name") };
-    size_t at = 1;
-    for (struct json_iter it = json_iter(list); json_next(&it);) {
-        out[at++] = (struct column){
-            .name = json_str(json_get(it.value, STR("name"))),
-            .type = json_str(json_get(it.value, STR("type"))),
-            .format = json_str(json_get(it.value, STR("format"))),
-            .description = json_str(json_get(it.value, STR("description"))),
-            .priority = (int)json_i64_or(json_get(it.value, STR("priority")), 0),
-            .json_path = json_str(json_get(it.value, STR("jsonPath"))),
-        };
-    }
-    if (n == 0)
-        out[at++] = (struct column){ .name = STR("Age"),
-                                     .type = STR("date"),
-                                     .json_path = STR(".metadata.creationTimestamp") };
-    v->res.columns = out;
-    v->res.n_columns = at;
-}
-
 static void compile_subresources(struct crd *c, struct crd_version *v)
 {
     const char **out = ARENA_ARRAY(c->arena, const char *, 3);
@@ -124,7 +97,7 @@ static int compile_version(struct crd *c, struct crd_version *v, struct err *err
         string_list(c->arena, json_get(names, STR("shortNames")), &v->res.n_short_names);
     v->res.categories =
         string_list(c->arena, json_get(names, STR("categories")), &v->res.n_categories);
-    compile_columns(c, v);
+    print_custom_columns(c->arena, v->spec, &v->res);
     compile_subresources(c, v);
     return 0;
 }

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/vec.h"
 #include "client/kubeconfig.h"
+#include "kube/print.h"
 #include "kube/status.h"
 
 VEC_TYPE(kobj_vec, struct kobj *);
@@ -235,6 +236,7 @@ static void add_custom(struct conn *c, const struct kobj *crd)
         for (struct json_iter s = json_iter(shorts); json_next(&s);)
             names[r->n_short_names++] = arena_str(c->a, json_str(s.value));
         r->short_names = names;
+        print_custom_columns(c->a, it.value, r);
         resource_vec_push(&c->custom, r);
     }
 }

@@ -283,6 +283,40 @@ static const struct column created_columns[] = {
       .json_path = STR_INIT(".metadata.creationTimestamp") },
 };
 
+static struct str copied(struct arena *a, struct json column, const char *member)
+{
+    return arena_str(a, json_str(json_get(column, str_from(member))));
+}
+
+void print_custom_columns(struct arena *a, struct json version, struct resource *r)
+{
+    static const struct column name = { .name = STR_INIT("Name"),
+                                        .type = STR_INIT("string"),
+                                        .format = STR_INIT("name"),
+                                        .json_path = STR_INIT(".metadata.name") };
+    static const struct column age = { .name = STR_INIT("Age"),
+                                       .type = STR_INIT("date"),
+                                       .json_path = STR_INIT(".metadata.creationTimestamp") };
+    struct json list = json_get(version, STR("additionalPrinterColumns"));
+    struct column *out = ARENA_ARRAY(a, struct column, json_len(list) + 2);
+    size_t n = 0;
+    out[n++] = name;
+    for (struct json_iter it = json_iter(list); json_next(&it);) {
+        out[n++] = (struct column){
+            .name = copied(a, it.value, "name"),
+            .type = copied(a, it.value, "type"),
+            .format = copied(a, it.value, "format"),
+            .description = copied(a, it.value, "description"),
+            .priority = (int)json_i64_or(json_get(it.value, STR("priority")), 0),
+            .json_path = copied(a, it.value, "jsonPath"),
+        };
+    }
+    if (n == 1)
+        out[n++] = age;
+    r->columns = out;
+    r->n_columns = n;
+}
+
 const struct column *print_columns(const struct resource *r, size_t *n)
 {
     if (r->n_columns > 0 && (r->custom || find_printer(r))) {

@@ -17,5 +17,9 @@ print_cells(struct arena *a, const struct resource *r, const struct kobj *o, str
 /* The columns that go with print_cells: r's own, or Name and Created At. *n is their number. */
 const struct column *print_columns(const struct resource *r, size_t *n);
 
+/* Gives a custom resource the columns of its definition's version (additionalPrinterColumns, after
+ * the name; none: the age). version is an item of spec.versions; everything is copied into a. */
+void print_custom_columns(struct arena *a, struct json version, struct resource *r);
+
 /* A pod's STATUS as kubectl shows it: "Running", "Init:0/1", "CrashLoopBackOff", "Terminating". */
 struct str print_pod_status(struct arena *a, const struct kobj *pod);

@@ -145,6 +145,26 @@ class Objects(Client):
             watch.wait()
             watch.stdout.close()
 
+    def test_get_custom_resources_in_their_own_columns(self):
+        schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+        self.apply({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+                    "metadata": {"name": "boats.example.com"},
+                    "spec": {"group": "example.com", "scope": "Namespaced",
+                             "names": {"plural": "boats", "kind": "Boat"},
+                             "versions": [{"name": "v1", "served": True, "storage": True,
+                                           "schema": {"openAPIV3Schema": schema},
+                                           "additionalPrinterColumns": [
+                                               {"name": "Sails", "type": "integer",
+                                                "jsonPath": ".spec.sails"},
+                                               {"name": "Port", "type": "string", "priority": 1,
+                                                "jsonPath": ".spec.port"}]}]}})
+        self.run_cli("wait", "crd/boats.example.com", "--for", "condition=Established")
+        self.apply({"apiVersion": "example.com/v1", "kind": "Boat", "metadata": {"name": "gull"},
+                    "spec": {"sails": 3, "port": "Kiel"}})
+        self.assertEqual(self.out("get", "boats"), "NAME   SAILS\ngull   3\n")
+        self.assertEqual(self.out("get", "boat", "gull", "-o", "wide"),
+                         "NAME   SAILS   PORT\ngull   3       Kiel\n")
+
     def test_delete(self):
         self.apply(config_map("d1"), config_map("d2"))
         self.assertEqual(self.out("delete", "cm", "d1", "d2"),
