@@ -487,7 +487,7 @@ static bool attempt(struct cluster *c, struct gang *g, struct arena *a, struct p
 bool cycle_probe(struct cluster *c, struct gang *g, struct arena *a, struct plan *out)
 {
     size_t mark = snapshot_mark(&c->snap);
-    *out = (struct plan){ .items = ARENA_ARRAY(a, struct planned, g->n_members), .silent = true };
+    *out = (struct plan){ .items = items_new(a, g), .silent = true };
     bool ok = attempt(c, g, a, out);
     snapshot_rollback(&c->snap, mark);
     return ok;

@@ -9,6 +9,7 @@
 #include "scheduler/mig_advice.h"
 
 #define EXAMPLES_MAX 3
+#define ROLES_TRIED_MAX 8 /* of one gang, with a smaller minimum */
 
 static void add_change(struct explanation *out, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -222,12 +223,74 @@ static void try_more_nodes(struct cluster *c,
                    STR_ARG(c->snap.nodes.items[like]->name));
 }
 
-/* A gang would start with fewer members, if min-available said so. */
-static void try_fewer(const struct gang *g, const struct plan *plan, struct explanation *out)
+/* ---- smaller minima ---- */
+
+/* Would it start if role i needed m fewer, or with role 0 the gang itself? The roles' minima are
+ * part of the gang's: where nothing is beyond them, both are lowered. */
+static bool starts_with_fewer(struct cluster *c, struct gang *g, uint32_t i, int64_t fewer)
 {
-    size_t fit = plan->fits + gang_has(g);
-    if (g->dialect && fit > 0 && fit < gang_needs(g))
-        add_change(out, "lower the gang's minimum from %zu to %zu", gang_needs(g), fit);
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct plan plan;
+    int64_t min = g->min, sum = gang_sum_of_parts(g);
+    int64_t *role = i ? &g->parts[i].min : &sum;
+    *role -= i ? fewer : 0;
+    g->min = i && min > sum ? min : min - fewer;
+    bool ok = cycle_probe(c, g, a, &plan);
+    *role += i ? fewer : 0;
+    g->min = min;
+    return ok;
+}
+
+/* The fewest that must be given up; 0: not even all of them would do. */
+static int64_t fewest_less(struct cluster *c, struct gang *g, uint32_t i, int64_t most)
+{
+    int64_t low = 1, high = most;
+    if (most < 1 || !starts_with_fewer(c, g, i, most))
+        return 0;
+    while (low < high) {
+        int64_t mid = low + (high - low) / 2;
+        if (starts_with_fewer(c, g, i, mid))
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    return low;
+}
+
+/* One role with a smaller minimum. */
+static void
+try_fewer_of_role(struct cluster *c, struct gang *g, uint32_t i, struct explanation *out)
+{
+    const struct gang_part *p = &g->parts[i];
+    bool slack = g->min > gang_sum_of_parts(g);
+    int64_t less = fewest_less(c, g, i, p->min);
+    if (less && slack)
+        add_change(out, "lower the minimum of role %.*s from %lld to %lld", STR_ARG(p->name),
+                   (long long)p->min, (long long)(p->min - less));
+    else if (less)
+        add_change(
+            out, "lower the minimum of role %.*s from %lld to %lld, and with it the gang's to %lld",
+            STR_ARG(p->name), (long long)p->min, (long long)(p->min - less),
+            (long long)(g->min - less));
+}
+
+/* A gang would start with fewer members, if its minima said so. */
+static void try_fewer(struct cluster *c, struct gang *g, struct explanation *out)
+{
+    unsigned tried = 0;
+    if (!g->dialect || gang_goes_on(g))
+        return;
+    int64_t beyond = num_max_i64(gang_sum_of_parts(g), 1);
+    int64_t less = fewest_less(c, g, 0, g->min - beyond);
+    if (less)
+        add_change(out, "lower the gang's minimum from %lld to %lld", (long long)g->min,
+                   (long long)(g->min - less));
+    for (uint32_t i = 1; i < g->n_parts && tried < ROLES_TRIED_MAX; i++) {
+        if (gang_lacks(g, i) == 0)
+            continue;
+        try_fewer_of_role(c, g, i, out);
+        tried++;
+    }
 }
 
 /* Everything below happens beside the members that do fit. */
@@ -253,7 +316,7 @@ static void explain_blocked(struct cluster *c,
     try_more_nodes(c, plan->failed, (int64_t)missing, &e, out);
     try_without_rules(c, plan->failed, out, a, out);
     snapshot_rollback(&c->snap, mark);
-    try_fewer(g, plan, out);
+    try_fewer(c, g, out);
 }
 
 void explain_gang(struct cluster *c, struct gang *g, struct arena *a, struct explanation *out)
@@ -266,6 +329,10 @@ void explain_gang(struct cluster *c, struct gang *g, struct arena *a, struct exp
         if (g->min > 0 && have < gang_needs(g))
             add_change(out, "create %zu more members, or lower the gang's minimum to %zu",
                        gang_needs(g) - have, have);
+        const struct gang_part *part = gang_short_part(g);
+        if (part)
+            add_change(out, "create the missing members with role %.*s, of which it needs %lld",
+                       STR_ARG(part->name), (long long)part->min);
         return;
     }
     if (gang_pending(g) == 0)

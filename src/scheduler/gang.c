@@ -282,7 +282,7 @@ void gang_set_source(struct gang *g, const struct kobj *o)
     g->unheard = true; /* roles of the last object go */
 }
 
-static int64_t sum_of_parts(const struct gang *g)
+int64_t gang_sum_of_parts(const struct gang *g)
 {
     int64_t sum = 0;
     for (size_t i = 1; i < g->n_parts; i++)
@@ -315,7 +315,7 @@ void gang_settle(struct gang *g)
         hear_all(g);
     AUTO(arena_freep) struct arena *a = arena_new();
     int64_t min = g->heard.min ? g->heard.min : g->said.min;
-    g->min = num_max_i64(min, sum_of_parts(g));
+    g->min = num_max_i64(min, gang_sum_of_parts(g));
     if (!g->min && g->dialect->open)
         g->min = 1;
     g->size = g->heard.size;
@@ -381,8 +381,7 @@ size_t gang_to_come(const struct gang *g)
     return n;
 }
 
-/* The first role that has too few members; NULL: none. */
-static const struct gang_part *short_part(const struct gang *g)
+const struct gang_part *gang_short_part(const struct gang *g)
 {
     for (size_t i = 1; i < g->n_parts; i++) {
         const struct gang_part *p = &g->parts[i];
@@ -399,7 +398,7 @@ bool gang_is_complete(const struct gang *g)
     if (gang_goes_on(g))
         return there > 0;
     return g->min > 0 && there > 0 && there + g->n_succeeded + gang_to_come(g) >= gang_needs(g) &&
-           !short_part(g);
+           !gang_short_part(g);
 }
 
 bool gang_has_started(const struct gang *g)
@@ -434,7 +433,7 @@ static struct str text_without_minimum(struct arena *a, const struct gang *g)
 
 struct str gang_waiting_text(struct arena *a, const struct gang *g)
 {
-    const struct gang_part *part = short_part(g);
+    const struct gang_part *part = gang_short_part(g);
     struct str note = note_of(a, g);
     if (g->min == 0)
         return text_without_minimum(a, g);

@@ -117,6 +117,10 @@ size_t gang_lacks(const struct gang *g, uint32_t part);
 /* Enough members exist, of each role too, none of the needed ones is gated, and the minimum makes
  * sense. */
 bool gang_is_complete(const struct gang *g);
+/* The least that its roles need together. */
+int64_t gang_sum_of_parts(const struct gang *g);
+/* The first role that has too few members; NULL: none. */
+const struct gang_part *gang_short_part(const struct gang *g);
 /* How many members of this role, which a member declared, do not exist yet. */
 size_t gang_part_to_come(const struct gang_part *p);
 /* The same for the whole gang, while it was not admitted. */
