@@ -19,6 +19,7 @@ struct expected {
     struct str api_version, kind;
     bool needs_kind; /* custom resources must say what they are */
     const struct schema *schema;
+    struct json old; /* what a patch began with: of the same type, checked when it was stored */
 };
 
 /* A patch whose result does not decode. */
@@ -101,12 +102,12 @@ static enum turn check_fields(struct action *a, const struct expected *want)
 {
     struct err err = { 0 };
     bool custom = a->what && a->what->res->custom;
-    if (!custom && schema_check_types(want->schema, a->r.body, &err) != 0)
+    if (!custom && schema_check_types(want->schema, a->r.body, want->old, &err) != 0)
         return refuse_decoding(a, want, str_from(err.msg));
     if (str_is(a->r.write.field_validation, "Ignore"))
         return TURN_GO;
     struct schema_paths unknown = { .a = a->arena };
-    schema_check_unknown(&unknown, want->schema, a->r.body);
+    schema_check_unknown(&unknown, want->schema, a->r.body, want->old);
     if (unknown.n == 0 && a->dups.n == 0)
         return TURN_GO;
     if (str_is(a->r.write.field_validation, "Strict"))
@@ -149,6 +150,8 @@ enum turn decode_object(struct action *a)
                              .kind = res->kind,
                              .needs_kind = res->custom,
                              .schema = res->schema };
+    if (a->r.verb == VERB_PATCH && !res->custom)
+        want.old = kobj_root(a->old);
     enum turn t = check(a, &want);
     if (t != TURN_GO)
         return t;

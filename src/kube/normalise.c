@@ -216,7 +216,7 @@ struct pass {
     unsigned depth;
 };
 
-static void visit(struct pass *p, const struct schema *s, struct jnode *n);
+static bool visit(struct pass *p, const struct schema *s, struct jnode *n);
 
 struct jnode *normalise_default(struct arena *a, const struct schema *s)
 {
@@ -258,10 +258,10 @@ static struct jnode *member(struct pass *p, const struct schema_field *f, struct
         return child;
     if (!f || jnode_type(child) == JSON_NULL)
         return NULL;
-    visit(p, f->schema, child);
+    bool clean = visit(p, f->schema, child);
     if ((f->flags & SCHEMA_FIELD_DROP_ZERO) && is_zero(f->schema, child))
         return NULL;
-    return canonical(p->a, f->schema, child);
+    return clean ? child : canonical(p->a, f->schema, child);
 }
 
 /* Members to delete are only noted during the walk, so that many of them cost no quadratic time. */
@@ -276,10 +276,8 @@ static void normalise_members(struct pass *p, const struct schema *s, struct jno
             want = member(p, schema_field(s, key), child);
         } else {
             want = jnode_type(child) == JSON_NULL ? zero_item(p->a, s->elem) : child;
-            if (want) {
-                visit(p, s->elem, want);
+            if (want && !visit(p, s->elem, want))
                 want = canonical(p->a, s->elem, want);
-            }
         }
         if (!want)
             gone[n_gone++] = key;
@@ -298,8 +296,8 @@ static void normalise_items(struct pass *p, const struct schema *s, struct jnode
             want = zero_item(p->a, s->elem);
         if (!want)
             continue;
-        visit(p, s->elem, want);
-        want = canonical(p->a, s->elem, want);
+        if (!visit(p, s->elem, want))
+            want = canonical(p->a, s->elem, want);
         if (want != child)
             jnode_replace_at(n, i, want);
     }
@@ -324,14 +322,16 @@ static void visit_inside(struct pass *p, const struct schema *s, struct jnode *r
         fill_object(p, s, root);
 }
 
-static void visit(struct pass *p, const struct schema *s, struct jnode *n)
+/* True when there was nothing to do, also for its text. */
+static bool visit(struct pass *p, const struct schema *s, struct jnode *n)
 {
     struct json v = jnode_source(n);
     if (json_exists(v) && p->depth < SCAN_DEPTH && is_clean(s, v))
-        return;
+        return true;
     p->depth++;
     visit_inside(p, s, n);
     p->depth--;
+    return false;
 }
 
 void normalise(struct arena *a, const struct schema *s, struct jnode *root)

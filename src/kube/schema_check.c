@@ -133,11 +133,23 @@ static int wrong_type(const struct schema *s, struct json v, const struct step *
 
 static int check(const struct schema *s, struct json v, const struct step *at, struct err *err);
 
-static int
-check_members(const struct schema *s, struct json v, const struct step *at, struct err *err)
+/* A patch leaves most of an object as it was. */
+static bool is_as_before(struct json old, const struct json_iter *it)
+{
+    struct json was = json_get(old, it->key);
+    return json_exists(was) && str_eq(json_text(was), json_text(it->value));
+}
+
+static int check_members(const struct schema *s,
+                         struct json v,
+                         struct json old,
+                         const struct step *at,
+                         struct err *err)
 {
     bool object = s->type == SCHEMA_OBJECT;
     for (struct json_iter it = json_iter(v); json_next(&it);) {
+        if (json_exists(old) && is_as_before(old, &it))
+            continue;
         const struct schema *child = schema_child(s, it.key);
         struct step step = { at, it.key, 0, object, s };
         if (child && check(child, it.value, &step, err) < 0)
@@ -227,7 +239,7 @@ static int check(const struct schema *s, struct json v, const struct step *at, s
     if (!(accepted(s) & 1u << type))
         return wrong_type(s, v, at, err);
     if (type == JSON_OBJ)
-        return check_members(s, v, at, err);
+        return check_members(s, v, (struct json){ 0 }, at, err);
     if (type == JSON_ARR)
         return json_folded(v) ? 0 : check_items(s, v, at, err);
     if (type == JSON_STR)
@@ -238,8 +250,10 @@ static int check(const struct schema *s, struct json v, const struct step *at, s
     return 0;
 }
 
-int schema_check_types(const struct schema *s, struct json v, struct err *err)
+int schema_check_types(const struct schema *s, struct json v, struct json old, struct err *err)
 {
+    if (s->type == SCHEMA_OBJECT && json_type(v) == JSON_OBJ)
+        return check_members(s, v, old, NULL, err);
     return check(s, v, NULL, err);
 }
 
@@ -258,6 +272,24 @@ static void unknown_add(struct schema_paths *out, const struct step *at)
     buf_fini(&path);
 }
 
+static void find_unknown(struct schema_paths *out,
+                         const struct schema *s,
+                         struct json v,
+                         const struct step *at);
+
+static void unknown_member(struct schema_paths *out,
+                           const struct schema *s,
+                           const struct json_iter *it,
+                           const struct step *at)
+{
+    const struct schema *child = schema_child(s, it->key);
+    struct step step = { at, it->key, 0, true, s };
+    if (child)
+        find_unknown(out, child, it->value, &step);
+    else if (!(s->flags & SCHEMA_PRESERVE))
+        unknown_add(out, &step);
+}
+
 static void
 find_unknown(struct schema_paths *out, const struct schema *s, struct json v, const struct step *at)
 {
@@ -266,14 +298,8 @@ find_unknown(struct schema_paths *out, const struct schema *s, struct json v, co
     if (json_type(v) == JSON_OBJ) {
         if (s->type != SCHEMA_OBJECT && s->type != SCHEMA_MAP)
             return;
-        for (struct json_iter it = json_iter(v); json_next(&it);) {
-            const struct schema *child = schema_child(s, it.key);
-            struct step step = { at, it.key, 0, true, s };
-            if (child)
-                find_unknown(out, child, it.value, &step);
-            else if (!(s->flags & SCHEMA_PRESERVE))
-                unknown_add(out, &step);
-        }
+        for (struct json_iter it = json_iter(v); json_next(&it);)
+            unknown_member(out, s, &it, at);
     } else if (json_type(v) == JSON_ARR && s->type == SCHEMA_LIST) {
         uint32_t i = 0;
         for (struct json_iter it = json_iter(v); json_next(&it); i++) {
@@ -288,9 +314,18 @@ static int path_cmp(const void *a, const void *b)
     return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
-void schema_check_unknown(struct schema_paths *out, const struct schema *s, struct json v)
+void schema_check_unknown(struct schema_paths *out,
+                          const struct schema *s,
+                          struct json v,
+                          struct json old)
 {
-    find_unknown(out, s, v, NULL);
+    bool known = json_exists(old) && json_type(v) == JSON_OBJ && s->type == SCHEMA_OBJECT;
+    for (struct json_iter it = json_iter(v); known && json_next(&it);) {
+        if (!is_as_before(old, &it))
+            unknown_member(out, s, &it, NULL);
+    }
+    if (!known)
+        find_unknown(out, s, v, NULL);
     if (s->rules) /* custom: the pruning algorithm reports them sorted */
         qsort(out->items, out->n, sizeof out->items[0], path_cmp);
 }

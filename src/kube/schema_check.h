@@ -21,12 +21,16 @@ struct schema_paths {
 
 /* The first value of a wrong type: ERR_INVALID with the decoder's own words, "json: cannot
  * unmarshal string into Go struct field PodSpec.spec.hostNetwork of type bool". For built-in types;
- * custom resources say it field by field (structural_validate). */
-int schema_check_types(const struct schema *s, struct json v, struct err *err);
+ * custom resources say it field by field (structural_validate). Members of the root that old, which
+ * has passed before, has with the same text are not looked at again; old may be absent. */
+int schema_check_types(const struct schema *s, struct json v, struct json old, struct err *err);
 
 /* Collects the unknown fields, in document order (custom types: sorted). out->a must be set, the
- * rest zero. metadata of a custom resource is checked against the built-in type. */
-void schema_check_unknown(struct schema_paths *out, const struct schema *s, struct json v);
+ * rest zero. metadata of a custom resource is checked against the built-in type. old: as above. */
+void schema_check_unknown(struct schema_paths *out,
+                          const struct schema *s,
+                          struct json v,
+                          struct json old);
 
 /* The message of a refusal: 'strict decoding error: duplicate field "a", unknown field "b"' in the
  * arena. dups: newline-separated paths from json_parse_dups, may be empty. */

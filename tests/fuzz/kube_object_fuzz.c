@@ -47,14 +47,14 @@ static void run(struct arena *a, const struct resource *r, struct json body)
 {
     struct err err = { 0 };
     struct schema_paths unknown = { .a = a };
-    int typed = schema_check_types(r->schema, body, &err);
-    schema_check_unknown(&unknown, r->schema, body);
+    int typed = schema_check_types(r->schema, body, (struct json){ 0 }, &err);
+    schema_check_unknown(&unknown, r->schema, body, (struct json){ 0 });
     struct json_doc *once = complete(a, r, body);
     if (typed == 0) {
         struct json_doc *twice = complete(a, r, json_root(once));
         assert(json_eq(json_root(once), json_root(twice)));
         struct schema_paths left = { .a = a };
-        schema_check_unknown(&left, r->schema, json_root(once));
+        schema_check_unknown(&left, r->schema, json_root(once), (struct json){ 0 });
         assert(left.n == 0);
         json_doc_unref(twice);
     }

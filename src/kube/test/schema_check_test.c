@@ -17,7 +17,8 @@ static void check_refused(const char *type, const char *body, const char *want)
 {
     struct json_doc *doc = parse(body);
     struct err err = { 0 };
-    int rc = schema_check_types(schema_find(str_from(type)), json_root(doc), &err);
+    int rc =
+        schema_check_types(schema_find(str_from(type)), json_root(doc), (struct json){ 0 }, &err);
     if (want) {
         CHECK_FAILS(rc, err, ERR_INVALID);
         CHECK_CSTR(err.msg, want);
@@ -81,7 +82,8 @@ static void names_unknown_fields(void **state)
         parse("{\"spec\":{\"containers\":[{\"name\":\"x\",\"imagePulPolicy\":1}],"
               "\"nodeSelector\":{\"any\":\"y\"},\"nodeselector\":{}},\"extra\":1}");
     struct schema_paths paths = { .a = a };
-    schema_check_unknown(&paths, schema_find(STR("core.v1.Pod")), json_root(doc));
+    schema_check_unknown(&paths, schema_find(STR("core.v1.Pod")), json_root(doc),
+                         (struct json){ 0 });
     CHECK_I64(paths.n, 3);
     CHECK_STR(paths.items[0], "spec.containers[0].imagePulPolicy");
     CHECK_STR(schema_strict_error(&paths, STR("spec.a\nspec.b\n")),
@@ -104,12 +106,52 @@ static void keeps_a_bounded_number_of_paths(void **state)
     struct arena *a = arena_new();
     struct json_doc *doc = parse(b.p);
     struct schema_paths paths = { .a = a };
-    schema_check_unknown(&paths, schema_find(STR("core.v1.Pod")), json_root(doc));
+    schema_check_unknown(&paths, schema_find(STR("core.v1.Pod")), json_root(doc),
+                         (struct json){ 0 });
     CHECK_I64(paths.n, SCHEMA_UNKNOWN_MAX);
     CHECK_I64(paths.more, 1000 - SCHEMA_UNKNOWN_MAX);
     json_doc_unref(doc);
     arena_free(a);
     buf_fini(&b);
+}
+
+/* A document written with single quotes. */
+static struct json_doc *parse_quotes(struct arena *a, const char *text)
+{
+    char *own = (char *)(uintptr_t)arena_str(a, str_from(text)).p;
+    for (char *p = own; *p; p++)
+        *p = *p == '\'' ? '"' : *p;
+    return parse(own);
+}
+
+/* Only members of the root that differ in text from what was checked before are looked at. */
+static void members_as_before_are_not_looked_at_again(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *old, *now;
+        int types, unknown;
+    } cases[] = {
+        { "{'spec':{'hostNetwork':1,'x':1}}", "{'spec':{'hostNetwork':1,'x':1}}", 0, 0 },
+        { "{'spec':{'hostNetwork':1,'x':1}}", "{'spec':{'hostNetwork':1,'x':2}}", -1, 1 },
+        { "{'spec':{'hostNetwork':1}}", "{'spec':{'hostNetwork':1},'status':{'x':1}}", 0, 1 },
+        { "{'spec':{'hostNetwork':1}}", "{'spec':{'hostNetwork':1},'status':{'phase':1}}", -1, 0 },
+        { "{'status':{'hostNetwork':1}}", "{'spec':{'hostNetwork':1}}", -1, 0 },
+        { "{}", "{'spec':{'hostNetwork':true},'x':1}", 0, 1 },
+        { "{'x':1}", "{'x':1}", 0, 0 },
+        { "{}", "[]", -1, 0 },
+    };
+    const struct schema *pod = schema_find(STR("core.v1.Pod"));
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO(arena_freep) struct arena *a = arena_new();
+        AUTO(json_doc_unrefp) struct json_doc *old = parse_quotes(a, cases[i].old);
+        AUTO(json_doc_unrefp) struct json_doc *now = parse_quotes(a, cases[i].now);
+        struct schema_paths paths = { .a = a };
+        struct err err = { 0 };
+        CHECK_I64(schema_check_types(pod, json_root(now), json_root(old), &err), cases[i].types);
+        schema_check_unknown(&paths, pod, json_root(now), json_root(old));
+        CHECK_I64(paths.n, cases[i].unknown);
+    }
 }
 
 int main(void)
@@ -119,6 +161,7 @@ int main(void)
         cmocka_unit_test(looks_into_texts),
         cmocka_unit_test(names_unknown_fields),
         cmocka_unit_test(keeps_a_bounded_number_of_paths),
+        cmocka_unit_test(members_as_before_are_not_looked_at_again),
     };
     return CHECK_MAIN(tests);
 }

@@ -193,7 +193,7 @@ static void names_unknown_fields_sorted(void **state)
                         &json_limits_body, &err),
              err);
     struct schema_paths paths = { .a = a };
-    schema_check_unknown(&paths, m->schema, json_root(doc));
+    schema_check_unknown(&paths, m->schema, json_root(doc), (struct json){ 0 });
     CHECK_STR(schema_strict_error(&paths, STR("")),
               "strict decoding error: unknown field \"spec.limits.x\", unknown field "
               "\"spec.pools[0].junk\", unknown field \"spec.unknown\"");
