@@ -2,12 +2,14 @@
  * config — see config.h. */
 #include "scheduler/config.h"
 
+#include <stdlib.h>
+
+#include "codec/jnode.h"
 #include "codec/yaml.h"
 #include "scheduler/config_fields.h"
 #include "scheduler/queue.h"
 
 #define WARNINGS_BYTES_MAX 16384
-#define WEIGHT_MAX 10000 /* sums of weighted scores fit 32 bits */
 #define API_VERSION "kubescheduler.config.k8s.io/v1"
 
 /* Plugins that others have and we do without a plugin of that name. */
@@ -50,16 +52,70 @@ static const struct {
     { "queueSort", POINT_OTHER },  { "reserve", POINT_RESERVE },        { "score", POINT_SCORE },
 };
 
+/* ---- unknown names ---- */
+
+#define NAMES_MAX 96
+#define KNOWN_BYTES_MAX 72 /* of names; what stands around them fits the rest of an error */
+#define NEAR_NAME_MAX 32   /* longer names are compared by their beginning */
+
+struct near_name {
+    const char *name;
+    size_t distance;
+};
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How many letters one has to insert, delete or replace (Levenshtein), whatever their case. */
+static size_t distance(struct str a, struct str b)
+{
+    size_t row[NEAR_NAME_MAX + 1];
+    a = str_take(a, NEAR_NAME_MAX);
+    b = str_take(b, NEAR_NAME_MAX);
+    for (size_t j = 0; j <= b.n; j++)
+        row[j] = j;
+    for (size_t i = 0; i < a.n; i++) {
+        size_t corner = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < b.n; j++) {
+            bool same = str_eq_nocase(str_make(a.p + i, 1), str_make(b.p + j, 1));
+            size_t cost = least(corner + !same, least(row[j], row[j + 1]) + 1);
+            corner = row[j + 1];
+            row[j + 1] = cost;
+        }
+    }
+    return row[b.n];
+}
+
+static int compare_near(const void *a, const void *b)
+{
+    const struct near_name *x = a, *y = b;
+    if (x->distance != y->distance)
+        return x->distance < y->distance ? -1 : 1;
+    return strcmp(x->name, y->name);
+}
+
+/* Names the nearest ones, as many as an error holds; none is cut. */
 static int unknown_plugin(struct str name, struct err *err)
 {
-    struct buf known;
-    buf_init(&known, 2048);
+    struct near_name list[NAMES_MAX];
+    size_t n = 0, told = 0;
     for (size_t i = 0; i < sched_plugins_count; i++)
-        buf_printf(&known, "%s%s", i ? ", " : "", sched_plugins[i]->name);
+        list[n++].name = sched_plugins[i]->name;
     for (size_t i = 0; i < COUNT_OF(foreign); i++)
-        buf_printf(&known, ", %s", foreign[i].name);
-    err_set(err, ERR_INVALID, "unknown plugin \"%.*s\"; known: %.*s", STR_ARG(name),
-            STR_ARG(buf_view(&known)));
+        list[n++].name = foreign[i].name;
+    for (size_t i = 0; i < n; i++)
+        list[i].distance = distance(name, str_from(list[i].name));
+    qsort(list, n, sizeof list[0], compare_near);
+    struct buf known;
+    buf_init(&known, 1024);
+    for (; told < n && known.n + strlen(list[told].name) < KNOWN_BYTES_MAX; told++)
+        buf_printf(&known, "%s%s", told ? ", " : "", list[told].name);
+    err_set(err, ERR_INVALID,
+            "unknown plugin \"%.*s\"; known, the nearest first: %.*s and %zu more",
+            STR_ARG(str_take(name, NEAR_NAME_MAX)), STR_ARG(buf_view(&known)), n - told);
     buf_fini(&known);
     return -1;
 }
@@ -143,9 +199,6 @@ static int enable(struct sched_config *c,
         }
         struct profile_plugin *e = &p->plugins[at];
         int64_t weight = json_i64_or(json_get(it.value, STR("weight")), 0);
-        if (weight < 0 || weight > WEIGHT_MAX)
-            return err_set(err, ERR_INVALID, "plugin %.*s: weight must be 0 to %d", STR_ARG(name),
-                           WEIGHT_MAX);
         set_points(e, point, true);
         if (point == POINT_ALL || point == POINT_SCORE) {
             if (weight)
@@ -159,14 +212,6 @@ static int enable(struct sched_config *c,
 
 static int read_plugins(struct sched_config *c, struct profile *p, struct json v, struct err *err)
 {
-    for (struct json_iter it = json_iter(v); json_next(&it);) {
-        bool known = false;
-        for (size_t i = 0; i < COUNT_OF(points); i++)
-            known = known || str_is(it.key, points[i].name);
-        if (!known)
-            return err_set(err, ERR_INVALID, "plugins.%.*s is not an extension point",
-                           STR_ARG(it.key));
-    }
     for (size_t i = 0; i < COUNT_OF(points); i++) {
         struct json at = json_get(v, str_from(points[i].name));
         if (disable(c, p, points[i].point, json_get(at, STR("disabled")), err) ||
@@ -196,7 +241,7 @@ static int read_args(struct sched_config *c, struct profile *p, struct json list
         if (at < 0) {
             if (check_foreign(c, name, err))
                 return err_wrap(err, "pluginConfig");
-            if (config_read_args(p, name, args, err) < 0)
+            if (str_is(name, "DefaultPreemption") && config_read_preemption(p, args, err))
                 return err_wrap(err, "pluginConfig of %.*s", STR_ARG(name));
             continue;
         }
@@ -227,7 +272,7 @@ static int read_profile(struct sched_config *c, struct json v, struct err *err)
     if (c->n == CONFIG_PROFILES_MAX - 8) /* the built-in ones need room too */
         return err_set(err, ERR_TOO_LARGE, "more than %d profiles", CONFIG_PROFILES_MAX - 8);
     struct profile *p = c->profiles[c->n++] = profile_new(name);
-    if (config_check_profile(v, err) || read_plugins(c, p, json_get(v, STR("plugins")), err) ||
+    if (read_plugins(c, p, json_get(v, STR("plugins")), err) ||
         read_args(c, p, json_get(v, STR("pluginConfig")), err))
         return err_wrap(err, "profile \"%.*s\"", STR_ARG(name));
     return 0;
@@ -238,6 +283,43 @@ static void read_backoff(struct json root, const char *key, int64_t *ns)
     int64_t s;
     if (json_i64(json_get(root, str_from(key)), &s)) /* its range was checked */
         *ns = s * NS_PER_S;
+}
+
+/* The arguments that the file gives NodeResourcesFit of a profile. */
+static struct json fit_args(struct json root, struct str profile)
+{
+    for (struct json_iter it = json_iter(json_get(root, STR("profiles"))); json_next(&it);) {
+        struct str name = json_str(json_get(it.value, STR("schedulerName")));
+        if (!str_eq(name.n ? name : STR("default-scheduler"), profile))
+            continue;
+        for (struct json_iter c = json_iter(json_get(it.value, STR("pluginConfig")));
+             json_next(&c);) {
+            if (str_is(json_str(json_get(c.value, STR("name"))), "NodeResourcesFit"))
+                return json_get(c.value, STR("args"));
+        }
+    }
+    return (struct json){ 0 };
+}
+
+/* Extenders concern every profile; resources that they manage alone are none of NodeResourcesFit's
+ * business. */
+static int extend(struct profile *p, const struct extenders *x, struct json args, struct err *err)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    AUTO(json_doc_unrefp) struct json_doc *doc = NULL;
+    struct profile_plugin *e = &p->plugins[profile_find(p, STR("Extenders"))];
+    e->filters = e->scores = true;
+    e->weight = 1;
+    if (!x->ignored.n)
+        return 0;
+    struct jnode *root = json_has(args) ? jnode_thaw(a, args) : jnode_obj(a);
+    struct jnode *list = jnode_need_arr(root, STR("ignoredResources"));
+    for (size_t i = 0; i < x->ignored.n; i++)
+        jnode_append(list, jnode_str(a, x->ignored.items[i]));
+    if (jnode_freeze(&doc, root, err))
+        return -1;
+    return profile_configure(p, (size_t)profile_find(p, STR("NodeResourcesFit")), json_root(doc),
+                             err);
 }
 
 static int read_all(struct sched_config *c, struct json root, struct err *err)
@@ -252,8 +334,8 @@ static int read_all(struct sched_config *c, struct json root, struct err *err)
     if (c->backoff_max_ns < c->backoff_min_ns)
         return err_set(err, ERR_INVALID,
                        "podMaxBackoffSeconds is smaller than podInitialBackoffSeconds");
-    if (json_len(json_get(root, STR("extenders"))))
-        return err_set(err, ERR_INVALID, "extenders are not supported yet");
+    if (extenders_parse(&c->extenders, json_get(root, STR("extenders")), err))
+        return -1;
     for (struct json_iter it = json_iter(json_get(root, STR("profiles"))); json_next(&it);) {
         if (read_profile(c, it.value, err))
             return -1;
@@ -261,6 +343,10 @@ static int read_all(struct sched_config *c, struct json root, struct err *err)
     for (size_t i = 0; profile_builtin_names[i]; i++) {
         if (!has_profile(c, str_from(profile_builtin_names[i])))
             c->profiles[c->n++] = profile_new(str_from(profile_builtin_names[i]));
+    }
+    for (size_t i = 0; i < c->n && c->extenders; i++) {
+        if (extend(c->profiles[i], c->extenders, fit_args(root, c->profiles[i]->name), err))
+            return -1;
     }
     return 0;
 }
@@ -285,6 +371,8 @@ void sched_config_fini(struct sched_config *c)
 {
     for (size_t i = 0; i < c->n; i++)
         profile_free(c->profiles[i]);
+    extenders_free(c->extenders);
     buf_fini(&c->warnings);
+    c->extenders = NULL;
     c->n = 0;
 }

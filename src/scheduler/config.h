@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * config — reads a KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1), YAML or JSON, into
  * profiles. Understood: profiles[] with schedulerName, plugins per extension point (enabled with
- * weights, disabled, "*"), pluginConfig; podInitialBackoffSeconds and podMaxBackoffSeconds. Names
- * of Kubernetes' and KubeNexus' plugins that we do otherwise, or not yet, are accepted with a
- * warning; unknown names are errors that list the known ones. Unknown fields, wrong types and
- * values out of range are errors that name the path (config_fields.h). percentageOfNodesToScore and
- * parallelism are checked and not needed: all nodes are always scored, on one thread.
- * leaderElection and clientConnection are checked; `ganglion up` needs neither. Extenders are
- * refused until they are asked. Pure. */
+ * weights, disabled, "*"), pluginConfig; extenders; podInitialBackoffSeconds and
+ * podMaxBackoffSeconds. Names of Kubernetes' and KubeNexus' plugins that we do otherwise, or not
+ * yet, are accepted with a warning; unknown names are errors that name the nearest known ones.
+ * Unknown fields, wrong types and values out of range are errors that name the full path, in
+ * arguments of plugins too (config_fields.h). percentageOfNodesToScore and parallelism are checked
+ * and not needed: all nodes are always scored, on one thread. leaderElection and clientConnection
+ * are checked; `ganglion up` needs neither. Pure. */
 #pragma once
 
+#include "scheduler/extender.h"
 #include "scheduler/profile.h"
 
 #define CONFIG_PROFILES_MAX 32
@@ -18,6 +19,7 @@ struct sched_config {
     struct profile
         *profiles[CONFIG_PROFILES_MAX]; /* the file's, then built-in ones it leaves out */
     size_t n;
+    struct extenders *extenders; /* NULL: none; a core takes them over like profiles */
     int64_t backoff_min_ns, backoff_max_ns;
     struct buf warnings; /* one a line */
 };

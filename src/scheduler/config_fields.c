@@ -3,168 +3,176 @@
 #include "scheduler/config_fields.h"
 
 #include "base/time.h"
+#include "scheduler/config_rows.h"
 
-enum shape_of {
-    WANT_TEXT,
-    WANT_BOOL,
-    WANT_NUMBER,
-    WANT_DURATION,
-    WANT_OBJECT,
-    WANT_LIST,
-    WANT_FRACTION
+#define PATH_BYTES_MAX 160
+#define GIVEN_BYTES_MAX 40
+
+struct path { /* where we are in the file; a chain up to the root */
+    const struct path *up;
+    struct str key;
+    int64_t at; /* of a list; -1: a member */
 };
 
-struct row {
-    const char *name;
-    enum shape_of want;
-    int64_t min, max; /* of numbers */
-};
+/* ---- words ---- */
 
-static const struct row file_rows[] = {
-    { "apiVersion", WANT_TEXT, 0, 0 },
-    { "clientConnection", WANT_OBJECT, 0, 0 },
-    { "delayCacheUntilActive", WANT_BOOL, 0, 0 },
-    { "enableContentionProfiling", WANT_BOOL, 0, 0 },
-    { "enableProfiling", WANT_BOOL, 0, 0 },
-    { "extenders", WANT_LIST, 0, 0 },
-    { "kind", WANT_TEXT, 0, 0 },
-    { "leaderElection", WANT_OBJECT, 0, 0 },
-    { "parallelism", WANT_NUMBER, 1, INT32_MAX },
-    { "percentageOfNodesToScore", WANT_NUMBER, 0, 100 },
-    { "podInitialBackoffSeconds", WANT_NUMBER, 1, 3600 },
-    { "podMaxBackoffSeconds", WANT_NUMBER, 1, 3600 },
-    { "profiles", WANT_LIST, 0, 0 },
-};
-
-static const struct row leader_rows[] = {
-    { "leaderElect", WANT_BOOL, 0, 0 },
-    { "leaseDuration", WANT_DURATION, 1, INT64_MAX },
-    { "renewDeadline", WANT_DURATION, 1, INT64_MAX },
-    { "resourceLock", WANT_TEXT, 0, 0 },
-    { "resourceName", WANT_TEXT, 0, 0 },
-    { "resourceNamespace", WANT_TEXT, 0, 0 },
-    { "retryPeriod", WANT_DURATION, 1, INT64_MAX },
-};
-
-static const struct row client_rows[] = {
-    { "acceptContentTypes", WANT_TEXT, 0, 0 },
-    { "burst", WANT_NUMBER, 0, INT32_MAX },
-    { "contentType", WANT_TEXT, 0, 0 },
-    { "kubeconfig", WANT_TEXT, 0, 0 },
-    { "qps", WANT_FRACTION, 0, 0 },
-};
-
-static const struct row profile_rows[] = {
-    { "percentageOfNodesToScore", WANT_NUMBER, 0, 100 },
-    { "pluginConfig", WANT_LIST, 0, 0 },
-    { "plugins", WANT_OBJECT, 0, 0 },
-    { "schedulerName", WANT_TEXT, 0, 0 },
-};
-
-static const struct row type_rows[] = {
-    /* what every args object may say about itself */
-    { "apiVersion", WANT_TEXT, 0, 0 },
-    { "kind", WANT_TEXT, 0, 0 },
-};
-
-static const struct row preemption_rows[] = {
-    { "minCandidateNodesAbsolute", WANT_NUMBER, 0, INT32_MAX },
-    { "minCandidateNodesPercentage", WANT_NUMBER, 0, 100 },
-};
-
-static const struct row volume_rows[] = {
-    { "bindTimeoutSeconds", WANT_NUMBER, 0, INT32_MAX },
-    { "shape", WANT_LIST, 0, 0 },
-};
-
-static const struct row coscheduling_rows[] = {
-    { "podGroupBackoffSeconds", WANT_NUMBER, 0, INT32_MAX },
-    { "permitWaitingTimeSeconds", WANT_NUMBER, 0, INT32_MAX },
-};
-
-static const struct {
-    const char *plugin;
-    const struct row *rows;
-    size_t n;
-} args_of[] = {
-    { "Coscheduling", coscheduling_rows, COUNT_OF(coscheduling_rows) },
-    { "DefaultPreemption", preemption_rows, COUNT_OF(preemption_rows) },
-    { "VolumeBinding", volume_rows, COUNT_OF(volume_rows) },
-};
-
-/* ---- one field ---- */
-
-static const struct row *row_of(const struct row *rows, size_t n, struct str name)
+static void put_path(struct buf *out, const struct path *p)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (str_is(name, rows[i].name))
-            return &rows[i];
-    }
-    return NULL;
+    if (!p)
+        return;
+    put_path(out, p->up);
+    if (p->at >= 0)
+        buf_printf(out, "[%lld]", (long long)p->at);
+    else
+        buf_printf(out, "%s%.*s", out->n ? "." : "", STR_ARG(p->key));
 }
 
-static int check_range(const struct row *r, int64_t v, struct json given, struct err *err)
+static int wrong(const struct path *p, struct err *err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+static int wrong(const struct path *p, struct err *err, const char *fmt, ...)
 {
-    if (v >= r->min && v <= r->max)
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct buf path;
+    va_list ap;
+    va_start(ap, fmt);
+    struct str what = arena_vprintf(a, fmt, ap);
+    va_end(ap);
+    buf_init(&path, PATH_BYTES_MAX);
+    put_path(&path, p);
+    err_set(err, ERR_INVALID, "%.*s%s%.*s", STR_ARG(buf_view(&path)), path.n ? ": " : "",
+            STR_ARG(what));
+    buf_fini(&path);
+    return -1;
+}
+
+static struct str given(struct json v)
+{
+    return str_take(json_text(v), GIVEN_BYTES_MAX);
+}
+
+/* ---- one value ---- */
+
+static int check_range(const struct path *p,
+                       const struct config_row *r,
+                       int64_t n,
+                       struct json v,
+                       struct err *err)
+{
+    if (n >= r->min && n <= r->max)
         return 0;
     if (r->want == WANT_DURATION)
-        return err_set(err, ERR_INVALID, "%s: must be greater than zero, not %.*s", r->name,
-                       STR_ARG(json_text(given)));
+        return wrong(p, err, "must be greater than zero, not %.*s", STR_ARG(given(v)));
     if (r->max == INT32_MAX)
-        return err_set(err, ERR_INVALID, "%s: must be %lld or more, not %.*s", r->name,
-                       (long long)r->min, STR_ARG(json_text(given)));
-    return err_set(err, ERR_INVALID, "%s: must be %lld to %lld, not %.*s", r->name,
-                   (long long)r->min, (long long)r->max, STR_ARG(json_text(given)));
+        return wrong(p, err, "must be %lld or more, not %.*s", (long long)r->min,
+                     STR_ARG(given(v)));
+    return wrong(p, err, "must be %lld to %lld, not %.*s", (long long)r->min, (long long)r->max,
+                 STR_ARG(given(v)));
 }
 
-static int check_value(const struct row *r, struct json v, struct err *err)
+static bool is_one_of(struct str text, const char *words)
+{
+    struct str rest = str_from(words);
+    while (rest.n) {
+        if (str_eq(str_split(&rest, ' '), text))
+            return true;
+    }
+    return false;
+}
+
+static bool has_type(const struct config_row *r, struct json v, int64_t *n)
+{
+    switch (r->want) {
+    case WANT_TEXT:
+        return json_type(v) == JSON_STR;
+    case WANT_BOOL:
+        return json_type(v) == JSON_BOOL;
+    case WANT_NUMBER:
+        return json_i64(v, n);
+    case WANT_FRACTION:
+        return json_type(v) == JSON_NUM;
+    case WANT_DURATION:
+        return json_type(v) == JSON_STR && duration_parse(json_str(v), n);
+    case WANT_OBJECT:
+    case WANT_ARGS:
+        return json_type(v) == JSON_OBJ;
+    case WANT_LIST:
+        return json_type(v) == JSON_ARR;
+    }
+    return false;
+}
+
+static int
+check_value(const struct path *p, const struct config_row *r, struct json v, struct err *err)
 {
     static const char *const words[] = {
         [WANT_TEXT] = "a text",           [WANT_BOOL] = "true or false",
         [WANT_NUMBER] = "a whole number", [WANT_DURATION] = "a duration such as \"15s\"",
         [WANT_OBJECT] = "an object",      [WANT_LIST] = "a list",
-        [WANT_FRACTION] = "a number",
+        [WANT_FRACTION] = "a number",     [WANT_ARGS] = "an object",
     };
-    enum json_type type = json_type(v);
     int64_t n = 0;
-    bool ok = true;
-    switch (r->want) {
-    case WANT_TEXT:
-        ok = type == JSON_STR;
-        break;
-    case WANT_BOOL:
-        ok = type == JSON_BOOL;
-        break;
-    case WANT_NUMBER:
-        ok = json_i64(v, &n);
-        break;
-    case WANT_DURATION:
-        ok = type == JSON_STR && duration_parse(json_str(v), &n);
-        break;
-    case WANT_OBJECT:
-        ok = type == JSON_OBJ;
-        break;
-    case WANT_LIST:
-        ok = type == JSON_ARR;
-        break;
-    case WANT_FRACTION:
-        ok = type == JSON_NUM;
-        break;
-    }
-    if (!ok)
-        return err_set(err, ERR_INVALID, "%s: must be %s, not %.*s", r->name, words[r->want],
-                       STR_ARG(str_take(json_text(v), 60)));
+    if (!has_type(r, v, &n))
+        return wrong(p, err, "must be %s, not %.*s", words[r->want], STR_ARG(given(v)));
+    if (r->one_of && !is_one_of(json_str(v), r->one_of))
+        return wrong(p, err, "must be one of %s, not %.*s", r->one_of, STR_ARG(given(v)));
     bool ranged = r->want == WANT_NUMBER || r->want == WANT_DURATION;
-    return ranged ? check_range(r, n, v, err) : 0;
+    return ranged ? check_range(p, r, n, v, err) : 0;
 }
 
-static int check_all(struct json v, const struct row *rows, size_t n, struct err *err)
+/* ---- objects and lists ---- */
+
+static const struct config_row *row_of(const struct config_table *t, struct str name)
+{
+    for (const struct config_row *r = t->rows; r->name; r++) {
+        if (str_is(name, r->name))
+            return r;
+    }
+    return NULL;
+}
+
+static int
+check_object(const struct path *p, const struct config_table *t, struct json v, struct err *err);
+
+static int
+check_list(const struct path *p, const struct config_row *r, struct json v, struct err *err)
+{
+    static const struct config_row text = { .want = WANT_TEXT }, object = { .want = WANT_OBJECT };
+    struct path at = { .up = p };
+    for (struct json_iter it = json_iter(v); json_next(&it); at.at++) {
+        if (check_value(&at, r->of ? &object : &text, it.value, err) ||
+            (r->of && check_object(&at, r->of, it.value, err)))
+            return -1;
+    }
+    return 0;
+}
+
+/* Below what has the right type itself. */
+static int check_inside(const struct path *p,
+                        const struct config_row *r,
+                        struct json v,
+                        struct json around,
+                        struct err *err)
+{
+    if (r->want == WANT_LIST)
+        return check_list(p, r, v, err);
+    const struct config_table *t = r->of;
+    if (r->want == WANT_ARGS)
+        t = config_args_table(json_str(json_get(around, STR("name"))));
+    return t ? check_object(p, t, v, err) : 0;
+}
+
+static int
+check_object(const struct path *p, const struct config_table *t, struct json v, struct err *err)
 {
     for (struct json_iter it = json_iter(v); json_next(&it);) {
-        const struct row *r = row_of(rows, n, it.key);
+        const struct config_row *r = row_of(t, it.key);
+        struct path at = { .up = p, .key = it.key, .at = -1 };
         if (!r)
-            return err_set(err, ERR_INVALID, "unknown field \"%.*s\"", STR_ARG(it.key));
-        if (json_type(it.value) != JSON_NULL && check_value(r, it.value, err))
+            return wrong(p, err, "unknown field \"%.*s\"",
+                         STR_ARG(str_take(it.key, GIVEN_BYTES_MAX)));
+        if (json_type(it.value) == JSON_NULL)
+            continue;
+        if (check_value(&at, r, it.value, err) || check_inside(&at, r, it.value, v, err))
             return -1;
     }
     return 0;
@@ -181,8 +189,6 @@ static int64_t duration_of(struct json v, const char *name, int64_t otherwise)
 /* lease > renew > 1.2 × retry, as leader election needs it. */
 static int check_leader(struct json v, struct err *err)
 {
-    if (check_all(v, leader_rows, COUNT_OF(leader_rows), err))
-        return err_wrap(err, "leaderElection");
     int64_t lease = duration_of(v, "leaseDuration", 15 * NS_PER_S);
     int64_t renew = duration_of(v, "renewDeadline", 10 * NS_PER_S);
     int64_t retry = duration_of(v, "retryPeriod", 2 * NS_PER_S);
@@ -192,43 +198,17 @@ static int check_leader(struct json v, struct err *err)
     if (renew / 6 <= retry / 5)
         return err_set(err, ERR_INVALID,
                        "leaderElection.renewDeadline: must be greater than 1.2 times retryPeriod");
-    struct json lock = json_get(v, STR("resourceLock"));
-    if (json_has(lock) && !str_is(json_str(lock), "leases"))
-        return err_set(err, ERR_INVALID, "leaderElection.resourceLock: must be \"leases\"");
     return 0;
 }
 
 int config_check_file(struct json root, struct err *err)
 {
-    if (check_all(root, file_rows, COUNT_OF(file_rows), err) ||
-        check_leader(json_get(root, STR("leaderElection")), err))
+    if (check_object(NULL, &config_file_table, root, err))
         return -1;
-    if (check_all(json_get(root, STR("clientConnection")), client_rows, COUNT_OF(client_rows), err))
-        return err_wrap(err, "clientConnection");
-    return 0;
+    return check_leader(json_get(root, STR("leaderElection")), err);
 }
 
-int config_check_profile(struct json profile, struct err *err)
-{
-    return check_all(profile, profile_rows, COUNT_OF(profile_rows), err);
-}
-
-/* ---- arguments ---- */
-
-static int check_args(struct json args, const struct row *rows, size_t n, struct err *err)
-{
-    for (struct json_iter it = json_iter(args); json_next(&it);) {
-        const struct row *r = row_of(rows, n, it.key);
-        r = r ? r : row_of(type_rows, COUNT_OF(type_rows), it.key);
-        if (!r)
-            return err_set(err, ERR_INVALID, "unknown field \"%.*s\"", STR_ARG(it.key));
-        if (json_type(it.value) != JSON_NULL && check_value(r, it.value, err))
-            return -1;
-    }
-    return 0;
-}
-
-static int read_preemption(struct profile *out, struct json args, struct err *err)
+int config_read_preemption(struct profile *out, struct json args, struct err *err)
 {
     struct preempt_args p = out->preempt;
     p.min_candidates_percent =
@@ -241,16 +221,4 @@ static int read_preemption(struct profile *out, struct json args, struct err *er
                        "zero");
     out->preempt = p;
     return 0;
-}
-
-int config_read_args(struct profile *out, struct str plugin, struct json args, struct err *err)
-{
-    for (size_t i = 0; i < COUNT_OF(args_of); i++) {
-        if (!str_is(plugin, args_of[i].plugin))
-            continue;
-        if (check_args(args, args_of[i].rows, args_of[i].n, err))
-            return -1;
-        return str_is(plugin, "DefaultPreemption") ? read_preemption(out, args, err) : 0;
-    }
-    return 1;
 }

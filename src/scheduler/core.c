@@ -62,6 +62,7 @@ void core_free(struct sched_core *s)
     map_fini(&s->gangs);
     core_feuds_fini(s);
     core_groups_fini(s);
+    extenders_free(s->extenders);
     core_quota_fini(s);
     cluster_fini(&s->cluster);
     shapes_fini(&s->shapes);
@@ -410,13 +411,19 @@ void core_step(struct sched_core *s, struct mono now, struct arena *a, struct de
         park(s, g, &plan, now, out);
         return;
     }
+    if (core_ask(s, g, a, out))
+        return;
     if (gang_to_come(g))
         core_places_make(s, g);
     cycle_run(&s->cluster, g, a, &plan);
     if (!plan.placed) {
         fail(s, g, &plan, a, out);
+        if (s->extenders)
+            core_ask_spent(s, g);
         return;
     }
+    if (s->extenders)
+        core_ask_spent(s, g);
     bool reserves = gang_to_come(g) > 0;
     if (reserves)
         core_places_hold(s, g, &plan, now);

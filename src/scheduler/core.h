@@ -6,6 +6,7 @@
 
 #include "scheduler/cycle.h"
 #include "scheduler/explain.h"
+#include "scheduler/extender.h"
 #include "scheduler/intake.h"
 #include "scheduler/queue.h"
 
@@ -19,6 +20,12 @@ void core_free(struct sched_core *s);
 
 /* Of gangs that did not fit; the first and the longest. */
 void core_set_backoff(struct sched_core *s, int64_t min_ns, int64_t max_ns);
+
+/* HTTP extenders, for all profiles (each must have its plugin Extenders on, as config.h does it).
+ * Taken over. A caller that sets them carries out DECISION_ASK. */
+void core_set_extenders(struct sched_core *s, struct extenders *x);
+const struct extenders *core_extenders(const struct sched_core *s); /* NULL: none */
+#define CORE_ASK_ROUND 16 /* so many pods at least are asked about at a time */
 
 /* ---- events ---- */
 void core_node_set(struct sched_core *s, const struct kobj *node, struct mono now);
@@ -85,7 +92,14 @@ enum decision_kind {
     DECISION_BIND,    /* bind these pods, all or none */
     DECISION_WAIT,    /* this gang does not fit, or is not complete: message says why */
     DECISION_LATE,    /* the gang's time-out passed: message says it, and what would help */
+    DECISION_ASK,     /* ask the extenders about these members, then tell core_answer */
     DECISION_PREEMPT, /* the same, and it will fit when the victims left: evict them */
+};
+
+struct question { /* to the extenders, about one member */
+    struct spod *pod;
+    const uint32_t *nodes; /* that pass our own filters; at least one */
+    size_t n;
 };
 
 struct decision { /* borrowed until the next call that takes the core */
@@ -99,6 +113,8 @@ struct decision { /* borrowed until the next call that takes the core */
     size_t n_victims;
     struct spod **displaced; /* PREEMPT: lower pods for which these nodes were kept until now */
     size_t n_displaced;
+    struct question *questions; /* ASK */
+    size_t n_questions;
     int64_t attempts;
     struct mono since; /* BIND: the gang waited from here on */
     bool fails;        /* LATE: members that wait are to fail */
@@ -116,6 +132,13 @@ struct pod_id {
     struct str namespace, name, uid;
 };
 void core_forget(struct sched_core *s, const struct pod_id *pods, size_t n, struct mono now);
+
+/* What the extenders said about a pod of a DECISION_ASK; takes the answer over. The gang's cycle
+ * runs again when all its questions are answered. Answers that nobody waits for are dropped. */
+void core_answer(struct sched_core *s,
+                 const struct pod_id *id,
+                 struct extender_answer *answer,
+                 struct mono now);
 
 /* What time it is for people, as of `now`: minimum run times need it. */
 void core_set_wall(struct sched_core *s, struct mono now, struct wall wall);

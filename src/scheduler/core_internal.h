@@ -20,6 +20,7 @@ struct sched_core {
     struct heap late;         /* gangs whose time-out runs (core_late.c) */
     core_gang_fn follow;      /* NULL: nobody follows gangs */
     void *follow_arg;
+    struct extenders *extenders; /* NULL: none */
     uint64_t arrivals, cycles, bound_pods;
     struct mono now;  /* of the step under way */
     struct map feuds; /* identity of a victim → feud (core_preempt.c) */
@@ -73,6 +74,11 @@ void core_late_forget(struct sched_core *s, struct gang *g);
 bool core_late_due(const struct sched_core *s, struct mono *when);
 /* True: a time-out passed, and out says whose. */
 bool core_late_step(struct sched_core *s, struct mono now, struct arena *a, struct decision *out);
+/* ---- core_ask.c ---- */
+/* True: extenders must be asked first; the gang waits for their answers. */
+bool core_ask(struct sched_core *s, struct gang *g, struct arena *a, struct decision *out);
+/* A cycle used the answers: the next one asks again, soon when an extender failed. */
+void core_ask_spent(struct sched_core *s, struct gang *g);
 
 /* ---- core_gangs.c ---- */
 /* The gang that the pod is in, made when it is the first. */

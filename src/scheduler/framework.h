@@ -84,6 +84,8 @@ struct sched_plugin {
     uint32_t wakes;         /* WAKE_* */
     int64_t default_weight; /* of score; 0: not in default profiles */
     size_t args_size;
+    bool optional;  /* off unless the configuration turns it on */
+    bool own_scale; /* its scores are weighted already and may be any size */
     bool spreads; /* its score weighs room that is left, which a packing device policy does too */
 
     /* Decodes pluginConfig args (absent: defaults) into args_size zeroed bytes; a is the profile's

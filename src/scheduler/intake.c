@@ -6,6 +6,7 @@
 
 #include "scheduler/cache.h"
 #include "scheduler/devices.h"
+#include "scheduler/extender.h"
 #include "scheduler/gpu_sense.h"
 #include "scheduler/numa.h"
 #include "scheduler/relations.h"
@@ -285,6 +286,7 @@ void spod_free(struct shapes *s, struct spod *p)
     list_remove(&p->nominated);
     relations_free(p->relations);
     dra_claims_fini(&p->claims);
+    extender_answer_free(p->extended);
     labelset_fini(&p->labels);
     shape_put(s, p->shape);
     kobj_unref(p->obj);

@@ -6,6 +6,7 @@
 
 extern const struct sched_plugin balanced_allocation_plugin;
 extern const struct sched_plugin dynamic_resources_plugin;
+extern const struct sched_plugin extenders_plugin;
 extern const struct sched_plugin gpu_devices_plugin;
 extern const struct sched_plugin image_locality_plugin;
 extern const struct sched_plugin inter_pod_affinity_plugin;

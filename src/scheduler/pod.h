@@ -16,6 +16,7 @@
 struct profile;
 struct gang;
 struct score_cache;
+struct extender_answer;
 
 enum numa_policy { NUMA_NONE, NUMA_BEST_EFFORT, NUMA_RESTRICTED, NUMA_SINGLE, NUMA_ISOLATED };
 
@@ -99,6 +100,8 @@ struct spod {
     bool evicting;               /* we asked for its eviction */
     struct quota_claim quota;    /* where what it uses counts */
     struct dra_claims claims;    /* ResourceClaims that it uses */
+    struct extender_answer *extended; /* what extenders said; NULL: nothing (extender.h) */
+    bool asked;                       /* they are being asked */
     bool stays;                  /* it says that it must not be preempted */
     int64_t min_runtime_ns;      /* nor before it ran so long; 0: no such wish */
     /* words, through tx_set only */
@@ -114,7 +117,7 @@ struct spod {
 /* Nothing but its shape decides where it fits: what holds for one holds for its twins. */
 static inline bool spod_is_plain(const struct spod *p)
 {
-    return !p->relations && p->claims.n == 0 && !p->claims.missing.p;
+    return !p->relations && !p->extended && p->claims.n == 0 && !p->claims.missing.p;
 }
 
 /* Its schedulerName is one of ours. */

@@ -41,7 +41,7 @@ struct profile *profile_new(struct str name)
         int64_t weight = weight_of(name, plugin);
         p->plugins[p->n++] = (struct profile_plugin){
             .plugin = plugin,
-            .filters = plugin->filter != NULL,
+            .filters = plugin->filter && !plugin->optional,
             .scores = plugin->score && weight > 0,
             .reserves = plugin->reserve != NULL,
             .weight = weight,

@@ -106,7 +106,7 @@ bool runs_score(struct sched_cycle *c,
         p->normalize_own(c, run, nodes, out, n);
         break;
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && !p->own_scale; i++)
         out[i] = out[i] < 0 ? 0 : out[i] > SCHED_SCORE_MAX ? SCHED_SCORE_MAX : out[i];
     return true;
 }

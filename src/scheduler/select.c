@@ -156,7 +156,7 @@ bool select_on(struct cluster *cl,
                              .a = a };
     if (!score_cache_fits(score_cache_of(cl, pod->shape), node))
         return false;
-    if (pod->relations || cl->snap.n_terms || cl->n_nominated) { /* other pods decide too */
+    if (pod->relations || pod->extended || cl->snap.n_terms || cl->n_nominated) { /* other pods decide too */
         struct node_answer answer;
         evaluate_node(cl, pod, node, a, &answer);
         if (answer.verdict != SCHED_OK)

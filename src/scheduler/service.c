@@ -239,6 +239,9 @@ static void turn(void *arg)
         case DECISION_LATE:
             service_late(s, &d);
             break;
+        case DECISION_ASK:
+            service_ask(s, &d);
+            break;
         case DECISION_PREEMPT:
             service_report(s, &d);
             service_preempt(s, &d);
@@ -265,6 +268,7 @@ static struct sched_core *configured_core(struct str text, struct err *err)
     }
     struct sched_core *core = core_new(c.profiles, c.n);
     core_set_backoff(core, c.backoff_min_ns, c.backoff_max_ns);
+    core_set_extenders(core, TAKE(c.extenders));
     c.n = 0; /* the core has the profiles now */
     sched_config_fini(&c);
     return core;
@@ -295,6 +299,10 @@ scheduler_new(struct transport *t, const struct scheduler_options *o, struct err
             continue;
         s->caches[i] = informers_get(s->informers, watches[i].resource, (struct str){ 0 });
         informer_on_event(s->caches[i], watches[i].event, on_batch, s);
+    }
+    if (service_ask_start(s, err)) {
+        scheduler_free(s);
+        return NULL;
     }
     return s;
 }
@@ -328,6 +336,7 @@ void scheduler_free(struct scheduler *s)
     service_report_cancel(s);
     service_gangs_stop(s);
     service_preempt_cancel(s);
+    service_ask_stop(s);
     service_queues_stop(s);
     informers_free(s->informers);
     recorder_free(s->recorder);

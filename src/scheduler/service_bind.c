@@ -177,7 +177,7 @@ static void on_bound(void *arg, const struct reply *reply, const struct err *err
 
 void service_bind_flush(struct scheduler *s)
 {
-    if (s->batch)
+    if (s->batch && s->batch->pods.n)
         batch_send(TAKE(s->batch));
 }
 
@@ -197,8 +197,13 @@ static void put_claims(struct bound_pod *b, const struct spod *pod, struct arena
 static void add_plan(struct bind_batch *batch, const struct decision *d)
 {
     const struct snapshot *snap = &core_cluster(batch->s->core)->snap;
+    size_t before = batch->pods.n;
     for (size_t i = 0; i < d->n; i++) {
         const struct planned *p = &d->items[i];
+        if (service_ask_binds(batch->s, p->pod->obj)) {
+            service_ask_bind(batch->s, p->pod->obj, snap->nodes.items[p->where.node]->name);
+            continue;
+        }
         struct bound_pod b = { .pod = p->pod->obj,
                                .node = snap->nodes.items[p->where.node]->name,
                                .annotations = placement_annotations(batch->a, &p->where),
@@ -206,7 +211,8 @@ static void add_plan(struct bind_batch *batch, const struct decision *d)
         put_claims(&b, p->pod, batch->a);
         batch_add(batch, &b);
     }
-    batch->n_gangs++;
+    if (batch->pods.n > before)
+        batch->n_gangs++;
 }
 
 void service_bind(struct scheduler *s, const struct decision *d)
@@ -229,7 +235,10 @@ struct bind_batch *service_bind_hold(struct scheduler *s, const struct decision 
 
 void service_bind_go(struct bind_batch *b)
 {
-    batch_send(b);
+    if (b->pods.n)
+        batch_send(b);
+    else
+        batch_free(b); /* an extender binds all of them */
 }
 
 void service_bind_give_up(struct bind_batch *b, const struct reply *reply, const struct err *err)

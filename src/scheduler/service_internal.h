@@ -14,6 +14,7 @@
 #define SERVICE_WATCHES 11
 
 struct bind_batch;
+struct service_ask;
 struct service_gangs;
 VEC_TYPE(pod_refs, struct kobj *);
 
@@ -42,6 +43,7 @@ struct scheduler {
     struct {                      /* the last explanation, for pods that wait for the same */
         struct str message, json; /* own texts */
     } explained;
+    struct service_ask *ask;       /* talks with extenders; NULL: there are none */
     struct service_gangs *gangs;   /* group objects and mirrors; service_gangs.c */
     struct service_queues *queues; /* queues and topologies; service_queues.c */
 };
@@ -68,6 +70,14 @@ void service_claims_answered(struct scheduler *s,
                              size_t n,
                              uint64_t revision);
 void service_claims_cancel(struct scheduler *s);
+
+/* Extenders (service_ask.c). ERR_* when their certificates cannot be read. */
+int service_ask_start(struct scheduler *s, struct err *err);
+void service_ask_stop(struct scheduler *s);
+void service_ask(struct scheduler *s, const struct decision *d);
+/* An extender binds this pod, not we. */
+bool service_ask_binds(const struct scheduler *s, const struct kobj *pod);
+void service_ask_bind(struct scheduler *s, const struct kobj *pod, struct str node);
 
 void service_preempt(struct scheduler *s, const struct decision *d);
 void service_preempt_cancel(struct scheduler *s);
