@@ -3,10 +3,14 @@
  * with the answers. */
 #include "scheduler/service.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "client/test/fake_transport.h"
+#include "io/http.h"
 #include "io/loop.h"
 #include "testkit/check.h"
 
@@ -81,9 +85,14 @@ static void answer_list(struct world *w, const char *path, const char *const *ob
 }
 
 /* Lists are answered: one node, these pods, nothing else. */
-static struct world *
-world_with(const char *const *pods, size_t n_pods, const char *const *mirrors, size_t n_mirrors)
+static struct world *world_configured(struct str config,
+                                      const char *const *pods,
+                                      size_t n_pods,
+                                      const char *const *mirrors,
+                                      size_t n_mirrors)
 {
+    const struct scheduler_options options = { .config = config };
+    struct err err = { 0 };
     static const char *const empty[] = {
         "namespaces",          "services", "replicasets", "statefulsets", "replicationcontrollers",
         "poddisruptionbudgets"
@@ -93,7 +102,8 @@ world_with(const char *const *pods, size_t n_pods, const char *const *mirrors, s
     const char *nodes[] = { node_json(node, "n0") };
     w->loop = loop_new(NULL);
     w->fake = fake_transport_new(w->loop);
-    w->s = scheduler_new(fake_transport_base(w->fake), NULL, NULL);
+    w->s = scheduler_new(fake_transport_base(w->fake), &options, &err);
+    CHECK_OK(w->s ? 0 : -1, err);
     scheduler_start(w->s);
     run_briefly(w, 5);
     for (size_t i = 0; i < COUNT_OF(empty); i++)
@@ -104,6 +114,12 @@ world_with(const char *const *pods, size_t n_pods, const char *const *mirrors, s
     answer_list(w, "nodes", nodes, 1);
     run_briefly(w, 20);
     return w;
+}
+
+static struct world *
+world_with(const char *const *pods, size_t n_pods, const char *const *mirrors, size_t n_mirrors)
+{
+    return world_configured(STR(""), pods, n_pods, mirrors, n_mirrors);
 }
 
 static struct world *world_new(const char *const *pods, size_t n_pods)
@@ -455,6 +471,155 @@ static void test_a_late_gang_fails(void **state)
     world_free(w);
 }
 
+/* ---- an extender in a process of its own ---- */
+
+/* Paths: /yes lets every node pass, /bind agrees, /html and /liar answer nonsense, /huge answers
+ * with more than is read, /never does not answer. */
+static void extend(void *arg, struct http_exchange *x, const struct http_request *r)
+{
+    static char huge[3u << 20];
+    static const struct {
+        const char *path, *body;
+    } answers[] = {
+        { "/yes", "{\"NodeNames\":[\"n0\"]}" },
+        { "/bind", "{}" },
+        { "/refuse", "{\"Error\":\"the licence server is down\"}" },
+        { "/html", "<html>hello</html>" },
+        { "/liar", "{\"NodeNames\":[\"n99\"]}" },
+    };
+    (void)arg;
+    struct http_answer a = { .status = 404, .content_type = STR("application/json") };
+    if (str_is(r->path, "/never"))
+        return;
+    for (size_t i = 0; i < COUNT_OF(answers); i++) {
+        if (!str_is(r->path, answers[i].path))
+            continue;
+        a.status = str_is(r->method, "POST") ? 200 : 405;
+        a.body = str_from(answers[i].body);
+    }
+    if (str_is(r->path, "/huge")) {
+        memset(huge, ' ', sizeof huge);
+        a.status = 200;
+        a.body = str_make(huge, sizeof huge);
+    }
+    http_respond(x, &a);
+}
+
+struct extender_process {
+    pid_t pid;
+    uint16_t port;
+};
+
+static void serve_extender(int out)
+{
+    struct loop *l = loop_new(NULL);
+    const struct http_options o = { .address = STR("127.0.0.1"), .handler = extend };
+    struct http_server *server;
+    if (http_server_new(&server, l, &o, NULL))
+        _exit(1);
+    uint16_t port = http_server_port(server);
+    if (write(out, &port, sizeof port) != sizeof port)
+        _exit(1);
+    loop_run(l);
+    _exit(0);
+}
+
+static struct extender_process extender_start(void)
+{
+    struct extender_process e = { 0 };
+    int ends[2];
+    CHECK_I64(pipe(ends), 0);
+    e.pid = fork();
+    if (e.pid == 0)
+        serve_extender(ends[1]);
+    CHECK(e.pid > 0);
+    CHECK_I64(read(ends[0], &e.port, sizeof e.port), sizeof e.port);
+    close(ends[0]);
+    close(ends[1]);
+    return e;
+}
+
+static void extender_stop(struct extender_process *e)
+{
+    kill(e->pid, SIGKILL);
+    CHECK_I64(waitpid(e->pid, NULL, 0), e->pid);
+}
+
+static struct world *world_extended(uint16_t port, const char *verbs)
+{
+    char pod[768], config[1024];
+    const char *pods[] = { pod_json(pod, "p", 1, NULL, 4) };
+    snprintf(config, sizeof config,
+             "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n"
+             "extenders: [{urlPrefix: 'http://127.0.0.1:%d', nodeCacheCapable: true, httpTimeout: "
+             "200ms, %s}]\n",
+             port, verbs);
+    return world_configured(str_from(config), pods, 1, NULL, 0);
+}
+
+/* Runs until such a call is pending and its body holds the text. */
+static bool comes(struct world *w, const char *path, const char *text)
+{
+    for (int tries = 0; tries < 500; tries++) {
+        for (size_t i = 0; i < fake_pending(w->fake); i++) {
+            const struct fake_call *c = fake_at(w->fake, i);
+            if (strncmp(c->path, path, strlen(path)) == 0 && c->body &&
+                str_find(json_doc_text(c->body), str_from(text)) >= 0)
+                return true;
+        }
+        run_briefly(w, 10);
+    }
+    return false;
+}
+
+static void test_an_extender_filters_and_binds(void **state)
+{
+    (void)state;
+    struct extender_process e = extender_start();
+    struct world *w = world_extended(e.port, "filterVerb: 'yes', bindVerb: bind");
+    CHECK(comes(w, "events/d", "Successfully assigned d/p to n0"));
+    CHECK(!has_bind(w)); /* it was the extender's to do */
+    world_free(w);
+    w = world_extended(e.port, "filterVerb: 'yes'");
+    for (int tries = 0; tries < 500 && !has_bind(w); tries++)
+        run_briefly(w, 10);
+    CHECK(has_bind(w));
+    world_free(w);
+    extender_stop(&e);
+}
+
+static void test_extenders_that_fail_are_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *verbs, *says;
+        bool ignored; /* the pod is bound all the same */
+    } cases[] = {
+        { "filterVerb: html", "what is no JSON: <html>hello</html>", false },
+        { "filterVerb: liar", "names the node \\\"n99\\\", which was not in the question", false },
+        { "filterVerb: never", "/never gave no answer", false },
+        { "filterVerb: nowhere", "answered with status 404", false },
+        { "filterVerb: never, ignorable: true", "/never gave no answer", true },
+        { "bindVerb: refuse", "the extender that binds says: the licence server is down", false },
+        { "bindVerb: huge", "the extender that binds", false },
+    };
+    struct extender_process e = extender_start();
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct world *w = world_extended(e.port, cases[i].verbs);
+        print_message("%s\n", cases[i].verbs);
+        CHECK(comes(w, "events/d", cases[i].says));
+        CHECK(comes(w, "events/d", "ExtenderFailed"));
+        run_briefly(w, 20);
+        CHECK(has_bind(w) == cases[i].ignored);
+        world_free(w);
+    }
+    extender_stop(&e);
+    struct world *w = world_extended(e.port, "filterVerb: 'yes'"); /* nobody listens */
+    CHECK(comes(w, "events/d", "gave no answer"));
+    CHECK(comes(w, "pods/d/p/status", "Unschedulable"));
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -468,6 +633,8 @@ int main(void)
         cmocka_unit_test(test_a_gang_has_one_mirror),
         cmocka_unit_test(test_places_are_recorded_before_the_bind),
         cmocka_unit_test(test_recorded_places_outlive_the_scheduler),
+        cmocka_unit_test(test_an_extender_filters_and_binds),
+        cmocka_unit_test(test_extenders_that_fail_are_told),
         cmocka_unit_test(test_a_lone_pod_has_no_mirror),
         cmocka_unit_test(test_no_mirror_where_it_is_not_served),
     };
