@@ -57,14 +57,20 @@ static struct call *call_ref(struct call *c)
     return c;
 }
 
-static void call_unref(struct call *c)
+/* Drops n references at once. */
+static void call_drop(struct call *c, uint32_t n)
 {
-    if (atomic_fetch_sub(&c->refs, 1) != 1)
+    if (atomic_fetch_sub(&c->refs, n) != n)
         return;
     arena_free(c->arena);
     json_doc_unref(c->body);
     inproc_unref(c->t);
     free(c);
+}
+
+static void call_unref(struct call *c)
+{
+    call_drop(c, 1);
 }
 
 /* ---- messages to the caller ---- */
@@ -283,11 +289,9 @@ static void close_call(void *arg)
 {
     struct call *c = arg;
     c->closed = true;
-    if (c->watcher) {
-        watcher_free(TAKE(c->watcher));
-        call_unref(c); /* the server's */
-    }
-    call_unref(c);
+    bool watches = c->watcher != NULL;
+    watcher_free(TAKE(c->watcher));
+    call_drop(c, watches ? 2 : 1); /* the server's for the watcher, and the message's */
 }
 
 /* ---- the transport, on the caller's loop ---- */

@@ -277,28 +277,24 @@ static size_t next_batch(struct watcher *w, struct watch_event *batch, struct er
 static void pump(void *arg)
 {
     struct watcher *w = arg;
+    struct err err = { 0 };
     w->due = false;
     w->pumping = true;
     while (!w->dead && !w->paused) {
         struct watch_event batch[WATCHER_BATCH];
-        struct err err = { 0 };
         size_t n = next_batch(w, batch, &err);
         if (n > 0 && !w->sink.events(w->sink.arg, batch, n))
             w->paused = true;
         for (size_t i = 0; i < n; i++)
             kobj_unref(batch[i].object);
-        if (w->dead)
-            break;
-        if (err.kind != ERR_NONE) {
-            end(w, &err);
-            break;
-        }
-        if (n < WATCHER_BATCH)
+        if (n < WATCHER_BATCH || err.kind != ERR_NONE)
             break;
     }
     w->pumping = false;
     if (w->dead)
         release(w);
+    else if (err.kind != ERR_NONE)
+        end(w, &err);
 }
 
 struct watcher *watcher_start(struct action *a, const struct watcher_sink *sink)

@@ -155,11 +155,11 @@ FN(get_escaped_path)
 
 static struct str decoded(struct cel_state *e, struct str s)
 {
-    struct buf b;
+    AUTO(buf_fini) struct buf b;
     buf_init(&b, URL_MAX);
-    struct str out = url_decode_query(&b, s, NULL) ? s : arena_str(e->a, buf_view(&b));
-    buf_fini(&b);
-    return out.p ? out : STR("");
+    if (url_decode_query(&b, s, NULL) < 0)
+        return s;
+    return arena_str(e->a, buf_view(&b));
 }
 
 struct pair {

@@ -2,6 +2,7 @@
  * fieldset — merges of sorted trees. Every operation walks both arguments once. */
 #include "kube/fieldset.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
@@ -82,10 +83,12 @@ zip(struct arena *a, const struct fieldset *x, const struct fieldset *y, combine
 
 static void unite(struct out *o, const struct fieldset_entry *x, const struct fieldset_entry *y)
 {
+    const struct fieldset_entry *one = x ? x : y;
+    assert(one);
     if (x && y)
         put(o, x->elem, x->member || y->member, fieldset_union(o->a, x->sub, y->sub));
     else
-        o->entries[o->n++] = x ? *x : *y;
+        o->entries[o->n++] = *one;
 }
 
 static void intersect(struct out *o, const struct fieldset_entry *x, const struct fieldset_entry *y)

@@ -7,6 +7,7 @@
  * in the document, so it comes before them: hence "new items first". */
 #include "kube/strategic_internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define NOWHERE SIZE_MAX
@@ -163,6 +164,7 @@ static struct jnode *weave(struct merge *g)
         struct element *r = named < named_end ? &g->items[named] : NULL;
         bool left = !r || (l && l->live != NOWHERE && r->live != NOWHERE && l->live < r->live);
         struct element *e = left ? l : r;
+        assert(e);
         other += left;
         named += !left;
         if (!e->gone)

@@ -140,7 +140,7 @@ gang_of(struct node_agent *n, struct gang_batch *gangs, size_t *n_gangs, const s
 static void on_batch(void *arg)
 {
     struct node_agent *n = arg;
-    struct gang_batch gangs[GANGS_MAX];
+    struct gang_batch gangs[GANGS_MAX] = { 0 };
     size_t n_gangs = 0;
     for (size_t i = 0; i < n->fresh.n; i++) {
         struct tracked *t = n->fresh.items[i];

