@@ -192,39 +192,6 @@ struct wall loop_wall(struct loop *l)
     return clock_wall();
 }
 
-/* ---- pool ---- */
-struct work {
-    uv_work_t req;
-    loop_fn run, done;
-    void *arg;
-};
-
-static void work_run(uv_work_t *req)
-{
-    struct work *w = CONTAINER_OF(req, struct work, req);
-    w->run(w->arg);
-}
-
-static void work_done(uv_work_t *req, int status)
-{
-    (void)status; /* we never cancel */
-    struct work *w = CONTAINER_OF(req, struct work, req);
-    loop_fn done = w->done;
-    void *arg = w->arg;
-    free(w);
-    if (done)
-        done(arg);
-}
-
-void loop_work(struct loop *l, loop_fn run, loop_fn done, void *arg)
-{
-    struct work *w = MEM_NEW(struct work);
-    w->run = run;
-    w->done = done;
-    w->arg = arg;
-    uv_queue_work(&l->uv, &w->req, work_run, work_done); /* fails only without a function */
-}
-
 /* ---- timers ---- */
 struct timer {
     uv_timer_t uv;

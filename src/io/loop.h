@@ -31,9 +31,6 @@ void loop_defer(struct loop *l, loop_fn fn, void *arg);
 struct mono loop_now(struct loop *l); /* cached at the start of this iteration */
 struct wall loop_wall(struct loop *l);
 
-/* Pure work on the pool: run(arg) on a pool thread, then done(arg) back on this loop. */
-void loop_work(struct loop *l, loop_fn run, loop_fn done, void *arg);
-
 /* ---- timers: one shot or repeating; a timer may be started again or freed in its own callback
  * ---- */
 struct timer *timer_new(struct loop *l, loop_fn fn, void *arg);

@@ -134,29 +134,6 @@ static void repeating_timers_stop(void **state)
     loop_free(f.loop);
 }
 
-static void work_on_pool(void *arg)
-{
-    struct fixture *f = arg;
-    f->count = 41;
-}
-
-static void work_finished(void *arg)
-{
-    struct fixture *f = arg;
-    f->count++;
-    stop(f);
-}
-
-static void work_runs_and_comes_back(void **state)
-{
-    (void)state;
-    struct fixture f = { .loop = loop_new(NULL) };
-    loop_work(f.loop, work_on_pool, work_finished, &f);
-    loop_run(f.loop);
-    CHECK_I64(f.count, 42);
-    loop_free(f.loop);
-}
-
 static void raise_usr1(void *arg)
 {
     (void)arg;
@@ -231,7 +208,6 @@ int main(void)
         cmocka_unit_test(posts_before_the_stop_are_delivered),
         cmocka_unit_test(timers_are_never_early),
         cmocka_unit_test(repeating_timers_stop),
-        cmocka_unit_test(work_runs_and_comes_back),
         cmocka_unit_test(signals_arrive_on_the_loop),
         cmocka_unit_test(descriptors_are_watched),
         cmocka_unit_test(time_is_cached_per_iteration),
