@@ -292,6 +292,7 @@ static bool is_known_failure(const struct sched_core *s, const struct gang *g)
     const struct spod *p = LIST_ITEM(g->members.next, struct spod, in_gang);
     const struct shape *shape = p->shape;
     return !g->dialect && spod_is_plain(p) && !p->kept &&
+           (!p->view->nominated_node.n || p->nomination_over) &&
            p->view->priority <= s->failure.priority && p->view->preempt_never == s->failure.never &&
            s->failure.nominations == s->cluster.nominations &&
            shape->failed_at == s->cluster.snap.journal_end &&
@@ -374,8 +375,11 @@ fail(struct sched_core *s, struct gang *g, struct plan *plan, struct arena *a, s
     else
         remember_failure(s, g, plan);
     park(s, g, plan, s->now, out);
-    if (!found)
+    if (!found) {
+        out->displaced = preempt.displaced;
+        out->n_displaced = preempt.n_displaced;
         return;
+    }
     preempt.gang = g;
     preempt.message = out->message;
     preempt.attempts = out->attempts;

@@ -111,7 +111,9 @@ struct decision { /* borrowed until the next call that takes the core */
     struct str message;    /* WAIT, LATE, PREEMPT */
     struct spod **victims; /* PREEMPT; none when all of them are leaving already */
     size_t n_victims;
-    struct spod **displaced; /* PREEMPT: lower pods for which these nodes were kept until now */
+    struct spod *
+        *displaced; /* for which a node was kept until now: lower pods that a PREEMPT pushes
+                     * aside, on WAIT the gang's own members, since nothing would help */
     size_t n_displaced;
     struct question *questions; /* ASK */
     size_t n_questions;

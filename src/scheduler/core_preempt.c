@@ -233,6 +233,22 @@ struct search { /* for victims, on behalf of one gang */
     bool by_quota; /* the queue denied it, not the nodes */
 };
 
+/* What the API says about nodes for its members is true no longer: nobody would have to leave there
+ * to make them fit. kube-scheduler clears status.nominatedNodeName in the same case. */
+static void give_up_nodes(struct search *q, struct decision *out)
+{
+    out->displaced = ARENA_ARRAY(q->a, struct spod *, q->g->n_members);
+    LIST_EACH (&q->g->members, at) {
+        struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+        if (p->node != SCHED_NO_NODE || p->held_by || p->nomination_over ||
+            !p->view->nominated_node.n)
+            continue;
+        cluster_nominate(&q->s->cluster, p, NULL);
+        p->nomination_over = true;
+        out->displaced[out->n_displaced++] = p;
+    }
+}
+
 static bool nothing_helps(struct search *q, struct str why)
 {
     if (why.n)
@@ -245,6 +261,8 @@ static bool for_pod(struct search *q, struct decision *out)
     struct preempt_request want = { q->plan->failed, q->plan->answers, q->policy };
     struct preemption p;
     preempt_pod(&q->s->cluster, &want, q->a, &p);
+    if (!p.chosen && p.searched)
+        give_up_nodes(q, out);
     if (!p.chosen)
         return nothing_helps(q, p.message);
     out->items = ARENA_NEW(q->a, struct planned);
@@ -262,8 +280,10 @@ static bool for_gang(struct search *q, struct decision *out)
     if (core_waits_for_victims(q->s, q->g))
         return nothing_helps(q, STR("preemption: waits until the evicted pods are gone."));
     preempt_gang(&q->s->cluster, &want, q->a, &p);
-    if (!p.found)
+    if (!p.found) {
+        give_up_nodes(q, out);
         return nothing_helps(q, p.message);
+    }
     out->items = p.members;
     out->n = p.n_members;
     out->victims = p.victims;

@@ -302,6 +302,7 @@ void preempt_pod(struct cluster *c,
             STR("preemption: not eligible due to a terminating pod on the nominated node.");
         return;
     }
+    out->searched = true;
     AUTO(asking_freep) struct asking *asking = asking_new(c, pod);
     struct search s = {
         .c = c, .pod = pod, .e = e, .policy = &want->policy, .asking = asking, .a = a

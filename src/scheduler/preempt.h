@@ -26,6 +26,7 @@ struct candidate { /* a node on which the pod fits once these left */
 struct preemption {
     struct candidate *candidates;
     size_t n;
+    bool searched; /* false: it may not preempt, or waits for those that leave already */
     const struct candidate *chosen; /* NULL: nothing helps, and message says why */
     struct str message;             /* "preemption: 0/5 nodes are available: …" */
 };

@@ -235,6 +235,7 @@ static void turn(void *arg)
         case DECISION_WAIT:
             sched_meter_queued(s->meter, SCHED_ATTEMPT_FAILED);
             service_report(s, &d);
+            service_preempt(s, &d); /* nodes that are kept no more */
             break;
         case DECISION_LATE:
             service_late(s, &d);

@@ -445,6 +445,27 @@ static void test_refused_evictions_are_given_up(void **state)
     world_free(w);
 }
 
+/* A node that the API says is kept for a pod, where nobody could leave for it any more. */
+static void test_a_nomination_that_is_history_is_cleared(void **state)
+{
+    (void)state;
+    const char *pods[] = {
+        "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"d\",\"name\":\"p\","
+        "\"uid\":\"u-p\",\"resourceVersion\":\"4\"},\"spec\":{\"schedulerName\":\"ganglion\","
+        "\"priority\":9,\"containers\":[{\"name\":\"c\",\"resources\":{\"requests\":{"
+        "\"nvidia.com/gpu\":\"5\"}}}]},\"status\":{\"nominatedNodeName\":\"n0\"}}"
+    };
+    struct world *w = world_new(pods, 1);
+    size_t cleared = 0;
+    for (size_t i = 0; i < fake_pending(w->fake); i++) {
+        const struct fake_call *call = fake_at(w->fake, i);
+        struct json name = json_path(json_root(call->body), "status.nominatedNodeName");
+        cleared += strcmp(call->path, "pods/d/p/status") == 0 && json_type(name) == JSON_NULL;
+    }
+    CHECK_I64(cleared, 1);
+    world_free(w);
+}
+
 /* YuniKorn's Hard gang that cannot start in time: its members fail, and events say so. */
 static void test_a_late_gang_fails(void **state)
 {
@@ -625,6 +646,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_victims_are_marked_then_deleted),
         cmocka_unit_test(test_refused_evictions_are_given_up),
+        cmocka_unit_test(test_a_nomination_that_is_history_is_cleared),
         cmocka_unit_test(test_binds_and_records),
         cmocka_unit_test(test_refused_bind_is_tried_again),
         cmocka_unit_test(test_tells_why_once),
