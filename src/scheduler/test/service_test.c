@@ -12,6 +12,7 @@
 #include "client/test/fake_transport.h"
 #include "io/http.h"
 #include "io/loop.h"
+#include "scheduler/metrics.h"
 #include "testkit/check.h"
 
 struct world {
@@ -641,6 +642,33 @@ static void test_extenders_that_fail_are_told(void **state)
     world_free(w);
 }
 
+/* Bound by another scheduler to a node that is not here: it neither runs nor waits, and is in no
+ * gang. */
+static void test_pods_of_others_are_no_waiting_pods(void **state)
+{
+    (void)state;
+    const struct metric_table *t = &scheduler_metric_table;
+    struct metrics *values = metrics_new(t->rows, t->n);
+    struct sched_meter *meter = sched_meter_new(values);
+    struct sched_core *core = core_new_default();
+    AUTO(kobj_unrefp) struct kobj *pod = NULL;
+    struct err err = { 0 };
+    struct str text =
+        STR("{\"metadata\":{\"namespace\":\"d\",\"name\":\"p\",\"uid\":\"u\"},\"spec\":{"
+            "\"schedulerName\":\"other\",\"nodeName\":\"gone\"}}");
+    CHECK_OK(kobj_parse(&pod, text, &json_limits_own, &err), err);
+    core_pod_set(core, pod, (struct mono){ 1 });
+    sched_meter_measure(meter, core);
+    AUTO(buf_fini) struct buf out;
+    buf_init(&out, 1u << 20);
+    metrics_write(&out, values);
+    CHECK(str_find(buf_view(&out), STR("scheduler_pending_pods{queue=\"active\"} 0\n")) >= 0);
+    CHECK(str_find(buf_view(&out), STR("cache_size{type=\"pods\"} 1\n")) >= 0);
+    sched_meter_free(meter);
+    metrics_free(values);
+    core_free(core);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -659,6 +687,7 @@ int main(void)
         cmocka_unit_test(test_extenders_that_fail_are_told),
         cmocka_unit_test(test_a_lone_pod_has_no_mirror),
         cmocka_unit_test(test_no_mirror_where_it_is_not_served),
+        cmocka_unit_test(test_pods_of_others_are_no_waiting_pods),
     };
     return CHECK_MAIN(tests);
 }
