@@ -6,6 +6,7 @@
 
 #include "scheduler/budget.h"
 #include "scheduler/domain_tree.h"
+#include "scheduler/forecast.h"
 #include "scheduler/gpu_sense.h"
 #include "scheduler/reservation.h"
 
@@ -15,6 +16,7 @@ void cluster_init(struct cluster *c)
     snapshot_init(&c->snap);
     c->quota = quota_new(&c->snap);
     c->gpus = gpu_sense_new();
+    c->forecast = forecast_new();
     c->snap.dra = dra_new();
     c->domains = MEM_NEW(struct domain_index);
     c->forest = domain_forest_new();
@@ -60,6 +62,7 @@ void cluster_fini(struct cluster *c)
         selecting_free(s->value);
     images_clear(c);
     gpu_sense_free(c->gpus);
+    forecast_free(c->forecast);
     domain_index_fini(c->domains);
     domain_forest_free(c->forest);
     free(c->domains);

@@ -44,6 +44,7 @@ struct lifted { /* a pod that a dry run took off its node */
 };
 VEC_TYPE(lifted_pods, struct lifted);
 
+struct forecast;
 struct gpu_sense;
 
 struct cluster {
@@ -58,6 +59,7 @@ struct cluster {
     struct quota *quota;          /* the tree of queues */
     struct domain_forest *forest; /* network topologies */
     struct domain_index *domains; /* a pointer: plugins with a const cluster may fill it */
+    struct forecast *forecast;    /* what will be free when, and what is held of it */
     size_t n_nominated;           /* pods that have a node kept for them */
     uint64_t nominations;         /* how often that changed */
     struct list reservations;     /* reservation.h */

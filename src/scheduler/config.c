@@ -17,7 +17,7 @@ static const struct {
     const char *name;
     const char *warning; /* NULL: nothing is missing */
 } foreign[] = {
-    { "BackfillScoring", "is not built yet" },
+    { "BackfillScoring", NULL }, /* the plugin Backfill holds room by time */
     { "Coscheduling", NULL }, /* the queue holds gangs and the cycle places them whole */
     { "DefaultBinder", NULL },
     { "DefaultPreemption", NULL }, /* profile->preempts */

@@ -7,6 +7,7 @@
 
 #include "scheduler/cache.h"
 #include "scheduler/domain_tree.h"
+#include "scheduler/forecast.h"
 #include "scheduler/reservation.h"
 
 #define CACHE_BYTES_MAX (64u << 20) /* of kept scores; 8 bytes a node and shape */
@@ -21,6 +22,7 @@ struct sched_core *core_new(struct profile **profiles, size_t n)
     }
     cluster_init(&s->cluster);
     shapes_init(&s->shapes);
+    s->backfill = core_backfill_new();
     queue_init(&s->queue, s->cluster.quota);
     map_init(&s->local_queues);
     map_init(&s->pods);
@@ -61,6 +63,7 @@ void core_free(struct sched_core *s)
     map_fini(&s->pods);
     map_fini(&s->gangs);
     core_feuds_fini(s);
+    core_backfill_fini(s);
     core_groups_fini(s);
     extenders_free(s->extenders);
     core_quota_fini(s);
@@ -291,7 +294,7 @@ static bool is_known_failure(const struct sched_core *s, const struct gang *g)
 {
     const struct spod *p = LIST_ITEM(g->members.next, struct spod, in_gang);
     const struct shape *shape = p->shape;
-    return !g->dialect && spod_is_plain(p) && !p->kept &&
+    return !g->dialect && spod_is_plain(p) && !p->kept && !forecast_holds(s->cluster.forecast) &&
            (!p->view->nominated_node.n || p->nomination_over) &&
            p->view->priority <= s->failure.priority && p->view->preempt_never == s->failure.never &&
            s->failure.nominations == s->cluster.nominations &&
@@ -302,7 +305,8 @@ static bool is_known_failure(const struct sched_core *s, const struct gang *g)
 static void remember_failure(struct sched_core *s, const struct gang *g, const struct plan *plan)
 {
     struct spod *p = plan->failed;
-    if (g->dialect || !p || !spod_is_plain(p) || (plan->wakes & WAKE_POD_PLACED))
+    if (g->dialect || !p || !spod_is_plain(p) || forecast_holds(s->cluster.forecast) ||
+        (plan->wakes & WAKE_POD_PLACED))
         return;
     p->shape->failed_at = s->cluster.snap.journal_end;
     p->shape->failed_version = s->cluster.snap.static_version;
@@ -347,10 +351,13 @@ static void assume(struct sched_core *s, struct gang *g, const struct plan *plan
 {
     for (size_t i = 0; i < plan->n; i++) {
         plan->items[i].pod->assumed = true;
+        plan->items[i].pod->begun_ns = now.ns;
+        plan->items[i].pod->ends_ns = 0;
         cluster_nominate(&s->cluster, plan->items[i].pod, NULL);
         gang_count_placed(plan->items[i].pod, 1);
     }
     s->bound_pods += plan->n;
+    core_backfill_leave(s, g);
     g->has_run = g->has_run || gang_has_started(g);
     core_touch(s, g);
     g->attempts = 0;
@@ -375,11 +382,14 @@ fail(struct sched_core *s, struct gang *g, struct plan *plan, struct arena *a, s
     else
         remember_failure(s, g, plan);
     park(s, g, plan, s->now, out);
+    if (!found && plan->failed && !core_waits_for_victims(s, g))
+        core_backfill_wait(s, g);
     if (!found) {
         out->displaced = preempt.displaced;
         out->n_displaced = preempt.n_displaced;
         return;
     }
+    core_backfill_leave(s, g); /* others make room at once */
     preempt.gang = g;
     preempt.message = out->message;
     preempt.attempts = out->attempts;
@@ -394,6 +404,7 @@ void core_step(struct sched_core *s, struct mono now, struct arena *a, struct de
     s->now = now;
     if (core_late_step(s, now, a, out))
         return;
+    core_backfill_tick(s);
     do {
         g = queue_take(&s->queue, now);
     } while (g && gang_pending(g) == 0 && gang_is_complete(g));
@@ -443,11 +454,15 @@ void core_step(struct sched_core *s, struct mono now, struct arena *a, struct de
 
 bool core_next_due(const struct sched_core *s, struct mono *when)
 {
-    int64_t held = s->cluster.reservations_due.ns;
+    int64_t held = s->cluster.reservations_due.ns, start;
     bool any = queue_next_due(&s->queue, when);
     struct mono late;
     if (core_late_due(s, &late) && (!any || late.ns < when->ns)) {
         *when = late;
+        any = true;
+    }
+    if (core_backfill_due(s, &start) && (!any || start < when->ns)) {
+        when->ns = start;
         any = true;
     }
     if (held && (!any || held < when->ns))

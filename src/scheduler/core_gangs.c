@@ -153,6 +153,7 @@ void core_leave_gang(struct sched_core *s, struct spod *p)
     if (g->n_members)
         return;
     core_places_drop(s, g);
+    core_backfill_leave(s, g);
     queue_remove(&s->queue, g);
     g->since.ns = 0; /* what may come later is a new start */
     g->attempts = 0;
@@ -182,6 +183,8 @@ void core_gang_changed(struct sched_core *s, struct gang *g, struct mono now)
 {
     core_touch(s, g);
     gang_settle(g);
+    if (!gang_is_complete(g) || gang_has_started(g))
+        core_backfill_leave(s, g);
     g->has_run = g->has_run || gang_has_started(g);
     if (g->n_placed && gang_to_come(g))
         g->admitted = true; /* in the life of an earlier scheduler */

@@ -22,8 +22,9 @@ struct sched_core {
     void *follow_arg;
     struct extenders *extenders; /* NULL: none */
     uint64_t arrivals, cycles, bound_pods;
-    struct mono now;  /* of the step under way */
-    struct map feuds; /* identity of a victim → feud (core_preempt.c) */
+    struct mono now;           /* of the step under way */
+    struct backfill *backfill; /* core_backfill.c */
+    struct map feuds;          /* identity of a victim → feud (core_preempt.c) */
     struct {
         struct mono mono;
         struct wall wall; /* ns 0: unknown */
@@ -79,6 +80,23 @@ bool core_late_step(struct sched_core *s, struct mono now, struct arena *a, stru
 bool core_ask(struct sched_core *s, struct gang *g, struct arena *a, struct decision *out);
 /* A cycle used the answers: the next one asks again, soon when an extender failed. */
 void core_ask_spent(struct sched_core *s, struct gang *g);
+struct wall core_wall_now(const struct sched_core *s); /* ns 0: unknown */
+
+/* ---- core_backfill.c ---- */
+#define BACKFILL_LINE_MAX 40 /* gangs whose start is foretold */
+
+struct backfill *core_backfill_new(void);
+void core_backfill_fini(struct sched_core *s);
+/* The gang does not fit: it gets in line, and a start if one can be foretold. */
+void core_backfill_wait(struct sched_core *s, struct gang *g);
+/* It started, or went: its room is for others. */
+void core_backfill_leave(struct sched_core *s, struct gang *g);
+/* Before each decision: follows what happened, and wakes those whose time has come. */
+void core_backfill_tick(struct sched_core *s);
+/* When tick will have something to do by time alone. */
+bool core_backfill_due(const struct sched_core *s, int64_t *when_ns);
+/* A pod ended well: learns how long it ran. Before it is dropped. */
+void core_backfill_ended(struct sched_core *s, struct spod *p, struct mono now);
 
 /* ---- core_gangs.c ---- */
 /* The gang that the pod is in, made when it is the first. */

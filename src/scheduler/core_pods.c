@@ -222,6 +222,8 @@ void core_pod_set(struct sched_core *s, const struct kobj *obj, struct mono now)
     if (pod_finished(view) || (view->deleting && !view->node_name.n)) {
         if (pod_finished(view))
             core_ended_add(s, obj, now); /* before the last member goes, and its gang with it */
+        if (p && view->phase == POD_SUCCEEDED)
+            core_backfill_ended(s, p, now);
         if (p)
             pod_gone(s, p, now);
         return;
@@ -250,6 +252,7 @@ void core_forget(struct sched_core *s, const struct pod_id *pods, size_t n, stru
             continue;
         int64_t node = p->node;
         p->assumed = false;
+        p->begun_ns = p->ends_ns = 0;
         if (node >= 0) {
             snapshot_remove(&s->cluster.snap, p);
             snapshot_commit(&s->cluster.snap);

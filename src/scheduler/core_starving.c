@@ -7,8 +7,10 @@
  * gangs. Nobody but system pods starts there from now on. Hence, if every gang ends within T after
  * its start, the oldest starved gang starts within T, the next within 2T, and so on. One gang is
  * helped at a time: more would hold room that stands idle. A gang that would not fit the empty
- * cluster holds nothing. */
+ * cluster holds nothing. Where run times are known, backfill holds room in time instead
+ * (core_backfill.c), and nothing is held here. */
 #include "scheduler/core_internal.h"
+#include "scheduler/forecast.h"
 #include "scheduler/reservation.h"
 
 #define HOLD_NS                                                                                    \
@@ -91,7 +93,7 @@ void core_starving_help(struct sched_core *s, const struct gang *failed, struct 
         return;
     if (r && str_eq(r->owner, failed->key))
         r->expires.ns = now.ns + HOLD_NS;
-    if (r)
+    if (r || forecast_holds(s->cluster.forecast)) /* the first in line has a time to start */
         return;
     struct gang *g = oldest(s, now);
     if (g)

@@ -449,3 +449,18 @@ struct str gang_waiting_text(struct arena *a, const struct gang *g)
     return arena_printf(a, "gang %.*s waits for scheduling gates of %zu members%.*s",
                         STR_ARG(g->key), g->n_gated, STR_ARG(note));
 }
+
+/* Who has not begun to wait begins now, after all others. */
+static int64_t since_of(const struct gang *g)
+{
+    return g->since.ns ? g->since.ns : INT64_MAX;
+}
+
+bool gang_is_before(const struct gang *a, const struct gang *b)
+{
+    if (a->priority != b->priority)
+        return a->priority > b->priority;
+    if (since_of(a) != since_of(b))
+        return since_of(a) < since_of(b);
+    return a->order < b->order;
+}

@@ -77,6 +77,7 @@ struct gang {
     struct list parked;
     uint64_t hopeless_at;       /* static version on which not even the empty cluster would do */
     struct quota_ticket ticket; /* its place among the active ones, and what decides it */
+    struct mono starts_at;      /* as far as can be foretold; ns 0: nobody knows */
     struct str message;         /* own text: why it waits */
     struct mono late_at;        /* when its time-out passes; in late_pos of the core's heap */
     size_t late_pos;
@@ -127,5 +128,7 @@ size_t gang_part_to_come(const struct gang_part *p);
 size_t gang_to_come(const struct gang *g);
 /* The gang has what it needs to run: all minima are placed. */
 bool gang_has_started(const struct gang *g);
+/* Of two that wait: a is to start before b. By priority, then by who waits longer. */
+bool gang_is_before(const struct gang *a, const struct gang *b);
 /* Why an incomplete gang waits, for people. */
 struct str gang_waiting_text(struct arena *a, const struct gang *g);

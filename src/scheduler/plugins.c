@@ -12,7 +12,7 @@ const struct sched_plugin *const sched_plugins[] = {
     &numa_topology_plugin, /* reserves before GPUDevices: cells decide devices */
     &gpu_devices_plugin,        &pod_topology_spread_plugin, &inter_pod_affinity_plugin,
     &dynamic_resources_plugin,  &balanced_allocation_plugin, &image_locality_plugin,
-    &extenders_plugin, /* after all others, as they are asked */
+    &backfill_plugin,           &extenders_plugin, /* after all others, as they are asked */
 };
 
 const size_t sched_plugins_count = COUNT_OF(sched_plugins);

@@ -4,6 +4,7 @@
 
 #include "scheduler/framework.h"
 
+extern const struct sched_plugin backfill_plugin;
 extern const struct sched_plugin balanced_allocation_plugin;
 extern const struct sched_plugin dynamic_resources_plugin;
 extern const struct sched_plugin extenders_plugin;

@@ -7,6 +7,7 @@
 #include "base/num.h"
 #include "scheduler/cache.h"
 #include "scheduler/evaluate.h"
+#include "scheduler/forecast.h"
 
 /* Which of count equally good nodes; the same for the same pod, so that replay holds. */
 static uint32_t tie(const struct sched_cycle *c, uint32_t count)
@@ -156,7 +157,8 @@ bool select_on(struct cluster *cl,
                              .a = a };
     if (!score_cache_fits(score_cache_of(cl, pod->shape), node))
         return false;
-    if (pod->relations || pod->extended || cl->snap.n_terms || cl->n_nominated) { /* other pods decide too */
+    if (pod->relations || pod->extended || cl->snap.n_terms || cl->n_nominated ||
+        forecast_holds(cl->forecast)) { /* other pods decide too */
         struct node_answer answer;
         evaluate_node(cl, pod, node, a, &answer);
         if (answer.verdict != SCHED_OK)

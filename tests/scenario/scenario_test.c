@@ -176,6 +176,22 @@ static void expect_waiting(struct scenario *s, struct json map)
     }
 }
 
+/* When the gang is foretold to start, as durations print: on the scenario's clock; "": unknown. */
+static void expect_starts(struct scenario *s, struct json map)
+{
+    for (struct json_iter it = json_iter(map); json_next(&it);) {
+        struct spod *p = pod(s, it.key);
+        int64_t want = 0, got = p ? p->gang->starts_at.ns : 0;
+        if (!p)
+            continue;
+        if (duration_parse(json_str(it.value), &want))
+            want += NS_PER_S;
+        if (got / NS_PER_S != want / NS_PER_S)
+            wrong(s, "%.*s is to start at %lld s, wanted \"%.*s\"", STR_ARG(it.key),
+                  got ? (long long)(got / NS_PER_S - 1) : -1LL, STR_ARG(json_str(it.value)));
+    }
+}
+
 /* Annotations that the Binding of the pod carried. */
 static void expect_notes(struct scenario *s, struct json map, struct str key)
 {
@@ -258,6 +274,7 @@ static void expect(struct scenario *s, struct json e)
     expect_bound(s, json_get(e, STR("bound")));
     expect_waiting(s, json_get(e, STR("waiting")));
     expect_late(s, json_get(e, STR("late")));
+    expect_starts(s, json_get(e, STR("starts")));
     expect_notes(s, json_get(e, STR("devices")), STR(NAME_DEVICES));
     expect_notes(s, json_get(e, STR("cells")), STR(NAME_NUMA_CELLS));
     expect_placed(s, json_get(e, STR("placed")));

@@ -91,6 +91,18 @@ static bool odd_nodes(void *arg, size_t role, uint32_t node)
     return role != 0 || node % 2 == 1;
 }
 
+/* Puts one member there if it fits. */
+static bool model_put(int64_t *room, const struct skyline_role *role)
+{
+    for (int r = 0; r < RES; r++) {
+        if (role->amounts[r] && room[r] < role->amounts[r])
+            return false;
+    }
+    for (int r = 0; r < RES; r++)
+        room[r] -= role->amounts[r];
+    return true;
+}
+
 /* All roles in turn on the first nodes that have room from t on? */
 static bool model_fits(const struct world *w, const struct skyline_ask *ask, int64_t t)
 {
@@ -103,16 +115,9 @@ static bool model_fits(const struct world *w, const struct skyline_ask *ask, int
     for (size_t i = 0; i < ask->n_roles; i++) {
         size_t left = ask->roles[i].count;
         for (uint32_t v = 0; v < NODES; v++) {
-            bool fits = !ask->may || ask->may(ask->arg, i, v);
-            while (left && fits) {
-                for (int r = 0; r < RES; r++) {
-                    int64_t want = ask->roles[i].amounts[r];
-                    fits = fits && (want == 0 || room[v][r] >= want);
-                }
-                for (int r = 0; r < RES && fits; r++)
-                    room[v][r] -= ask->roles[i].amounts[r];
-                left -= fits;
-            }
+            bool may = !ask->may || ask->may(ask->arg, i, v);
+            while (may && left && model_put(room[v], &ask->roles[i]))
+                left--;
         }
         if (left)
             return false;
