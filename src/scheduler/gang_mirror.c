@@ -5,8 +5,9 @@
 #include "kube/meta.h"
 #include "scheduler/reservation.h"
 
-#define OWNERS_MAX 8       /* of one mirror; owners of further members are left out */
-#define PLAN_NODES_MAX 128 /* named in a status */
+#define OWNERS_MAX 8            /* of one mirror; owners of further members are left out */
+#define NEAR_NS (30 * NS_PER_S) /* foretold starts that differ by less are the same */
+#define PLAN_NODES_MAX 128      /* named in a status */
 
 /* ---- what can be seen ---- */
 
@@ -239,6 +240,23 @@ until_of(struct arena *a, const struct gang *g, struct json old, struct gang_mom
     return jnode_str(a, wall_text(text, (struct wall){ now.wall.ns + left }));
 }
 
+/* When it is foretold to start. What was written stays while it is near enough: the clocks differ
+ * by a hair at each look. */
+static struct jnode *
+start_of(struct arena *a, const struct gang *g, struct json old, struct gang_moment now)
+{
+    struct str written = json_str(json_get(old, STR("predictedStart")));
+    struct wall before;
+    char text[TIME_TEXT_MAX];
+    if (!g->starts_at.ns)
+        return jnode_null(a);
+    struct wall start = { now.wall.ns + (g->starts_at.ns - now.mono.ns) };
+    if (written.n && wall_parse(written, &before) && before.ns - start.ns < NEAR_NS &&
+        start.ns - before.ns < NEAR_NS)
+        return jnode_str(a, written);
+    return jnode_str(a, wall_text(text, start));
+}
+
 /* Places held for members to come: what a starting scheduler takes up again. */
 static void put_reservations(struct arena *a,
                              struct jnode *status,
@@ -286,6 +304,8 @@ struct jnode *gang_mirror_status(struct arena *a,
     put_roles(a, status, g, true);
     put_plan(a, status, g, c);
     jnode_set(status, STR("conditions"), conditions_of(a, g, &s, old, now.wall));
+    if (g->starts_at.ns || json_has(json_get(old, STR("predictedStart"))))
+        jnode_set(status, STR("predictedStart"), start_of(a, g, old, now));
     put_reservations(a, status, g, old, now);
     return status;
 }

@@ -89,6 +89,15 @@ static void why_pods(FILE *out, struct arena *a, struct kobj *const *pods, size_
         fprintf(out, "(%zu more pods wait for the same)\n", alike);
 }
 
+/* Of a gang: when the scheduler foretells that it starts. */
+static void put_start(FILE *out, const struct kobj *o)
+{
+    struct str start = json_str(kobj_path(o, "status.predictedStart"));
+    if (start.n)
+        fprintf(out, "%.*s/%.*s: expected to start at %.*s\n", STR_ARG(o->kind), STR_ARG(o->name),
+                STR_ARG(start));
+}
+
 static void put_conditions(FILE *out, const struct kobj *o)
 {
     for (struct json_iter it = json_iter(kobj_path(o, "status.conditions")); json_next(&it);)
@@ -107,6 +116,7 @@ static int why_owner(struct cli *cli, struct conn *c, const struct kobj *o, stru
     if (conn_do(c, &r, &list, err) != 0)
         return -1;
     put_conditions(cli->out, o);
+    put_start(cli->out, o);
     struct kobj **mine = ARENA_ARRAY(a, struct kobj *, list.n_items + 1);
     size_t n = 0;
     for (size_t i = 0; i < list.n_items; i++)
