@@ -122,15 +122,36 @@ static struct str warning_text(struct str value)
     return str_make(value.p + open + 1, value.n - (size_t)open - 2);
 }
 
+/* Proxies and unknown paths are refused in plain text: the refusal as a Status; NULL: no refusal.
+ */
+static struct kobj *plain_refusal(const struct fetch_answer *a)
+{
+    struct buf text;
+    if (a->status < 400)
+        return NULL;
+    buf_init(&text, 512);
+    if (a->status == 404)
+        buf_str(&text, STR("the server could not find the requested resource"));
+    else
+        buf_printf(&text, "the server answered %d: %.*s", a->status,
+                   STR_ARG(str_take(str_trim(a->body), 120)));
+    const struct status_spec s = { .code = a->status, .message = buf_view(&text) };
+    struct kobj *o = status_new(&s);
+    buf_fini(&text);
+    return o;
+}
+
 static void on_answer(void *arg, const struct fetch_answer *a, const struct err *err)
 {
     struct call *c = arg;
     struct err bad = { 0 };
     AUTO(kobj_unrefp) struct kobj *o = NULL;
     c->fetch = NULL;
+    if (a->status && kobj_parse(&o, a->body, &json_limits_own, &bad) != 0)
+        o = plain_refusal(a);
     if (a->status == 0) {
         c->done(c->arg, NULL, err);
-    } else if (kobj_parse(&o, a->body, &json_limits_own, &bad) != 0) {
+    } else if (!o) {
         err_set(&bad, ERR_IO, "the server answered %d with no API object: %.*s", a->status,
                 STR_ARG(str_take(str_trim(a->body), 120)));
         c->done(c->arg, NULL, &bad);
