@@ -429,7 +429,6 @@ static void inproc_close(struct transport *t)
 }
 
 static const struct transport_ops inproc_ops = {
-    .binds_claims = true,
     .start = inproc_start,
     .watch = inproc_watch,
     .bind_all = inproc_bind_all,

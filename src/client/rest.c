@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/vec.h"
+#include "client/bind_each.h"
 #include "client/rest_request.h"
 #include "kube/status.h"
 
@@ -32,9 +33,9 @@ struct call {
     events_fn events;
     watch_end_fn end;
     void *arg;
-    struct buf line;      /* of a watch: bytes of an incomplete event */
-    struct err watch_err; /* what an ERROR event or a bad line said */
-    struct batch *batch;  /* of bind_all */
+    struct buf line;         /* of a watch: bytes of an incomplete event */
+    struct err watch_err;    /* what an ERROR event or a bad line said */
+    struct bind_each *binds; /* of bind_all */
 };
 
 /* ---- life cycle of calls ---- */
@@ -324,82 +325,13 @@ static struct call *rest_watch(struct transport *t,
     return c;
 }
 
-/* ---- bind_all: parallel Binding posts, answered when all are answered ---- */
+/* ---- bind_all ---- */
 
-struct batch {
-    struct call *whole;
-    size_t n, left;
-    struct call **parts; /* NULL once answered */
-    struct kobj *first;  /* the first refusal, or the last success */
-    int code;
-    struct err err;
-};
-
-struct part {
-    struct batch *batch;
-    size_t at;
-};
-
-static void batch_free(struct batch *b)
+static void on_all_bound(void *arg, const struct reply *reply, const struct err *err)
 {
-    kobj_unref(b->first);
-    free(b->parts);
-    free(b);
-}
-
-static void on_bound(void *arg, const struct reply *reply, const struct err *err)
-{
-    struct part *p = arg;
-    struct batch *b = p->batch;
-    b->parts[p->at] = NULL;
-    free(p);
-    if (!reply && b->err.kind == ERR_NONE)
-        b->err = *err;
-    if (reply && b->code < 400) {
-        kobj_unref(b->first);
-        b->first = kobj_ref(reply->object);
-        b->code = reply->code;
-    }
-    if (--b->left)
-        return;
-    struct reply all = { .code = b->code, .object = b->first, .remaining = -1 };
-    struct call *c = b->whole;
-    c->done(c->arg, b->err.kind == ERR_NONE ? &all : NULL, &b->err);
+    struct call *c = arg;
+    c->done(c->arg, reply, err);
     call_free(c);
-    batch_free(b);
-}
-
-static struct call *bind_one(struct transport *t, const struct binding *b, struct part *p)
-{
-    AUTO(arena_freep) struct arena *a = arena_new();
-    struct jnode *o = jnode_obj(a);
-    jnode_set_str(o, STR("apiVersion"), STR("v1"));
-    jnode_set_str(o, STR("kind"), STR("Binding"));
-    struct jnode *meta = jnode_need_obj(o, STR("metadata"));
-    jnode_set_str(meta, STR("namespace"), b->namespace);
-    jnode_set_str(meta, STR("name"), b->pod);
-    if (b->uid.n)
-        jnode_set_str(meta, STR("uid"), b->uid);
-    if (b->annotations)
-        jnode_set(meta, STR("annotations"), jnode_copy(a, b->annotations));
-    struct jnode *target = jnode_need_obj(o, STR("target"));
-    jnode_set_str(target, STR("kind"), STR("Node"));
-    jnode_set_str(target, STR("name"), b->node);
-    struct json_doc *doc;
-    if (jnode_freeze(&doc, o, NULL) != 0)
-        return NULL; /* cannot be: a binding is far below the limit */
-    struct request req = {
-        .verb = VERB_CREATE,
-        .version = STR("v1"),
-        .plural = STR("pods"),
-        .subresource = STR("binding"),
-        .namespace = b->namespace,
-        .name = b->pod,
-        .body = json_root(doc),
-    };
-    struct call *c = rest_start(t, &req, on_bound, p);
-    json_doc_unref(doc);
-    return c;
 }
 
 static struct call *
@@ -408,30 +340,14 @@ rest_bind_all(struct transport *t, const struct binding *b, size_t n, reply_fn d
     struct rest *r = CONTAINER_OF(t, struct rest, base);
     struct call *c = call_new(r, arg);
     c->done = done;
-    c->batch = MEM_NEW(struct batch);
-    *c->batch = (struct batch){
-        .whole = c, .n = n, .left = n, .parts = mem_alloc_array(n, sizeof(struct call *))
-    };
-    for (size_t i = 0; i < n; i++) {
-        struct part *p = MEM_NEW(struct part);
-        *p = (struct part){ c->batch, i };
-        c->batch->parts[i] = bind_one(t, &b[i], p);
-    }
+    c->binds = bind_each_start(t, b, n, on_all_bound, c);
     return c;
 }
 
 static void rest_cancel(struct call *c)
 {
-    if (c->batch) {
-        for (size_t i = 0; i < c->batch->n; i++) {
-            struct call *part = c->batch->parts[i];
-            if (!part)
-                continue;
-            free(part->arg);
-            rest_cancel(part);
-        }
-        batch_free(c->batch);
-    }
+    if (c->binds)
+        bind_each_cancel(c->binds);
     if (c->fetch)
         fetch_cancel(c->fetch);
     call_free(c);
@@ -441,7 +357,7 @@ static void rest_close(struct transport *t)
 {
     struct rest *r = CONTAINER_OF(t, struct rest, base);
     while (!list_empty(&r->calls)) {
-        /* A batch cancels its parts, so start from the oldest call, which cannot be a part. */
+        /* bind_all cancels its parts, so start from the oldest call, which cannot be a part. */
         rest_cancel(LIST_ITEM(r->calls.next, struct call, link));
     }
     fetch_client_free(r->fetch);

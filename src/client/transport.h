@@ -34,11 +34,10 @@ struct binding {
     struct str node;
     struct jnode *annotations; /* an object of strings, or NULL */
     const struct claim_use *claims;
-    size_t n_claims; /* 0 unless the transport binds claims */
+    size_t n_claims;
 };
 
 struct transport_ops {
-    bool binds_claims; /* bind_all writes ResourceClaims too */
     /* The request is copied before this returns (documents by reference). Callback once, later. */
     struct call *(*start)(struct transport *t, const struct request *r, reply_fn done, void *arg);
     struct call *(*watch)(struct transport *t,

@@ -146,7 +146,6 @@ static void on_slice(void *arg, const struct kobj *before, const struct kobj *af
 static const struct {
     struct gvr resource;
     informer_event_fn event;
-    bool claims; /* only where bindings write claims: else pods that use them wait */
 } watches[] = {
     { { STR_INIT(""), STR_INIT("v1"), STR_INIT("nodes") }, on_node },
     { { STR_INIT(""), STR_INIT("v1"), STR_INIT("namespaces") }, on_namespace },
@@ -155,9 +154,9 @@ static const struct {
     { { STR_INIT("apps"), STR_INIT("v1"), STR_INIT("statefulsets") }, on_statefulset },
     { { STR_INIT(""), STR_INIT("v1"), STR_INIT("replicationcontrollers") }, on_controller },
     { { STR_INIT("policy"), STR_INIT("v1"), STR_INIT("poddisruptionbudgets") }, on_budget },
-    { DEVICES("deviceclasses"), on_class, true },
-    { DEVICES("resourceslices"), on_slice, true },
-    { DEVICES("resourceclaims"), on_claim, true },
+    { DEVICES("deviceclasses"), on_class },
+    { DEVICES("resourceslices"), on_slice },
+    { DEVICES("resourceclaims"), on_claim },
     { { STR_INIT(""), STR_INIT("v1"), STR_INIT("pods") }, on_pod },
 };
 static_assert(COUNT_OF(watches) == SERVICE_WATCHES, "one informer per row");
@@ -180,8 +179,7 @@ void service_try_begin(struct scheduler *s)
         s->live = true;
         for (size_t i = 0; i < COUNT_OF(watches); i++) {
             struct feed f = { s, watches[i].event };
-            if (s->caches[i])
-                informer_each(s->caches[i], feed_one, &f);
+            informer_each(s->caches[i], feed_one, &f);
         }
         service_gangs_restore(s);
         struct core_counts n = core_count(s->core);
@@ -296,8 +294,6 @@ scheduler_new(struct transport *t, const struct scheduler_options *o, struct err
     list_init(&s->errands.waiting);
     list_init(&s->errands.on_wire);
     for (size_t i = 0; i < COUNT_OF(watches); i++) {
-        if (watches[i].claims && !t->ops->binds_claims)
-            continue;
         s->caches[i] = informers_get(s->informers, watches[i].resource, (struct str){ 0 });
         informer_on_event(s->caches[i], watches[i].event, on_batch, s);
     }

@@ -94,10 +94,15 @@ static struct world *world_configured(struct str config,
 {
     const struct scheduler_options options = { .config = config };
     struct err err = { 0 };
-    static const char *const empty[] = {
-        "namespaces",          "services", "replicasets", "statefulsets", "replicationcontrollers",
-        "poddisruptionbudgets"
-    };
+    static const char *const empty[] = { "namespaces",
+                                         "services",
+                                         "replicasets",
+                                         "statefulsets",
+                                         "replicationcontrollers",
+                                         "poddisruptionbudgets",
+                                         "deviceclasses",
+                                         "resourceslices",
+                                         "resourceclaims" };
     struct world *w = MEM_NEW(struct world);
     char node[512];
     const char *nodes[] = { node_json(node, "n0") };
