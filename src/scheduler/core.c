@@ -127,7 +127,7 @@ static bool is_sure(struct wake *w, struct gang *g)
     const struct shape *last = NULL;
     LIST_EACH (&g->members, at) {
         struct spod *p = LIST_ITEM(at, struct spod, in_gang);
-        if (p->node >= 0 || p->view->n_gates || p->shape == last)
+        if (!spod_is_pending(p) || p->shape == last)
             continue;
         last = p->shape;
         if (fits_now(w, p))
@@ -170,10 +170,12 @@ static void adopt_orphans(struct sched_core *s, struct snode *n)
     size_t kept = 0;
     for (size_t i = 0; i < s->orphans.n; i++) {
         struct spod *p = s->orphans.items[i];
-        if (str_eq(p->view->node_name, n->name))
-            core_place_bound(s, p, n);
-        else
+        if (!str_eq(p->view->node_name, n->name)) {
             s->orphans.items[kept++] = p;
+            continue;
+        }
+        core_adopt(p);
+        core_place_bound(s, p, n);
     }
     s->orphans.n = kept;
 }
@@ -193,7 +195,6 @@ void core_node_set(struct sched_core *s, const struct kobj *node, struct mono no
 
 void core_node_del(struct sched_core *s, struct str name, struct mono now)
 {
-    (void)now;
     struct snapshot *snap = &s->cluster.snap;
     struct snode *n = snapshot_node(snap, name);
     if (!n)
@@ -205,7 +206,11 @@ void core_node_del(struct sched_core *s, struct str name, struct mono now)
         snapshot_remove(snap, p);
         if (p->gang)
             gang_count_placed(p, -1);
-        spod_ptrs_push(&s->orphans, p); /* until the pod is gone or the node back */
+        if (p->view->node_name.n)
+            core_orphan(s, p);
+        p->assumed = false;
+        if (p->gang)
+            core_gang_changed(s, p->gang, now);
     }
     snapshot_commit(snap);
     snapshot_node_del(snap, n);

@@ -188,7 +188,7 @@ void core_gang_changed(struct sched_core *s, struct gang *g, struct mono now)
     g->has_run = g->has_run || gang_has_started(g);
     if (g->n_placed && gang_to_come(g))
         g->admitted = true; /* in the life of an earlier scheduler */
-    if (g->n_members == g->n_placed || (!g->dialect && g->n_gated)) {
+    if (g->n_members == g->n_placed + g->n_away || (!g->dialect && g->n_gated)) {
         queue_remove(&s->queue, g);
         core_late_watch(s, g);
         return;

@@ -44,6 +44,9 @@ struct sched_core {
 void core_wake(struct sched_core *s, uint32_t event, int64_t node, struct mono now);
 /* Takes the pod out of everything and frees it. */
 void core_drop_pod(struct sched_core *s, struct spod *p);
+/* The node of a bound pod is not here: it counts as lost until the node comes back. */
+void core_orphan(struct sched_core *s, struct spod *p);
+void core_adopt(struct spod *p);
 /* Puts a bound pod on its node, with what its annotations say. */
 void core_place_bound(struct sched_core *s, struct spod *p, struct snode *n);
 

@@ -9,6 +9,21 @@
 
 /* ---- leaving ---- */
 
+void core_orphan(struct sched_core *s, struct spod *p)
+{
+    p->away = true;
+    spod_ptrs_push(&s->orphans, p); /* until the pod is gone or the node back */
+    if (p->gang)
+        gang_count_away(p, 1);
+}
+
+void core_adopt(struct spod *p)
+{
+    if (p->gang)
+        gang_count_away(p, -1);
+    p->away = false;
+}
+
 static void forget_orphan(struct sched_core *s, const struct spod *p)
 {
     for (size_t i = 0; i < s->orphans.n; i++) {
@@ -99,7 +114,7 @@ static void pod_came(struct sched_core *s, const struct kobj *obj, struct mono n
         if (n)
             core_place_bound(s, p, n);
         else
-            spod_ptrs_push(&s->orphans, p);
+            core_orphan(s, p);
     } else if (view->nominated_node.n) {
         cluster_nominate(&s->cluster, p, snapshot_node(&s->cluster.snap, view->nominated_node));
     }

@@ -119,7 +119,7 @@ static void ask_for(struct judge *j, const struct gang *g)
     size_t lacks = gang_lacks(g, 0), need = lacks ? lacks : 1;
     LIST_EACH (&g->members, at) {
         const struct spod *p = LIST_ITEM(at, struct spod, in_gang);
-        if (p->node != SCHED_NO_NODE || p->view->n_gates || need == 0)
+        if (!spod_is_pending(p) || need == 0)
             continue;
         quota_ask_add(j->s->cluster.quota, &j->ask, p->demands, p->n_demands);
         need--;
@@ -306,7 +306,7 @@ static struct spod *first_pending(const struct gang *g)
 {
     LIST_EACH (&g->members, at) {
         struct spod *p = LIST_ITEM(at, struct spod, in_gang);
-        if (p->node == SCHED_NO_NODE && !p->view->n_gates)
+        if (spod_is_pending(p))
             return p;
     }
     return NULL;

@@ -66,7 +66,7 @@ static size_t collect(const struct gang *g, struct planned *out)
     size_t n = 0;
     LIST_EACH (&g->members, at) {
         struct spod *p = LIST_ITEM(at, struct spod, in_gang);
-        if (p->node == SCHED_NO_NODE && !p->view->n_gates)
+        if (spod_is_pending(p))
             out[n++] = (struct planned){ .pod = p };
     }
     LIST_EACH (&g->places, at) {

@@ -128,6 +128,7 @@ static void count_in_part(struct spod *p, int by)
     part->n_placed += p->node >= 0 ? (size_t)by : 0;
     part->n_gated += p->view->n_gates > 0 ? (size_t)by : 0;
     part->n_leaving += is_leaving(p) ? (size_t)by : 0;
+    part->n_away += p->away ? (size_t)by : 0;
 }
 
 void gang_count_placed(struct spod *p, int by)
@@ -140,6 +141,13 @@ void gang_count_placed(struct spod *p, int by)
         return;
     g->parts[p->part].n_placed += (size_t)by;
     g->parts[p->part].n_leaving += leaving;
+}
+
+void gang_count_away(struct spod *p, int by)
+{
+    p->gang->n_away += (size_t)by;
+    if (p->part)
+        p->gang->parts[p->part].n_away += (size_t)by;
 }
 
 void gang_count_leaving(struct spod *p)
@@ -227,6 +235,7 @@ void gang_add(struct gang *g, struct spod *p)
     g->n_placed += p->node >= 0;
     g->n_gated += p->view->n_gates > 0;
     g->n_leaving += is_leaving(p);
+    g->n_away += p->away;
     if (p->view->priority > g->priority)
         g->priority = p->view->priority;
     if (g->n_members == 1 || created.ns < g->created.ns)
@@ -244,6 +253,7 @@ void gang_remove(struct gang *g, struct spod *p)
     assert(p->gang == g);
     count_in_part(p, -1);
     g->n_leaving -= is_leaving(p);
+    g->n_away -= p->away;
     list_remove(&p->in_gang);
     p->gang = NULL;
     p->part = 0;
@@ -332,7 +342,7 @@ void gang_settle(struct gang *g)
 
 size_t gang_pending(const struct gang *g)
 {
-    return g->n_members - g->n_placed - g->n_gated;
+    return g->n_members - g->n_placed - g->n_gated - g->n_away;
 }
 
 size_t gang_needs(const struct gang *g)
@@ -385,7 +395,7 @@ const struct gang_part *gang_short_part(const struct gang *g)
 {
     for (size_t i = 1; i < g->n_parts; i++) {
         const struct gang_part *p = &g->parts[i];
-        size_t there = p->n_members - p->n_gated - p->n_leaving + p->n_succeeded;
+        size_t there = p->n_members - p->n_gated - p->n_leaving - p->n_away + p->n_succeeded;
         if ((int64_t)(there + gang_part_to_come(p)) < p->min)
             return p;
     }
@@ -394,7 +404,7 @@ const struct gang_part *gang_short_part(const struct gang *g)
 
 bool gang_is_complete(const struct gang *g)
 {
-    size_t there = g->n_members - g->n_gated - g->n_leaving;
+    size_t there = g->n_members - g->n_gated - g->n_leaving - g->n_away;
     if (gang_goes_on(g))
         return there > 0;
     return g->min > 0 && there > 0 && there + g->n_succeeded + gang_to_come(g) >= gang_needs(g) &&
@@ -437,11 +447,12 @@ struct str gang_waiting_text(struct arena *a, const struct gang *g)
     struct str note = note_of(a, g);
     if (g->min == 0)
         return text_without_minimum(a, g);
-    size_t have = g->n_members - g->n_leaving + g->n_succeeded;
+    size_t have = g->n_members - g->n_leaving - g->n_away + g->n_succeeded;
     if (have < gang_needs(g))
         return arena_printf(a, "gang %.*s waits for members: %zu of %zu exist%.*s", STR_ARG(g->key),
                             have, gang_needs(g), STR_ARG(note));
-    size_t of_part = part ? part->n_members - part->n_leaving + part->n_succeeded : 0;
+    size_t of_part =
+        part ? part->n_members - part->n_leaving - part->n_away + part->n_succeeded : 0;
     if (part && (int64_t)of_part < part->min)
         return arena_printf(a, "gang %.*s waits for members: %zu of %lld with role %.*s exist%.*s",
                             STR_ARG(g->key), of_part, (long long)part->min, STR_ARG(part->name),

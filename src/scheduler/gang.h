@@ -22,8 +22,8 @@ struct gang_part {   /* members of one role; part 0 are those without a role */
     struct str name; /* own text */
     int64_t min;
     size_t n_members, n_placed, n_gated;
-    size_t n_leaving, n_succeeded;    /* as in struct gang */
-    const struct gang_role *declared; /* with what its future members ask for; NULL: unknown */
+    size_t n_leaving, n_away, n_succeeded; /* as in struct gang */
+    const struct gang_role *declared;      /* with what its future members ask for; NULL: unknown */
 };
 
 struct gang {
@@ -32,6 +32,7 @@ struct gang {
     struct list members;                /* spods, pending and placed */
     size_t n_members, n_placed, n_gated;
     size_t n_leaving;   /* of the placed: being deleted */
+    size_t n_away;      /* bound to nodes that are not here: lost, until these come back */
     struct list ended;  /* members that ended and still exist (core_ended.c) */
     struct list places; /* of members to come: spods that only we know (core_places.c) */
     size_t n_places;
@@ -92,6 +93,8 @@ void gang_add(struct gang *g, struct spod *p);
 void gang_remove(struct gang *g, struct spod *p);
 /* A member was placed (1), or left its node (-1). */
 void gang_count_placed(struct spod *p, int by);
+/* A member's node went (1), or came back (-1); it is not placed. */
+void gang_count_away(struct spod *p, int by);
 /* The deletion of a placed member began. */
 void gang_count_leaving(struct spod *p);
 /* A member with this role ended (1), or the pod that ended was removed (-1). */

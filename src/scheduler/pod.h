@@ -96,6 +96,7 @@ struct spod {
     struct reservation *held_by; /* that keeps it; NULL: the API does */
     struct list in_hold;         /* of held_by */
     bool nomination_over;        /* what the API still says about a kept node is history */
+    bool away;                   /* bound to a node that is not here */
     bool assumed;                /* placed by us, the API has not said so yet */
     bool evicting;               /* we asked for its eviction */
     struct quota_claim quota;    /* where what it uses counts */
@@ -115,6 +116,12 @@ struct spod {
 };
 
 #define SPOD_EXCLUSIVE (INT64_C(1) << 32)
+
+/* It waits for a node. */
+static inline bool spod_is_pending(const struct spod *p)
+{
+    return p->node == SCHED_NO_NODE && !p->away && !p->view->n_gates;
+}
 
 /* Nothing but its shape decides where it fits: what holds for one holds for its twins. */
 static inline bool spod_is_plain(const struct spod *p)

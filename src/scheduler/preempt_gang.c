@@ -250,7 +250,7 @@ static size_t pending(const struct hunt *h, struct spod **out, bool *alike)
     *alike = true;
     LIST_EACH (&h->g->members, at) {
         struct spod *p = LIST_ITEM(at, struct spod, in_gang);
-        if (p->node != SCHED_NO_NODE || p->view->n_gates)
+        if (!spod_is_pending(p))
             continue;
         *alike = *alike && p->shape == h->failed->shape;
         out[n++] = p;

@@ -35,6 +35,10 @@ void reservation_hold(struct cluster *c,
                       const struct placement *where)
 {
     assert(p->node == SCHED_NO_NODE && where->node >= 0);
+    if (p->held_by == r) { /* it moves: r must not end with the last that leaves it */
+        list_remove(&p->in_hold);
+        p->held_by = NULL;
+    }
     cluster_nominate(c, p, NULL);
     cluster_nominate(c, p, c->snap.nodes.items[where->node]);
     p->kept_where = *where;

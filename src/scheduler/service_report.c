@@ -148,7 +148,7 @@ void service_report(struct scheduler *s, const struct decision *d)
 {
     LIST_EACH (&d->gang->members, at) {
         struct spod *p = LIST_ITEM(at, struct spod, in_gang);
-        if (p->node < 0 && !p->view->n_gates && !is_told(p->obj, d->message))
+        if (spod_is_pending(p) && !is_told(p->obj, d->message))
             pod_refs_push(&s->report, kobj_ref(p->obj));
     }
     send_more(s);
@@ -174,7 +174,7 @@ void service_late(struct scheduler *s, const struct decision *d)
     LOG_WARN("gang.late", kv_str("gang", d->gang->key), kv_str("why", d->message));
     LIST_EACH (&d->gang->members, at) {
         struct spod *p = LIST_ITEM(at, struct spod, in_gang);
-        if (p->node >= 0)
+        if (p->node >= 0 || p->away)
             continue;
         const struct recorder_note note = {
             .about = p->obj, .type = "Warning", .reason = "ScheduleTimeout", .message = d->message

@@ -370,9 +370,31 @@ static void test_lone_pod_that_runs_has_no_gang(void **state)
     world_fini(&w);
 }
 
+/* A pod on a node that is not here is nobody's to place again, and is found when the node comes. */
+static void test_bound_to_a_node_that_is_away(void **state)
+{
+    (void)state;
+    struct sched_core *s = core_new_default();
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct decision d;
+    fixture_node(s, "n0", "", "");
+    fixture_pod(s, (struct fixture_pod){ .name = "far", .node = "n1" }, at_s(1));
+    fixture_pod(s, (struct fixture_pod){ .name = "near", .node = "n0" }, at_s(1));
+    for (int t = 2; t < 400; t += 100) {
+        core_step(s, at_s(t), a, &d);
+        CHECK_I64(d.kind, DECISION_NONE);
+        core_node_del(s, STR("n0"), at_s(t));
+        CHECK_STR(fixture_where(s, "near"), "");
+        fixture_node(s, t < 200 ? "n0" : "n1", "", "");
+    }
+    CHECK_STR(fixture_where(s, "far"), "n1");
+    core_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bound_to_a_node_that_is_away),
         cmocka_unit_test(test_places_a_pod),
         cmocka_unit_test(test_words_of_a_pod_that_does_not_fit),
         cmocka_unit_test(test_gang_starts_together),
