@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Devices by ResourceClaim, from kubectl-like requests to the bound pod. usage: PROGRAM"""
+import os
+import re
 import sys
 import unittest
 
@@ -96,6 +98,36 @@ class Devices(unittest.TestCase):
         self.assertEqual(len(set(devices)), 8)
         self.s.request("DELETE", f"{PODS}/big?gracePeriodSeconds=0")
         self.wait_bound("c")
+
+    def test_the_guide_as_written(self):
+        """docs/guides/dra.md: its objects, applied as they stand, give two GPUs of one cell."""
+        path = os.path.join(os.path.dirname(__file__), "../../docs/guides/dra.md")
+        with open(path) as f:
+            objects = re.search(r"```yaml\n(.*?)```", f.read(), re.S)[1]
+        self.s.request("DELETE", f"{API}/deviceclasses/gpu")
+        done = self.s.cli("apply", "-f", "-", stdin=objects)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.wait_bound("train")
+        cells = {(s["spec"]["pool"]["name"], d["name"]): d["attributes"]["numa"]["int"]
+                 for s in self.get(f"{API}/resourceslices")["items"] for d in s["spec"]["devices"]}
+        (claim,) = self.get(CLAIMS)["items"]
+        results = claim["status"]["allocation"]["devices"]["results"]
+        self.assertEqual(len({r["device"] for r in results}), 2)
+        self.assertEqual(len({cells[r["pool"], r["device"]] for r in results}), 1)
+
+    def test_admin_access_needs_the_label(self):
+        admin = of("ResourceClaim", "watch", request(adminAccess=True))
+        refused = self.create(CLAIMS, admin, 422)
+        self.assertIn("admin access to devices requires", refused["message"])
+        self.s.request("PATCH", "/api/v1/namespaces/default", {"metadata": {"labels": {
+            "resource.kubernetes.io/admin-access": "true"}}},
+            headers={"Content-Type": "application/merge-patch+json"})
+        self.create(CLAIMS, of("ResourceClaim", "all", request(8)))
+        self.create(PODS, pod("user", resourceClaimName="all"))
+        self.wait_bound("user")
+        self.create(CLAIMS, admin)
+        self.create(PODS, pod("monitor", resourceClaimName="watch"))
+        self.wait_bound("monitor")
 
     def test_wrong_objects(self):
         bad = self.create(CLAIMS, of("ResourceClaim", "bad", request(
