@@ -39,6 +39,10 @@ fuzz: ## fuzz each parser for FUZZ_SECONDS (default 30)
 	@tools/deps fuzz
 	@tools/fuzz
 
+soak: ## a million random operations against the scheduler (SOAK_OPERATIONS, CHECK_SEED)
+	@tools/deps build
+	@tools/soak
+
 format: ## format the C files in place
 	@tools/deps lint
 	@tools/format
@@ -72,5 +76,5 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 	@echo "test-SUITE    run one of: $(SUITES)"
 
-.PHONY: build run demo test test-all $(SUITES:%=test-%) test-bare conformance bench fuzz format \
+.PHONY: build run demo test test-all $(SUITES:%=test-%) test-bare conformance bench fuzz soak format \
 	lint analyze coverage docs install deps clean help

@@ -18,7 +18,7 @@ static const struct {
     const char *warning; /* NULL: nothing is missing */
 } foreign[] = {
     { "BackfillScoring", NULL }, /* the plugin Backfill holds room by time */
-    { "Coscheduling", NULL }, /* the queue holds gangs and the cycle places them whole */
+    { "Coscheduling", NULL },    /* the queue holds gangs and the cycle places them whole */
     { "DefaultBinder", NULL },
     { "DefaultPreemption", NULL }, /* profile->preempts */
     { "GangPreemption", NULL },    /* the same: gangs and pods preempt alike */

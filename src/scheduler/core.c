@@ -435,6 +435,8 @@ void core_step(struct sched_core *s, struct mono now, struct arena *a, struct de
         return;
     if (gang_to_come(g))
         core_places_make(s, g);
+    else
+        core_places_prune(s, g);
     cycle_run(&s->cluster, g, a, &plan);
     if (!plan.placed) {
         fail(s, g, &plan, a, out);

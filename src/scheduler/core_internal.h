@@ -133,6 +133,8 @@ void core_quota_fini(struct sched_core *s);
 /* ---- core_places.c ---- */
 /* One place for each declared member that does not exist yet; earlier ones go. */
 void core_places_make(struct sched_core *s, struct gang *g);
+/* Only those that nobody holds: left from an attempt, when no member is to come any more. */
+void core_places_prune(struct sched_core *s, struct gang *g);
 void core_places_drop(struct sched_core *s, struct gang *g);
 /* Takes the places out of a plan that was carried out, and holds them. */
 void core_places_hold(struct sched_core *s, struct gang *g, struct plan *plan, struct mono now);

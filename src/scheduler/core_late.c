@@ -82,6 +82,7 @@ static void act(struct sched_core *s, struct gang *g, struct mono now)
         break;
     case GANG_LETS_GO:
         g->admitted = true;
+        core_places_drop(s, g);
         queue_add(&s->queue, g, now);
         break;
     case GANG_FAILS: /* whoever carries out the decision ends them */

@@ -37,6 +37,15 @@ void core_places_drop(struct sched_core *s, struct gang *g)
         place_free(s, LIST_ITEM(at, struct spod, in_gang));
 }
 
+void core_places_prune(struct sched_core *s, struct gang *g)
+{
+    LIST_EACH (&g->places, at) {
+        struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+        if (!p->held_by)
+            place_free(s, p);
+    }
+}
+
 /* ---- making them ---- */
 
 static void put_json(struct arena *a, struct jnode *to, const char *key, struct json v)
@@ -208,11 +217,7 @@ void core_places_expire(struct sched_core *s, struct mono now)
         return;
     for (size_t i = 0; (slot = map_next(&s->gangs, &i));) {
         struct gang *g = slot->value;
-        LIST_EACH (&g->places, at) {
-            struct spod *p = LIST_ITEM(at, struct spod, in_gang);
-            if (!p->held_by)
-                place_free(s, p);
-        }
+        core_places_prune(s, g);
         core_touch(s, g);
     }
     core_wake(s, WAKE_POD_GONE, -1, now);

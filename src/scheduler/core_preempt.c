@@ -336,7 +336,8 @@ bool core_preempt(struct sched_core *s,
     struct str me = identity(scratch, plan->failed);
     struct judge judge = { .s = s, .feud = map_get(&s->feuds, me) };
     ask_for(&judge, g);
-    q.policy = (struct preempt_policy){ .now = core_wall_now(s), .arg = &judge, .reclaims = reclaims };
+    q.policy =
+        (struct preempt_policy){ .now = core_wall_now(s), .arg = &judge, .reclaims = reclaims };
     q.policy.spares = judge.feud ? spares : NULL;
     bool found = is_plain(&q) ? for_pod(&q, out) : for_gang(&q, out);
     if (q.by_quota && !found)

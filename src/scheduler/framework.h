@@ -86,7 +86,7 @@ struct sched_plugin {
     size_t args_size;
     bool optional;  /* off unless the configuration turns it on */
     bool own_scale; /* its scores are weighted already and may be any size */
-    bool spreads; /* its score weighs room that is left, which a packing device policy does too */
+    bool spreads;   /* its score weighs room that is left, which a packing device policy does too */
 
     /* Decodes pluginConfig args (absent: defaults) into args_size zeroed bytes; a is the profile's
      * and lives as long. */

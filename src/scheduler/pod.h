@@ -103,10 +103,10 @@ struct spod {
     struct dra_claims claims;    /* ResourceClaims that it uses */
     struct extender_answer *extended; /* what extenders said; NULL: nothing (extender.h) */
     bool asked;                       /* they are being asked */
-    bool stays;                  /* it says that it must not be preempted */
-    int64_t begun_ns, ends_ns;   /* monotonic; since when it holds its room, and until when it is
-                                    thought to (forecast.c); 0: nobody asked */
-    int64_t min_runtime_ns;      /* nor before it ran so long; 0: no such wish */
+    bool stays;                       /* it says that it must not be preempted */
+    int64_t begun_ns, ends_ns; /* monotonic; since when it holds its room, and until when it is
+                                  thought to (forecast.c); 0: nobody asked */
+    int64_t min_runtime_ns;    /* nor before it ran so long; 0: no such wish */
     /* words, through tx_set only */
     int64_t node;                             /* SCHED_NO_NODE: not placed */
     int64_t next, prev;                       /* pods of one node, by id; -1: end */
