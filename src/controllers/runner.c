@@ -99,6 +99,7 @@ struct runner {
     struct list sents;
     struct timer *timer; /* the next turn */
     struct wall since;
+    int64_t clock_offset_ns; /* of the wall clock to the monotonic one */
     bool started, scheduled;
 };
 
@@ -306,6 +307,16 @@ static void pass_finish(struct pass *p)
     kick(p->unit->runner);
 }
 
+/* A wall clock that was set makes every lease look old or new: silence counts from then. */
+static struct wall watching_since(struct runner *r)
+{
+    int64_t offset_ns = clock_offset(), jump_ns = offset_ns - r->clock_offset_ns;
+    r->clock_offset_ns = offset_ns;
+    if (jump_ns > CLOCK_JUMP_NS || jump_ns < -CLOCK_JUMP_NS)
+        r->since = loop_wall(r->t->loop);
+    return r->since;
+}
+
 static void pass_start(struct unit *u, struct str key)
 {
     struct pass *p = MEM_NEW(struct pass);
@@ -322,7 +333,7 @@ static void pass_start(struct unit *u, struct str key)
         .namespace = rest.p ? first : (struct str){ 0 },
         .name = rest.p ? rest : first,
         .now = loop_wall(u->runner->t->loop),
-        .since = u->runner->since,
+        .since = watching_since(u->runner),
         .self = u->c,
         .random = clock_random_u64(),
         .out = &p->out,
@@ -462,6 +473,7 @@ void runner_measure(struct runner *r)
 void runner_start(struct runner *r)
 {
     r->started = true;
+    r->clock_offset_ns = clock_offset();
     r->since = loop_wall(r->t->loop);
     for (size_t i = 0; i < r->n_units; i++)
         for (size_t w = 0; w < r->units[i].n_watches; w++)

@@ -25,6 +25,11 @@ struct wall clock_wall(void)
     return (struct wall){ read_clock(CLOCK_REALTIME) };
 }
 
+int64_t clock_offset(void)
+{
+    return clock_wall().ns - clock_mono().ns;
+}
+
 void clock_random(void *out, size_t n)
 {
     char *p = out;

@@ -10,5 +10,9 @@
 
 struct mono clock_mono(void);
 struct wall clock_wall(void);
+/* How far the wall clock is from the monotonic one, in nanoseconds: it changes when somebody sets
+ * the wall clock, by more than CLOCK_JUMP_NS when what waits for a time has to know. */
+int64_t clock_offset(void);
+#define CLOCK_JUMP_NS (2 * NS_PER_S)
 void clock_random(void *out, size_t n); /* cryptographic (getrandom); aborts when there is none */
 uint64_t clock_random_u64(void);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "io/clock.h"
 #include "io/file.h"
 #include "node/executor_internal.h"
 
@@ -44,6 +45,7 @@ struct executor *executor_new(struct loop *l,
     x->hooks = *hooks;
     x->arg = arg;
     x->program = program;
+    x->clock_offset_ns = clock_offset();
     x->fetches = probe_fetches_new(l);
     map_init(&x->pods);
     pass_addresses(x);
@@ -182,7 +184,7 @@ struct local_pod *executor_add(struct executor *x, const struct kobj *pod, void 
         return NULL;
     }
     if (view->deleting)
-        p->stop_at = loop_wall(x->loop);
+        p->stop_at = local_pod_now(p);
     map_put(&x->pods, p->uid, p);
     local_pod_join(p);
     return p;

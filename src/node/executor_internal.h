@@ -53,6 +53,7 @@ struct executor {
     struct probe_fetches *fetches;
     struct arena *arena; /* of cgroups */
     struct cgroups_host cgroups;
+    int64_t clock_offset_ns; /* of the wall clock to the monotonic one */
 };
 
 /* ---- local_pod.c ---- */
@@ -61,6 +62,7 @@ void local_pod_join(struct local_pod *p); /* connects to its shim, or recovers f
 void local_pod_free(struct local_pod *p);
 bool local_pod_all_held(const struct local_pod *p);
 void local_pod_event(struct local_pod *p, const char *type, const char *reason, struct str message);
+/* Every look at the clock notices when it was set: what waits goes on waiting as long as before. */
 struct wall local_pod_now(const struct local_pod *p);
 struct podstate local_pod_state(const struct local_pod *p);
 const struct container *local_pod_container(const struct local_pod *p, size_t i);

@@ -6,13 +6,38 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "io/clock.h"
 #include "io/file.h"
 #include "node/executor_internal.h"
 
 #define TURNS_MAX 4 /* plans in a row: a step may make another one possible */
 
+static void shift_pod(struct local_pod *p, int64_t ns)
+{
+    if (p->stop_at.ns)
+        p->stop_at.ns += ns;
+    for (size_t i = 0; i < p->n_runs; i++) {
+        podstate_shift(&p->runs[i], ns);
+        podprobe_shift(&p->probes[i], ns);
+    }
+}
+
+static void follow_clock(struct executor *x)
+{
+    const struct map_slot *slot;
+    int64_t offset_ns = clock_offset(), jump_ns = offset_ns - x->clock_offset_ns;
+    x->clock_offset_ns = offset_ns;
+    if (jump_ns < CLOCK_JUMP_NS && jump_ns > -CLOCK_JUMP_NS)
+        return;
+    LOG_WARN("node.clock_set", kv_i64("by_ms", jump_ns / NS_PER_MS),
+             kv_cstr("next", "back-offs, graces and probes go on as if it had not been"));
+    for (size_t i = 0; (slot = map_next(&x->pods, &i));)
+        shift_pod(slot->value, jump_ns);
+}
+
 struct wall local_pod_now(const struct local_pod *p)
 {
+    follow_clock(p->x);
     return loop_wall(p->x->loop);
 }
 
@@ -66,6 +91,7 @@ static void take_end(struct local_pod *p, size_t i, const struct shim_state *s)
                                .signal = s->signal,
                                .started = s->started,
                                .finished = s->finished };
+    r->waits_from = fresh ? local_pod_now(p) : s->finished;
     r->end.oom = s->signal == SIGKILL && !r->kill_sent && pod_cgroup_oom(p);
     snprintf(r->end.message, sizeof r->end.message, "%.*s", STR_ARG(s->message));
     if (fresh && r->end.code && !r->end.start_failed && !r->ends_at.ns && !p->own_network)

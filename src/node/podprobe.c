@@ -225,3 +225,9 @@ struct str podprobe_late(struct arena *a, const struct str *f, size_t n)
         return arena_printf(a, "command \"%.*s\" timed out", STR_ARG(joined(a, f + 2, n - 2)));
     return STR("no answer in time");
 }
+
+void podprobe_shift(struct probes *p, int64_t ns)
+{
+    for (size_t i = 0; i < PROBE_KINDS; i++)
+        p->items[i].due.ns += ns;
+}

@@ -41,6 +41,9 @@ bool podprobe_answer(struct probes *p,
                      bool ok,
                      struct wall now);
 
+/* The wall clock was set forward by ns. */
+void podprobe_shift(struct probes *p, int64_t ns);
+
 /* Answers of what was asked may be lost: everything is asked again. */
 void podprobe_forget(struct probes *p);
 

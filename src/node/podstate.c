@@ -38,6 +38,14 @@ void podstate_begin(struct run *r)
     *r = next;
 }
 
+void podstate_shift(struct run *r, int64_t ns)
+{
+    struct wall *const times[] = { &r->waits_from, &r->ends_at, &r->term_at };
+    for (size_t i = 0; i < COUNT_OF(times); i++)
+        if (times[i]->ns)
+            times[i]->ns += ns;
+}
+
 static bool alive(const struct run *r)
 {
     return r->phase == RUN_BEGUN || r->phase == RUN_UP;
@@ -101,7 +109,8 @@ static void start_run(struct pass *p, size_t i)
     if (r->phase == RUN_ENDED) {
         bool stable =
             !r->end.start_failed && r->end.finished.ns - r->end.started.ns >= PODSTATE_STABLE_NS;
-        int64_t due = r->end.finished.ns + podstate_backoff_ns(stable ? 0 : r->crashes);
+        int64_t from = r->waits_from.ns ? r->waits_from.ns : r->end.finished.ns;
+        int64_t due = from + podstate_backoff_ns(stable ? 0 : r->crashes);
         if (p->s->now.ns < due) {
             wake_at(p, due);
             p->plan->waits[i] = true;

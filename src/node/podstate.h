@@ -48,9 +48,10 @@ struct run { /* one container */
     enum run_phase phase;
     int64_t attempt; /* of the current run; the restart count */
     struct wall started;
-    struct run_end end;  /* of the current run, when ENDED */
-    struct run_end last; /* of the run before */
-    int64_t crashes;     /* restarts since a stable run */
+    struct run_end end;     /* of the current run, when ENDED */
+    struct run_end last;    /* of the run before */
+    struct wall waits_from; /* the back-off after the end; 0: from end.finished */
+    int64_t crashes;        /* restarts since a stable run */
     enum hook_phase post_start, pre_stop;
     struct wall ends_at; /* when the end of this run began: its hook, else the signal; 0: not */
     struct wall term_at; /* when the stop signal was sent to this run; 0: not */
@@ -120,6 +121,9 @@ podstate_status(struct arena *a, const struct podstate *s, const struct pod_plan
 int64_t podstate_backoff_ns(int64_t crashes);
 /* Begins the next run in the record: attempt, last end, crash count. */
 void podstate_begin(struct run *r);
+/* The wall clock was set forward by ns: what waits for a time waits as long as before. Times that
+ * are told stay. */
+void podstate_shift(struct run *r, int64_t ns);
 /* When a preStop hook that begins now is given up. */
 struct wall podstate_hook_deadline(const struct podstate *s, size_t i);
 /* The view of container i. */
