@@ -252,6 +252,26 @@ static void a_refused_eviction_gives_the_room_up(void **state)
     world_fini(&w);
 }
 
+static void room_may_move_to_another_node(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, 1, 2);
+    struct cluster *c = core_cluster(w.s);
+    fixture_pod(w.s, (struct fixture_pod){ .name = "one" }, at_s(1));
+    struct spod *p = core_pod(w.s, STR("default"), STR("one"));
+    struct reservation *r = reservation_open(c, STR("default/one"), at_s(60));
+    for (int64_t node = 0; node < 2; node++) {
+        reservation_hold(c, r, p, &(struct placement){ .node = node });
+        CHECK(reservation_of(c, STR("default/one")) == r); /* though the pod was its last */
+        CHECK(p->held_by == r);
+        CHECK_I64(p->kept->id, node);
+    }
+    reservation_close(c, r);
+    CHECK(!p->kept);
+    world_fini(&w);
+}
+
 static void minimum_run_times_are_kept(void **state)
 {
     (void)state;
@@ -279,6 +299,7 @@ int main(void)
         cmocka_unit_test(kept_room_is_not_taken_by_lower_pods),
         cmocka_unit_test(kept_room_has_a_deadline),
         cmocka_unit_test(a_refused_eviction_gives_the_room_up),
+        cmocka_unit_test(room_may_move_to_another_node),
         cmocka_unit_test(minimum_run_times_are_kept),
     };
     return CHECK_MAIN(tests);
