@@ -147,7 +147,9 @@ static void wake_one(struct wake *w, struct gang *g)
     if (!(g->wakes & w->event))
         return;
     if (w->event == WAKE_POD_GONE && w->node >= 0 && core_waits_for_victims(w->s, g))
-        return;                                /* one of several that leave for it */
+        return; /* one of several that leave for it */
+    if (w->event == WAKE_POD_GONE && (g->wakes & WAKE_QUOTA) && !g->blocked)
+        return;                                /* core_quota_wake asks it, and knows */
     bool related = g->wakes & WAKE_POD_PLACED; /* other pods decide too: a guess */
     if (w->node < 0 || !g->blocked || related)
         queue_wake(&w->s->queue, g, false, w->now);
@@ -303,16 +305,18 @@ static bool is_known_failure(const struct sched_core *s, const struct gang *g)
            (!p->view->nominated_node.n || p->nomination_over) &&
            p->view->priority <= s->failure.priority && p->view->preempt_never == s->failure.never &&
            s->failure.nominations == s->cluster.nominations &&
+           quota_alike(&p->quota, &s->failure.quota) &&
            shape->failed_at == s->cluster.snap.journal_end &&
            shape->failed_version == s->cluster.snap.static_version && s->failure.shape == shape;
 }
 
 static void remember_failure(struct sched_core *s, const struct gang *g, const struct plan *plan)
 {
-    struct spod *p = plan->failed;
+    bool by_quota = !plan->failed && (plan->wakes & WAKE_QUOTA);
+    struct spod *p = by_quota ? LIST_ITEM(g->members.next, struct spod, in_gang) : plan->failed;
     if (g->dialect || !p || !spod_is_plain(p) || forecast_holds(s->cluster.forecast) ||
-        (plan->wakes & WAKE_POD_PLACED))
-        return;
+        (plan->wakes & WAKE_POD_PLACED) || core_has_feud(s, p))
+        return; /* its twins may fare better */
     p->shape->failed_at = s->cluster.snap.journal_end;
     p->shape->failed_version = s->cluster.snap.static_version;
     size_t n = plan->message.n < sizeof s->failure.text ? plan->message.n : sizeof s->failure.text;
@@ -321,6 +325,8 @@ static void remember_failure(struct sched_core *s, const struct gang *g, const s
     s->failure.nominations = s->cluster.nominations;
     s->failure.priority = p->view->priority;
     s->failure.never = p->view->preempt_never;
+    s->failure.quota = p->quota;
+    s->failure.by_quota = by_quota;
     s->failure.wakes = plan->wakes;
     s->failure.message = str_make(s->failure.text, n);
 }
@@ -425,7 +431,8 @@ void core_step(struct sched_core *s, struct mono now, struct arena *a, struct de
         shapes_trim(&s->shapes, &s->cluster.snap, CACHE_BYTES_MAX);
     struct plan plan = { 0 };
     if (is_known_failure(s, g)) {
-        plan.failed = LIST_ITEM(g->members.next, struct spod, in_gang);
+        if (!s->failure.by_quota)
+            plan.failed = LIST_ITEM(g->members.next, struct spod, in_gang);
         plan.wakes = s->failure.wakes;
         plan.message = s->failure.message;
         park(s, g, &plan, now, out);

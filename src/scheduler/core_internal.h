@@ -33,7 +33,9 @@ struct sched_core {
         const struct shape *shape;
         uint64_t nominations; /* as they were */
         int64_t priority;
-        bool never; /* it does not preempt */
+        bool never;               /* it does not preempt */
+        struct quota_claim quota; /* whose limits and rights they were */
+        bool by_quota;            /* which said no, not the nodes */
         uint32_t wakes;
         struct str message;
         char text[16384];
@@ -60,6 +62,8 @@ bool core_preempt(struct sched_core *s,
                   struct decision *out);
 /* Room is kept for it, and those who must leave it are still there. */
 bool core_waits_for_victims(const struct sched_core *s, const struct gang *g);
+/* Somebody whom it would have to evict is spared, though not from others. */
+bool core_has_feud(const struct sched_core *s, const struct spod *p);
 void core_feuds_fini(struct sched_core *s);
 
 /* ---- core_ended.c ---- */

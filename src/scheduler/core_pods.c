@@ -273,6 +273,7 @@ void core_forget(struct sched_core *s, const struct pod_id *pods, size_t n, stru
             snapshot_commit(&s->cluster.snap);
             gang_count_placed(p, -1);
             core_wake(s, WAKE_POD_GONE, node, now);
+            core_quota_wake(s, now);
         }
         struct gang *g = p->gang;
         g->attempts++;

@@ -80,6 +80,12 @@ static void feud_remember(struct sched_core *s, const struct spod *victim, struc
         texts_push(&f->by, str_dup(preemptor));
 }
 
+bool core_has_feud(const struct sched_core *s, const struct spod *p)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    return map_get(&s->feuds, identity(a, p)) != NULL;
+}
+
 struct judge { /* the argument of the policy's hooks */
     struct sched_core *s;
     const struct feud *feud; /* of the gang that wants room; NULL: nobody ever preempted it */
@@ -201,6 +207,8 @@ void core_evict_refused(struct sched_core *s, const struct pod_id *id, struct mo
         struct spod *kept = LIST_ITEM(at, struct spod, nominated);
         if (kept->held_by) {
             reservation_close(&s->cluster, kept->held_by);
+            if (kept->gang && kept->gang->state == GANG_PARKED)
+                queue_wake(&s->queue, kept->gang, false, now);
             break; /* the list may have changed; one gang a node asks for room */
         }
     }
@@ -329,9 +337,11 @@ bool core_preempt(struct sched_core *s,
     AUTO(arena_freep) struct arena *scratch = arena_new();
     struct search q = { .s = s, .g = g, .plan = plan, .a = a };
     q.by_quota = !plan->failed && (plan->wakes & WAKE_QUOTA);
+    if (!g->profile->preempts)
+        return false;
     if (q.by_quota)
         plan->failed = first_pending(g);
-    if (!plan->failed || !g->profile->preempts)
+    if (!plan->failed)
         return false;
     struct str me = identity(scratch, plan->failed);
     struct judge judge = { .s = s, .feud = map_get(&s->feuds, me) };
@@ -340,7 +350,7 @@ bool core_preempt(struct sched_core *s,
         (struct preempt_policy){ .now = core_wall_now(s), .arg = &judge, .reclaims = reclaims };
     q.policy.spares = judge.feud ? spares : NULL;
     bool found = is_plain(&q) ? for_pod(&q, out) : for_gang(&q, out);
-    if (q.by_quota && !found)
+    if (q.by_quota)
         plan->failed = NULL; /* the nodes did not say no */
     if (!found)
         return false;

@@ -100,6 +100,7 @@ void core_quota_rejoin(struct sched_core *s, struct gang *g)
         snapshot_commit(&s->cluster.snap);
     }
     g->ticket.queue = NULL;
+    s->failure.shape = NULL; /* other limits may hold */
     LIST_EACH (&g->members, at) {
         struct spod *p = LIST_ITEM(at, struct spod, in_gang);
         quota_leave(s->cluster.quota, &p->quota);

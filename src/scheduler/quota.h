@@ -97,6 +97,9 @@ void quota_leave(struct quota *t, struct quota_claim *c);
 /* Takes (sign 1) or gives back (-1) what a pod demands, through the undo log. */
 void quota_charge(const struct quota_claim *c, const struct demand *d, size_t n, int sign);
 
+/* One queue, one user, one namespace: what quota says to one of two equal asks it says to both. */
+bool quota_alike(const struct quota_claim *a, const struct quota_claim *b);
+
 struct quota_ask { /* what a gang wants to add */
     int64_t amount[QUOTA_RES_MAX];
 };

@@ -11,6 +11,14 @@
 
 #include "base/num.h"
 
+bool quota_alike(const struct quota_claim *a, const struct quota_claim *b)
+{
+    if (!a->job || !b->job)
+        return a->queue == b->queue && a->job == b->job;
+    return a->queue == b->queue && a->job->user == b->job->user &&
+           a->job->namespace == b->job->namespace;
+}
+
 static void add(struct quota *t, int64_t *word, int64_t delta)
 {
     if (delta)

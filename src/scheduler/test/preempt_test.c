@@ -272,6 +272,56 @@ static void room_may_move_to_another_node(void **state)
     world_fini(&w);
 }
 
+static void put_queue(struct world *w, const char *kind, const char *name, const char *spec)
+{
+    struct err err = { 0 };
+    AUTO(kobj_unrefp)
+    struct kobj *o = fixture_object("{'apiVersion':'kueue.x-k8s.io/v1beta1','kind':'%s','metadata':"
+                                    "{'name':'%s'},'spec':{%s}}",
+                                    kind, name, spec);
+    CHECK_OK(core_queue_set(w->s, o, at_s(0), &err), err);
+}
+
+static void put_queued(struct world *w, const char *name, const char *queue, const char *cpu)
+{
+    char meta[96];
+    snprintf(meta, sizeof meta, ",'labels':{'scheduling.ganglion.io/queue':'%s'}", queue);
+    fixture_pod(
+        w->s,
+        (struct fixture_pod){ .name = name, .scheduler = "ganglion", .meta = meta, .cpu = cpu },
+        at_s(1));
+}
+
+/* Queue b takes back what a borrowed. Until the victims are gone nothing else that leaves makes it
+ * search for victims again, though the nodes have room; then it starts at once. */
+static void who_reclaims_waits_for_quota_alone(void **state)
+{
+    (void)state;
+    static const char quota[] =
+        "'cohort':'c','preemption':{'reclaimWithinCohort':'Any'},'resourceGroups':[{'"
+        "coveredResources':['cpu'],'flavors':[{'name':'f',"
+        "'resources':[{'name':'cpu','nominalQuota':'4','borrowingLimit':'4'}]}]}]";
+    struct world w;
+    world_init(&w, 1, 2);
+    put_queue(&w, "Cohort", "c", "");
+    put_queue(&w, "ClusterQueue", "a", quota);
+    put_queue(&w, "ClusterQueue", "b", quota);
+    fixture_pod(w.s, (struct fixture_pod){ .name = "x", .cpu = "1", .node = "n0" }, at_s(1));
+    put_queued(&w, "a1", "a", "4");
+    put_queued(&w, "a2", "a", "4");
+    for (int i = 0; i < 2; i++)
+        CHECK_I64(step(&w, 1), DECISION_BIND);
+    put_queued(&w, "b1", "b", "4");
+    CHECK_I64(step(&w, 1), DECISION_PREEMPT);
+    CHECK_I64(w.d.n_victims, 1);
+    AUTO(kobj_unrefp) struct kobj *victim = kobj_ref(w.d.victims[0]->obj);
+    core_pod_del(w.s, STR("default"), STR("x"), at_s(1));
+    CHECK_I64(step(&w, 1), DECISION_NONE);
+    core_pod_del(w.s, STR("default"), victim->name, at_s(1));
+    CHECK_I64(step(&w, 1), DECISION_BIND);
+    world_fini(&w);
+}
+
 static void minimum_run_times_are_kept(void **state)
 {
     (void)state;
@@ -300,6 +350,7 @@ int main(void)
         cmocka_unit_test(kept_room_has_a_deadline),
         cmocka_unit_test(a_refused_eviction_gives_the_room_up),
         cmocka_unit_test(room_may_move_to_another_node),
+        cmocka_unit_test(who_reclaims_waits_for_quota_alone),
         cmocka_unit_test(minimum_run_times_are_kept),
     };
     return CHECK_MAIN(tests);
