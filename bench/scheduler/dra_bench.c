@@ -4,7 +4,6 @@
  * SteadyStateClusterResourceClaimTemplate, whose published thresholds are 64, 70 and 60 pods/s with
  * an API server in the process). Ours is the core alone: objects in, decision out; the API write is
  * measured by bench/up. One JSON line per figure. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,27 +11,6 @@
 #include "scheduler/world.h"
 
 enum { NODES = 500, DEVICES = 10, MEASURED = 2000 };
-
-static struct kobj *object(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-/* Single quotes stand for double ones. */
-static struct kobj *object(const char *fmt, ...)
-{
-    static char text[8192];
-    struct kobj *o = NULL;
-    struct err err = { 0 };
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    for (char *p = text; *p; p++)
-        *p = *p == '\'' ? '"' : *p;
-    if (kobj_parse(&o, str_make(text, (size_t)n), &json_limits_own, &err)) {
-        fprintf(stderr, "%s\n", err.msg);
-        exit(1);
-    }
-    return o;
-}
 
 static void put(struct sched_core *s, enum dra_kind kind, struct kobj *o)
 {
@@ -50,7 +28,7 @@ static void put_slice(struct sched_core *s, size_t node)
                               i ? "," : "", i);
     AUTO(kobj_unrefp) struct kobj *o = world_node(node, false);
     put(s, DRA_SLICE,
-        object(
+        world_object(
             "{'apiVersion':'resource.k8s.io/v1','kind':'ResourceSlice','metadata':{'name':'%.*s'}"
             ",'spec':{'driver':'test.example.com','nodeName':'%.*s','pool':{'name':'%.*s',"
             "'generation':1,'resourceSliceCount':1},'devices':[%s]}}",
@@ -60,16 +38,17 @@ static void put_slice(struct sched_core *s, size_t node)
 static void put_claim(struct sched_core *s, size_t i)
 {
     put(s, DRA_CLAIM,
-        object("{'apiVersion':'resource.k8s.io/v1','kind':'ResourceClaim','metadata':{'namespace':"
-               "'default','name':'c%zu','uid':'c%zu'},'spec':{'devices':{'requests':[{'name':'r',"
-               "'exactly':{'deviceClassName':'test','allocationMode':'ExactCount','count':1}}]}}}",
-               i, i));
+        world_object(
+            "{'apiVersion':'resource.k8s.io/v1','kind':'ResourceClaim','metadata':{'namespace':"
+            "'default','name':'c%zu','uid':'c%zu'},'spec':{'devices':{'requests':[{'name':'r',"
+            "'exactly':{'deviceClassName':'test','allocationMode':'ExactCount','count':1}}]}}}",
+            i, i));
 }
 
 static void put_pod(struct sched_core *s, size_t i, struct mono now)
 {
     AUTO(kobj_unrefp)
-    struct kobj *o = object(
+    struct kobj *o = world_object(
         "{'apiVersion':'v1','kind':'Pod','metadata':{'namespace':'default','name':'p%zu','uid':'u%"
         "zu'"
         "},'spec':{'schedulerName':'ganglion','resourceClaims':[{'name':'r','resourceClaimName':"
@@ -84,9 +63,10 @@ static void drop(struct sched_core *s, size_t i, struct mono now)
     snprintf(name, sizeof name, "p%zu", i);
     core_pod_del(s, STR("default"), str_from(name), now);
     AUTO(kobj_unrefp)
-    struct kobj *o = object("{'apiVersion':'resource.k8s.io/v1','kind':'ResourceClaim','metadata':{"
-                            "'namespace':'default','name':'c%zu'}}",
-                            i);
+    struct kobj *o =
+        world_object("{'apiVersion':'resource.k8s.io/v1','kind':'ResourceClaim','metadata':{"
+                     "'namespace':'default','name':'c%zu'}}",
+                     i);
     core_device_del(s, DRA_CLAIM, o, now);
 }
 
@@ -109,9 +89,10 @@ static void steady_state(const char *name, size_t held, double peer)
     AUTO(arena_freep) struct arena *a = arena_new();
     struct sched_core *s = world_new(NODES, false);
     put(s, DRA_CLASS,
-        object("{'apiVersion':'resource.k8s.io/v1','kind':'DeviceClass','metadata':{'name':'test'},"
-               "'spec':{'selectors':[{'cel':{'expression':'device.driver == \\'test.example.com\\''"
-               "}}]}}"));
+        world_object(
+            "{'apiVersion':'resource.k8s.io/v1','kind':'DeviceClass','metadata':{'name':'test'},"
+            "'spec':{'selectors':[{'cel':{'expression':'device.driver == \\'test.example.com\\''"
+            "}}]}}"));
     for (size_t i = 0; i < NODES; i++)
         put_slice(s, i);
     for (size_t i = 0; i < held; i++)

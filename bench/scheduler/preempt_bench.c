@@ -10,37 +10,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "codec/json.h"
 #include "io/clock.h"
-#include "scheduler/core.h"
+#include "scheduler/world.h"
 
 static const struct mono now = { NS_PER_S };
 
-static struct kobj *parse(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static struct kobj *parse(const char *fmt, ...)
-{
-    char text[2048];
-    struct kobj *o = NULL;
-    struct err err = { 0 };
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    for (char *p = text; *p; p++)
-        *p = *p == '\'' ? '"' : *p;
-    if (kobj_parse(&o, str_make(text, (size_t)n), &json_limits_own, &err)) {
-        fprintf(stderr, "%s\n", err.msg);
-        exit(1);
-    }
-    return o;
-}
-
 static void put_node(struct sched_core *s, size_t i)
 {
-    struct kobj *o = parse("{'apiVersion':'v1','kind':'Node','metadata':{'name':'n%zu','labels':{"
-                           "'kubernetes.io/hostname':'n%zu'}},'status':{'allocatable':{'cpu':'128',"
-                           "'memory':'1Ti','pods':'110','nvidia.com/gpu':'8'}}}",
-                           i, i);
+    struct kobj *o =
+        world_object("{'apiVersion':'v1','kind':'Node','metadata':{'name':'n%zu','labels':{"
+                     "'kubernetes.io/hostname':'n%zu'}},'status':{'allocatable':{'cpu':'128',"
+                     "'memory':'1Ti','pods':'110','nvidia.com/gpu':'8'}}}",
+                     i, i);
     core_node_set(s, o, now);
     kobj_unref(o);
 }
@@ -48,10 +29,11 @@ static void put_node(struct sched_core *s, size_t i)
 static void put_queue(struct sched_core *s, const char *name, size_t gpus)
 {
     struct err err = { 0 };
-    struct kobj *o = parse("{'apiVersion':'scheduling.run.ai/v2','kind':'Queue','metadata':{'name':"
-                           "'%s'},'spec':{'resources':{'gpu':{'quota':%zu,'limit':-1,"
-                           "'overQuotaWeight':1}}}}",
-                           name, gpus);
+    struct kobj *o =
+        world_object("{'apiVersion':'scheduling.run.ai/v2','kind':'Queue','metadata':{'name':"
+                     "'%s'},'spec':{'resources':{'gpu':{'quota':%zu,'limit':-1,"
+                     "'overQuotaWeight':1}}}}",
+                     name, gpus);
     if (core_queue_set(s, o, now, &err)) {
         fprintf(stderr, "%s\n", err.msg);
         exit(1);
@@ -71,12 +53,12 @@ static void put_pod(struct sched_core *s, const struct pod_text *p)
     if (p->node)
         snprintf(node, sizeof node, "'nodeName':'%s',", p->node);
     struct kobj *o =
-        parse("{'apiVersion':'v1','kind':'Pod','metadata':{'namespace':'d','name':"
-              "'%s-%zu','uid':'%s-%zu','labels':{%s}},'spec':{%s'schedulerName':"
-              "'ganglion','priority':%d,'containers':[{'name':'c','resources':{"
-              "'requests':{'cpu':'1','nvidia.com/gpu':'%zu'}}}]},'status':{"
-              "'startTime':'2026-11-01T00:00:00Z'}}",
-              p->name, p->number, p->name, p->number, p->labels, node, p->priority, p->gpus);
+        world_object("{'apiVersion':'v1','kind':'Pod','metadata':{'namespace':'d','name':"
+                     "'%s-%zu','uid':'%s-%zu','labels':{%s}},'spec':{%s'schedulerName':"
+                     "'ganglion','priority':%d,'containers':[{'name':'c','resources':{"
+                     "'requests':{'cpu':'1','nvidia.com/gpu':'%zu'}}}]},'status':{"
+                     "'startTime':'2026-11-01T00:00:00Z'}}",
+                     p->name, p->number, p->name, p->number, p->labels, node, p->priority, p->gpus);
     core_pod_set(s, o, now);
     kobj_unref(o);
 }

@@ -2,6 +2,7 @@
  * world — see world.h. */
 #include "scheduler/world.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,6 +15,18 @@ static struct kobj *parse(const char *text, int n)
         exit(1);
     }
     return o;
+}
+
+struct kobj *world_object(const char *fmt, ...)
+{
+    static char text[8192];
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    for (char *p = text; *p; p++)
+        *p = *p == '\'' ? '"' : *p;
+    return parse(text, n);
 }
 
 struct kobj *world_node(size_t i, bool gpus)
