@@ -12,4 +12,6 @@
 #define NAME_MIG "scheduling.ganglion.io/mig"               /* node: "0=1g.10gb@0* 3g.40gb@4;1=" */
 #define NAME_EXECUTOR "node.ganglion.io/executor"           /* node: "local" or "simulated" */
 #define NAME_RUN_TIME "scheduling.ganglion.io/run-time"     /* pod: "2h", how long it will run */
+/* node: "0,2", cells that are short of memory: new pods with a NUMA wish avoid them */
+#define NAME_CELL_PRESSURE "node.ganglion.io/cells-under-memory-pressure"
 #define NAME_MIN_RUNTIME "scheduling.ganglion.io/min-runtime" /* pod: "10m" before preemption */

@@ -7,10 +7,11 @@
 
 #include "base/arena.h"
 #include "codec/jnode.h"
+#include "kube/node_cells.h"
 #include "node/agent.h"
 
-#define MACHINE_CELLS_MAX 8
-#define MACHINE_GPUS_MAX 64
+#define MACHINE_CELLS_MAX NODE_CELLS_MAX
+#define MACHINE_GPUS_MAX NODE_DEVICES_MAX
 
 struct machine_cell {
     struct str cpus; /* "0-15,32-47" */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * node_object — the Node that announces a machine: labels, NUMA topology, amounts, conditions. */
-#include "base/buf.h"
 #include "kube/meta.h"
 #include "kube/names.h"
+#include "kube/node_cells.h"
 #include "node/machine.h"
 
 #define PODS_DEFAULT 250
@@ -12,50 +12,19 @@ static void label(struct arena *a, struct jnode *node, struct str key, int64_t v
     meta_set_label(node, key, arena_printf(a, "%lld", (long long)value));
 }
 
-/* A label's value has no commas and 63 bytes at most: only plain ranges fit. */
-static bool fits_label(struct str s)
+static void cells(struct arena *a, struct jnode *node, const struct machine *m)
 {
-    return meta_label_value(s).n == 0;
-}
-
-static void cell_labels(struct arena *a, struct jnode *node, const struct machine *m)
-{
-    if (!m->n_cells)
-        return;
-    label(a, node, STR("numa.kubenexus.io/node-count"), (int64_t)m->n_cells);
+    struct node_cells all = { .n = (uint32_t)m->n_cells };
     for (size_t i = 0; i < m->n_cells; i++) {
         const struct machine_cell *c = &m->cells[i];
-        if (fits_label(c->cpus))
-            meta_set_label(node, arena_printf(a, "numa.kubenexus.io/node-%zu-cpus", i), c->cpus);
-        label(a, node, arena_printf(a, "numa.kubenexus.io/node-%zu-memory", i), c->mem_bytes);
+        all.cells[i] = (struct node_cell){ .cpu_milli = 1000 * c->n_cpus,
+                                           .mem_bytes = c->mem_bytes,
+                                           .cpus = c->cpus };
     }
-}
-
-/* The annotation that scheduler/topology.h reads before any label. */
-static void topology(struct jnode *node, const struct machine *m)
-{
-    struct buf b;
-    if (!m->n_cells)
-        return;
-    buf_init(&b, 65536);
-    buf_str(&b, STR("{\"cells\":["));
-    for (size_t i = 0; i < m->n_cells; i++) {
-        const struct machine_cell *c = &m->cells[i];
-        bool first = true;
-        buf_printf(&b, "%s{\"resources\":{\"cpu\":\"%lld\",\"memory\":\"%lld\"}", i ? "," : "",
-                   (long long)c->n_cpus, (long long)c->mem_bytes);
-        buf_str(&b, STR(",\"devices\":{\"nvidia.com/gpu\":["));
-        for (int64_t g = 0; g < m->gpus; g++) {
-            if (m->gpu_cell[g] != (int64_t)i)
-                continue;
-            buf_printf(&b, "%s%lld", first ? "" : ",", (long long)g);
-            first = false;
-        }
-        buf_str(&b, STR("]}}"));
-    }
-    buf_str(&b, STR("]}"));
-    meta_set_annotation(node, STR(NAME_TOPOLOGY), buf_view(&b));
-    buf_fini(&b);
+    for (int64_t g = 0; g < m->gpus && m->n_cells; g++)
+        all.cells[m->gpu_cell[g]].devices[DEVICE_NVIDIA] |= UINT64_C(1) << g;
+    node_cells_label(a, node, &all);
+    node_cells_annotate(node, &all);
 }
 
 static void labels(struct arena *a,
@@ -74,8 +43,7 @@ static void labels(struct arena *a,
         label(a, node, STR("nvidia.com/gpu.count"), m->gpus);
     if (m->gpus && m->gpu_mem_mib)
         label(a, node, STR("nvidia.com/gpu.memory"), m->gpu_mem_mib);
-    cell_labels(a, node, m);
-    topology(node, m);
+    cells(a, node, m);
 }
 
 static struct jnode *amounts(struct arena *a, const struct machine *m, const struct node_options *o)

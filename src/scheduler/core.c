@@ -278,8 +278,27 @@ void core_claim_answered(struct sched_core *s,
         core_wake(s, WAKE_OBJECTS, -1, now);
 }
 
+/* A NodeResourceTopology has the name of its node. */
+static bool report_set(struct sched_core *s, const struct kobj *obj, bool gone, struct mono now)
+{
+    if (!str_is(obj->kind, "NodeResourceTopology"))
+        return false;
+    if (gone)
+        snapshot_report_del(&s->cluster.snap, obj->name);
+    else
+        snapshot_report_set(&s->cluster.snap, obj);
+    const struct snode *n = snapshot_node(&s->cluster.snap, obj->name);
+    if (n) {
+        AUTO(kobj_unrefp) struct kobj *node = kobj_ref(n->obj);
+        core_node_set(s, node, now);
+    }
+    return true;
+}
+
 bool core_topology_set(struct sched_core *s, const struct kobj *obj, struct mono now)
 {
+    if (report_set(s, obj, false, now))
+        return true;
     if (!domain_forest_set(s->cluster.forest, obj, false))
         return false;
     core_wake(s, WAKE_NODE_CHANGED, -1, now);
@@ -288,6 +307,8 @@ bool core_topology_set(struct sched_core *s, const struct kobj *obj, struct mono
 
 bool core_topology_del(struct sched_core *s, const struct kobj *obj, struct mono now)
 {
+    if (report_set(s, obj, true, now))
+        return true;
     if (!domain_forest_set(s->cluster.forest, obj, true))
         return false;
     core_wake(s, WAKE_NODE_CHANGED, -1, now);

@@ -44,7 +44,8 @@ void core_selecting_del(struct sched_core *s, enum selecting kind, const struct 
 void core_group_set(struct sched_core *s, uint32_t bit, const struct kobj *obj, struct mono now);
 void core_group_del(struct sched_core *s, uint32_t bit, const struct kobj *obj, struct mono now);
 
-/* A Topology of Kueue or KAI, or a Volcano HyperNode. False: it is none of these. */
+/* A Topology of Kueue or KAI, a Volcano HyperNode, or a NodeResourceTopology. False: it is none of
+ * these. */
 bool core_topology_set(struct sched_core *s, const struct kobj *obj, struct mono now);
 bool core_topology_del(struct sched_core *s, const struct kobj *obj, struct mono now);
 /* A queue of any form (quota_objects.h), or a LocalQueue. ERR_INVALID: it is none; ERR_TOO_LARGE.

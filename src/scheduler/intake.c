@@ -120,6 +120,16 @@ static void put_numa(struct buf *b, const struct pod *view)
     buf_char(b, w.memory ? '1' : '0');
     for (unsigned k = 0; k < DEVICE_KINDS; k++)
         buf_char(b, w.devices[k] ? '1' : '0');
+    bool memory = numa_memory_is_pinned(view);
+    buf_char(b, memory ? '1' : '0');
+    buf_char(b, memory && numa_cpus_are_pinned(view) ? '1' : '0');
+    if (w.policy == NUMA_NONE)
+        return;
+    put_num(b, (int)w.spread);
+    put_num(b, w.distance_weight);
+    buf_char(b, w.memory_intensive ? '1' : '0');
+    buf_str(b, w.group);
+    buf_char(b, '\n');
 }
 
 /* Everything that plugins of class and node scope look at. Each pod that comes pays for it: no
@@ -204,6 +214,8 @@ shape_new(struct cluster *c, const struct profile *profile, const struct kobj *o
         shape->devices[k] = n < 0 ? 0 : n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
     }
     shape->numa = numa_wish_of(view->annotations);
+    shape->memory_is_pinned = numa_memory_is_pinned(view);
+    shape->cpus_are_pinned = numa_cpus_are_pinned(view);
     struct err err = { 0 };
     if (gpu_share_of(&shape->share, view, &err))
         shape->share_trouble = arena_str(shape->a, str_from(err.msg));

@@ -20,9 +20,20 @@ struct extender_answer;
 
 enum numa_policy { NUMA_NONE, NUMA_BEST_EFFORT, NUMA_RESTRICTED, NUMA_SINGLE, NUMA_ISOLATED };
 
-struct numa_wish {
+enum numa_spread {
+    NUMA_SPREAD_NONE,
+    NUMA_SPREAD_PACKED,   /* where most members are */
+    NUMA_SPREAD_BALANCED, /* where fewest are */
+    NUMA_SPREAD_ISOLATED, /* where none is */
+};
+
+struct numa_wish { /* texts borrow from the pod */
     enum numa_policy policy;
+    enum numa_spread spread;    /* of its gang over the cells of one node */
+    struct str group;           /* whose pods count as the gang; absent: the pod's gang */
     uint32_t cells;             /* that it may use; ~0: any */
+    uint32_t distance_weight;   /* 0 to 100: how much it minds cells that are far apart */
+    bool memory_intensive;      /* roomy cells, not tidy ones */
     bool cpu, memory;           /* which resources must come from the cells */
     bool devices[DEVICE_KINDS]; /* the same, by kind */
 };
@@ -47,9 +58,10 @@ struct shape { /* counted by `pods`; interned by key in struct shapes */
     struct str share_trouble; /* why what it says about parts makes no sense; empty: it does */
     struct gpu_ask gpu_ask;   /* the same for the device policy */
     struct numa_wish numa;
-    size_t pods;                        /* how many use it */
-    struct score_cache *cache;          /* scheduler/cache.h; NULL until first asked */
-    uint64_t failed_at, failed_version; /* journal and version of the last failure; 0: none */
+    bool cpus_are_pinned, memory_is_pinned; /* kubelet gives them out by cell (numa.h) */
+    size_t pods;                            /* how many use it */
+    struct score_cache *cache;              /* scheduler/cache.h; NULL until first asked */
+    uint64_t failed_at, failed_version;     /* journal and version of the last failure; 0: none */
 };
 
 struct term {                              /* of pod affinity, compiled */

@@ -17,6 +17,7 @@ static const struct gvr watched[] = {
     { STR_INIT("scheduling.volcano.sh"), STR_INIT("v1beta1"), STR_INIT("queues") },
     { STR_INIT("kai.scheduler"), STR_INIT("v1alpha1"), STR_INIT("topologies") },
     { STR_INIT("topology.volcano.sh"), STR_INIT("v1alpha1"), STR_INIT("hypernodes") },
+    { STR_INIT("topology.node.k8s.io"), STR_INIT("v1alpha2"), STR_INIT("noderesourcetopologies") },
 };
 
 struct service_queues {
@@ -49,7 +50,8 @@ static void set(struct scheduler *s, const struct kobj *o)
 static void on_object(void *arg, const struct kobj *before, const struct kobj *after)
 {
     struct scheduler *s = arg;
-    if (after && before && json_eq(kobj_path(before, "spec"), kobj_path(after, "spec")))
+    if (after && before && json_exists(kobj_path(after, "spec")) &&
+        json_eq(kobj_path(before, "spec"), kobj_path(after, "spec")))
         return; /* somebody wrote a status */
     if (after)
         set(s, after);

@@ -19,6 +19,7 @@ void snapshot_init(struct snapshot *s)
 {
     *s = (struct snapshot){ .static_version = 1, .alloc_version = 1, .journal_end = 1 };
     map_init(&s->by_name);
+    map_init(&s->reports);
     s->journal = mem_alloc_array(SCHED_JOURNAL, sizeof *s->journal);
     for (uint32_t r = 0; r < RES_FIXED; r++)
         s->res_names[r] = fixed_names[r];
@@ -56,6 +57,10 @@ void snapshot_fini(struct snapshot *s)
     id_vec_fini(&s->free_pods);
     links_pool_fini(&s->links);
     map_fini(&s->by_name);
+    const struct map_slot *slot;
+    for (size_t i = 0; (slot = map_next(&s->reports, &i));)
+        kobj_unref(slot->value);
+    map_fini(&s->reports);
     free(s->journal);
     tx_log_fini(&s->log);
 }
@@ -187,6 +192,11 @@ static bool set_allocatable(struct snapshot *s, struct snode *n)
     return changed;
 }
 
+static bool is_managed(const struct topology *t)
+{
+    return t->manager == NODE_MANAGER_RESTRICTED || t->manager == NODE_MANAGER_SINGLE;
+}
+
 /* Devices and cells anew, keeping what the pods here hold. */
 static void set_topology(struct snapshot *s, struct snode *n, const struct topology *t)
 {
@@ -196,11 +206,46 @@ static void set_topology(struct snapshot *s, struct snode *n, const struct topol
     free(n->shares);
     n->cells = cells;
     n->shares = gpus ? mem_alloc_array(gpus, sizeof *n->shares) : NULL;
+    s->n_managed += (size_t)is_managed(t) - (size_t)is_managed(&n->topology);
     n->topology = *t;
     for (unsigned k = 0; k < DEVICE_KINDS; k++)
         n->free[k] = (int64_t)topology_mask(t, (enum device_kind)k);
     for (int64_t id = n->first_pod; id >= 0; id = s->pods.items[id]->next)
         snapshot_charge_devices(s, n, s->pods.items[id], 1);
+}
+
+/* What the node says about the present state of its cells. True: it changed. */
+static bool set_reported(struct snode *n, const struct node_cells *from)
+{
+    bool changed = false;
+    for (uint32_t c = 0; c < n->topology.n_cells; c++) {
+        struct cell *cell = &n->cells[c];
+        struct cell before = *cell;
+        cell->cpu_left = from->cells[c].cpu_left;
+        cell->mem_left = from->cells[c].mem_left;
+        cell->pressed = from->pressed >> c & 1;
+        changed = changed || memcmp(&before, cell, sizeof before) != 0;
+    }
+    return changed;
+}
+
+/* The node's NodeResourceTopology; absent: none. */
+static struct json report_of(const struct snapshot *s, struct str node)
+{
+    const struct kobj *report = map_get(&s->reports, node);
+    return report ? kobj_root(report) : (struct json){ 0 };
+}
+
+void snapshot_report_set(struct snapshot *s, const struct kobj *report)
+{
+    struct kobj *held = kobj_ref(report);
+    kobj_unref(map_del(&s->reports, report->name));
+    map_put(&s->reports, held->name, held);
+}
+
+void snapshot_report_del(struct snapshot *s, struct str name)
+{
+    kobj_unref(map_del(&s->reports, name));
 }
 
 struct snode *snapshot_node_set(struct snapshot *s, const struct kobj *obj)
@@ -209,8 +254,10 @@ struct snode *snapshot_node_set(struct snapshot *s, const struct kobj *obj)
     struct snode *n = map_get(&s->by_name, obj->name);
     const struct node *view = node_of(obj);
     struct labelset labels = labelset_decode(view->labels);
+    struct node_cells cells;
     struct topology topology;
-    topology_read(&topology, view);
+    node_cells_read(&cells, view, report_of(s, obj->name));
+    topology_read(&topology, view, &cells);
     bool fresh = !n;
     if (fresh) {
         if (s->nodes.n == SCHED_NODES_MAX && !s->free_nodes.n) {
@@ -239,6 +286,7 @@ struct snode *snapshot_node_set(struct snapshot *s, const struct kobj *obj)
         snapshot_commit(s);
         s->static_version++;
     }
+    resized = set_reported(n, &cells) || resized;
     if (changed || resized) /* a heartbeat alone changes nothing here */
         snapshot_touch(s, n->id);
     snapshot_commit(s);
@@ -251,6 +299,7 @@ void snapshot_node_del(struct snapshot *s, struct snode *n)
 {
     assert(n->alive && n->first_pod < 0);
     snapshot_commit(s);
+    s->n_managed -= is_managed(&n->topology);
     map_del(&s->by_name, n->name);
     snapshot_class_leave(s, n);
     for (uint32_t r = 0; r < s->n_res; r++)

@@ -33,6 +33,9 @@ struct cell { /* the words are written through tx_set only */
     int64_t cpu_used, mem_used;
     int64_t pinned;    /* pods bound to this cell */
     int64_t exclusive; /* of them, with policy isolated */
+    /* not written by transactions: what the node reports */
+    int64_t cpu_left, mem_left; /* by a NodeResourceTopology; INT64_MAX: nobody says */
+    int64_t pressed;            /* it is short of memory */
 };
 
 struct device_use { /* of a device that pods share; words, through tx_set only */
@@ -103,6 +106,8 @@ struct snapshot {
     struct spod_ptrs pods; /* by id; NULL: free id */
     struct id_vec free_nodes, free_pods;
     struct map by_name; /* node name → snode */
+    size_t n_managed;   /* nodes whose kubelet may refuse pods for their cells */
+    struct map reports; /* node name → NodeResourceTopology, counted */
     struct links_pool links;
     uint64_t score_version;  /* what scores are made of changed, beside nodes and pods */
     uint64_t static_version; /* a node came, went, or changed labels, taints, images, cells */
@@ -121,6 +126,9 @@ void snapshot_fini(struct snapshot *s);
 /* ---- nodes ---- */
 /* Adds or changes a node; returns it. Not inside a transaction. The object is referenced. */
 struct snode *snapshot_node_set(struct snapshot *s, const struct kobj *obj);
+/* A NodeResourceTopology, counted; the node of its name must be set again to see it. */
+void snapshot_report_set(struct snapshot *s, const struct kobj *report);
+void snapshot_report_del(struct snapshot *s, struct str name);
 /* Removes a node. Its pods must have been removed before. */
 void snapshot_node_del(struct snapshot *s, struct snode *n);
 struct snode *snapshot_node(const struct snapshot *s, struct str name); /* NULL: not there */

@@ -4,8 +4,10 @@
 #include "sim/shape.h"
 
 #include "base/buf.h"
+#include "base/num.h"
 #include "kube/meta.h"
 #include "kube/names.h"
+#include "kube/node_cells.h"
 
 #define GIB (INT64_C(1) << 30)
 
@@ -70,21 +72,18 @@ static void label(struct jnode *node, struct arena *a, struct str key, int64_t v
 
 static void cell_labels(struct arena *a, struct jnode *node, const struct sim_shape *s)
 {
-    label(node, a, STR("numa.kubenexus.io/node-count"), s->cells);
-    int64_t cpus = s->cpus / s->cells;
-    for (int64_t c = 0; c < s->cells; c++) {
-        struct str key = arena_printf(a, "numa.kubenexus.io/node-%lld-cpus", (long long)c);
-        meta_set_label(
-            node, key,
-            arena_printf(a, "%lld-%lld", (long long)(c * cpus), (long long)((c + 1) * cpus - 1)));
-        key = arena_printf(a, "numa.kubenexus.io/node-%lld-memory", (long long)c);
-        label(node, a, key, s->mem_bytes / s->cells);
-        for (int64_t d = 0; d < s->cells; d++) {
-            key = arena_printf(a, "numa.kubenexus.io/node-%lld-distance-%lld", (long long)c,
-                               (long long)d);
-            label(node, a, key, c == d ? 10 : 21);
-        }
+    int64_t n = num_clamp_i64(s->cells, 1, NODE_CELLS_MAX), cpus = s->cpus / n;
+    struct node_cells all = { .n = (uint32_t)n };
+    for (int64_t c = 0; c < n; c++) {
+        all.cells[c].mem_bytes = s->mem_bytes / n;
+        all.cells[c].cpus =
+            arena_printf(a, "%lld-%lld", (long long)(c * cpus), (long long)((c + 1) * cpus - 1));
+        for (int64_t d = 0; d < n; d++)
+            all.distance[c][d] = c == d ? 10 : 21;
     }
+    for (int64_t g = 0; g < s->gpus && g < NODE_DEVICES_MAX; g++)
+        all.cells[g * n / s->gpus].devices[DEVICE_NVIDIA] |= UINT64_C(1) << g;
+    node_cells_label(a, node, &all);
 }
 
 static void gpu_labels(struct arena *a, struct jnode *node, const struct sim_shape *s)
@@ -97,9 +96,6 @@ static void gpu_labels(struct arena *a, struct jnode *node, const struct sim_sha
     meta_set_label(node, STR("gpu.kubenexus.io/model"), str_from(s->gpu_model));
     label(node, a, STR("gpu.kubenexus.io/count"), s->gpus);
     meta_set_label(node, STR("gpu.kubenexus.io/topology"), str_from(s->gpu_topology));
-    for (int64_t g = 0; g < s->gpus; g++)
-        label(node, a, arena_printf(a, "gpu.kubenexus.io/gpu%lld-numa", (long long)g),
-              g * s->cells / s->gpus);
 }
 
 static void host_labels(struct jnode *node, struct str name)

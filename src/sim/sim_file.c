@@ -27,7 +27,7 @@ static const struct config_field fields[] = {
     CONFIG_I64(G, count, "count", "1", "how many such nodes", 0, SIM_NODES_MAX),
     CONFIG_STR(G, prefix, "prefix", "sim-", "of their names; a number from 0 follows"),
     CONFIG_STRS(G, names, "names", NULL, "their names, instead of count and prefix"),
-    CONFIG_I64(G, cells, "cells", NULL, "NUMA cells; otherwise the shape's", 1, 64),
+    CONFIG_I64(G, cells, "cells", NULL, "NUMA cells; otherwise the shape's", 1, 8),
     CONFIG_I64(G, cpus, "cpus", NULL, "CPUs; otherwise the shape's", 1, 4096),
     CONFIG_BYTES(G, mem_bytes, "memory", NULL, "memory; otherwise the shape's"),
     CONFIG_I64(G, gpus, "gpus", NULL, "GPUs; otherwise the shape's", 0, 64),

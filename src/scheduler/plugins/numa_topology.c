@@ -4,134 +4,25 @@
  *   isolated     the same, and the cell has no other bound pod, now and later
  *   restricted   as few cells as the request needs on an empty node, or rejected
  *   best-effort  as few cells as possible now; never rejected
- * Cells are counted from what pods were bound to them; several cells share a request in equal
- * parts (pod.h). All subsets of up to 8 cells are tried, smallest first. Pure. */
-#include "scheduler/devices.h"
+ * or by the node's kubelet, when that refuses pods (numa_choice.h). Cells are counted from what
+ * pods were bound to them; several cells share a request in equal parts (pod.h). Pure. */
 #include "scheduler/framework.h"
-
-struct fit { /* of one subset of cells */
-    uint32_t mask;
-    uint64_t devices[DEVICE_KINDS];
-    int64_t left; /* devices, then CPUs that stay free in these cells; less is tidier */
-};
+#include "scheduler/numa_choice.h"
 
 static enum prepare numa_prepare(struct sched_cycle *c, struct plugin_run *run, struct why *why)
 {
     (void)why;
-    if (c->shape->numa.policy != NUMA_NONE)
+    if (c->shape->numa.policy != NUMA_NONE || c->snap->n_managed)
         return PREPARE_OK;
     run->scores = false;
     return PREPARE_SKIP;
 }
 
-static int64_t cell_cpu_free(const struct snode *n, unsigned c, bool empty)
-{
-    return n->topology.cells[c].cpu_milli - (empty ? 0 : n->cells[c].cpu_used);
-}
-
-static int64_t cell_mem_free(const struct snode *n, unsigned c, bool empty)
-{
-    return n->topology.cells[c].mem_bytes - (empty ? 0 : n->cells[c].mem_used);
-}
-
-static bool
-cell_gives(const struct shape *s, const struct snode *n, uint32_t mask, unsigned c, bool empty)
-{
-    const struct numa_wish *w = &s->numa;
-    if (!(w->cells & (1u << c)))
-        return false;
-    if (!empty && n->cells[c].exclusive)
-        return false;
-    if (!empty && w->policy == NUMA_ISOLATED && n->cells[c].pinned)
-        return false;
-    return (!w->cpu || cell_share(s->cpu, mask, c) <= cell_cpu_free(n, c, empty)) &&
-           (!w->memory || cell_share(s->mem, mask, c) <= cell_mem_free(n, c, empty));
-}
-
-/* Can these cells together give what the shape wants? empty: on an empty node. */
-static bool
-mask_fits(const struct shape *s, const struct snode *n, uint32_t mask, bool empty, struct fit *out)
-{
-    *out = (struct fit){ .mask = mask };
-    for (unsigned c = 0; c < n->topology.n_cells; c++) {
-        if (!(mask & (1u << c)))
-            continue;
-        if (!cell_gives(s, n, mask, c, empty))
-            return false;
-        out->left += cell_cpu_free(n, c, empty) / 1000;
-    }
-    for (unsigned k = 0; k < DEVICE_KINDS; k++) {
-        uint64_t have = 0;
-        if (!s->devices[k] || !s->numa.devices[k])
-            continue;
-        for (unsigned c = 0; c < n->topology.n_cells; c++) {
-            if (mask & (1u << c))
-                have |= n->topology.devices[k][c];
-        }
-        have &= empty ? UINT64_MAX : (uint64_t)n->free[k];
-        if ((uint32_t)__builtin_popcountll(have) < s->devices[k])
-            return false;
-        out->devices[k] = devices_lowest(have, s->devices[k]);
-        out->left += (int64_t)(__builtin_popcountll(have) - (int)s->devices[k]) << 32;
-    }
-    return true;
-}
-
-/* The tidiest subset of exactly `size` cells. */
-static bool
-best_of_size(const struct shape *s, const struct snode *n, int size, bool empty, struct fit *out)
-{
-    bool found = false;
-    for (uint32_t mask = 1; mask < (1u << n->topology.n_cells); mask++) {
-        struct fit fit;
-        if (__builtin_popcount(mask) != size || !mask_fits(s, n, mask, empty, &fit) ||
-            (found && fit.left >= out->left))
-            continue;
-        *out = fit;
-        found = true;
-    }
-    return found;
-}
-
-/* The fewest cells that could ever hold it; 0: none could. */
-static int fewest_cells(const struct shape *s, const struct snode *n)
-{
-    for (int size = 1; size <= (int)n->topology.n_cells; size++) {
-        struct fit fit;
-        if (best_of_size(s, n, size, true, &fit))
-            return size;
-    }
-    return 0;
-}
-
-static bool choose(const struct shape *s, const struct snode *n, struct fit *out)
-{
-    int from = 1, to = (int)n->topology.n_cells;
-    switch (s->numa.policy) {
-    case NUMA_NONE:
-        return false;
-    case NUMA_SINGLE:
-    case NUMA_ISOLATED:
-        to = to ? 1 : 0;
-        break;
-    case NUMA_RESTRICTED:
-        from = to = fewest_cells(s, n);
-        break;
-    case NUMA_BEST_EFFORT:
-        break;
-    }
-    for (int size = from; size && size <= to; size++) {
-        if (best_of_size(s, n, size, false, out))
-            return true;
-    }
-    return false;
-}
-
-static struct str reason(const struct shape *s, const struct snode *n)
+static struct str reason(enum numa_policy policy, const struct snode *n)
 {
     if (!n->topology.n_cells)
         return STR("node(s) reported no NUMA cells");
-    switch (s->numa.policy) {
+    switch (policy) {
     case NUMA_ISOLATED:
         return STR("node(s) had no empty NUMA cell with enough of the requested resources");
     case NUMA_RESTRICTED:
@@ -151,22 +42,35 @@ static enum verdict numa_filter(const struct sched_cycle *c,
 {
     (void)run;
     const struct snode *n = c->snap->nodes.items[node];
-    struct fit fit;
-    if (c->shape->numa.policy == NUMA_BEST_EFFORT || choose(c->shape, n, &fit))
+    enum numa_policy policy = numa_wish_on(c->shape, n).policy;
+    struct numa_fit fit;
+    if (policy == NUMA_NONE || policy == NUMA_BEST_EFFORT ||
+        numa_choose(c->shape, n, c->snap, NULL, &fit))
         return SCHED_OK;
-    why_add(why, reason(c->shape, n));
-    int fewest = fewest_cells(c->shape, n);
-    bool ever = c->shape->numa.policy == NUMA_RESTRICTED ? fewest > 0 : fewest == 1;
+    why_add(why, reason(policy, n));
+    int fewest = numa_cells_needed(c->shape, n);
+    bool ever = policy == NUMA_RESTRICTED ? fewest > 0 : fewest == 1;
     return ever ? SCHED_UNSCHEDULABLE : SCHED_UNRESOLVABLE;
 }
 
-/* Fewer cells and, among equals, fuller ones. */
+/* Points off for cells that are far from one another, as much as the pod says that it minds. */
+static int64_t distance_loss(const struct shape *s, const struct numa_fit *fit)
+{
+    int cells = __builtin_popcount(fit->mask);
+    if (cells < 2 || !fit->distance)
+        return 0;
+    int64_t mean = fit->distance / (cells * (cells - 1));
+    int64_t loss = mean > 10 ? (mean - 10) * s->numa.distance_weight / 100 : 0;
+    return loss > 20 ? 20 : loss;
+}
+
+/* Fewer and nearer cells and, among equals, fuller ones. */
 static int64_t numa_score(const struct sched_cycle *c, const struct plugin_run *run, uint32_t node)
 {
     (void)run;
     const struct snode *n = c->snap->nodes.items[node];
-    struct fit fit;
-    if (!choose(c->shape, n, &fit))
+    struct numa_fit fit;
+    if (!numa_choose(c->shape, n, c->snap, NULL, &fit))
         return 0;
     int64_t cap = 1, free = fit.left & INT64_C(0xffffffff);
     for (unsigned i = 0; i < n->topology.n_cells; i++) {
@@ -174,7 +78,9 @@ static int64_t numa_score(const struct sched_cycle *c, const struct plugin_run *
             cap += n->topology.cells[i].cpu_milli / 1000;
     }
     int64_t used = free > cap ? 0 : cap - free;
-    return (80 + 20 * used / cap) / __builtin_popcount(fit.mask);
+    int64_t score = (80 + 20 * used / cap) / __builtin_popcount(fit.mask);
+    int64_t loss = distance_loss(c->shape, &fit);
+    return score > loss ? score - loss : 0;
 }
 
 static bool numa_reserve(const struct sched_cycle *c,
@@ -183,16 +89,17 @@ static bool numa_reserve(const struct sched_cycle *c,
                          struct placement *p)
 {
     (void)run;
-    const struct numa_wish *w = &c->shape->numa;
-    struct fit fit;
-    if (w->policy == NUMA_NONE)
+    const struct snode *n = c->snap->nodes.items[node];
+    struct numa_wish w = numa_wish_on(c->shape, n);
+    struct numa_fit fit;
+    if (w.policy == NUMA_NONE)
         return true;
-    if (!choose(c->shape, c->snap->nodes.items[node], &fit))
-        return w->policy == NUMA_BEST_EFFORT;
+    if (!numa_choose(c->shape, n, c->snap, c->pod, &fit))
+        return w.policy == NUMA_BEST_EFFORT;
     p->cells = fit.mask;
-    p->exclusive = w->policy == NUMA_ISOLATED;
+    p->exclusive = w.policy == NUMA_ISOLATED;
     for (unsigned k = 0; k < DEVICE_KINDS; k++) {
-        if (w->devices[k])
+        if (w.devices[k])
             p->devices[k] = fit.devices[k];
     }
     return true;

@@ -185,11 +185,22 @@ static void test_restricted_takes_as_few_cells_as_needed(void **state)
     (void)state;
     struct world w;
     world_init(&w);
-    fixture_node(w.s, "n0", "", "");
+    fixture_node(w.s, "n0", ",'labels':{'node.ganglion.io/executor':'local'}", "");
     CHECK_I64(numa_pod(&w, "a", "restricted", "12", 6), DECISION_BIND); /* needs two cells */
     CHECK_I64(w.d.items[0].where.cells, 3);
     CHECK_I64(numa_pod(&w, "b", "restricted", "2", 2), DECISION_BIND);
     CHECK_I64(__builtin_popcount(w.d.items[0].where.cells), 1);
+    world_fini(&w);
+}
+
+/* One cell is enough for its memory, two it takes for its CPUs: kubelet calls nothing preferred. */
+static void test_restricted_is_kubelets_where_a_kubelet_may_rule(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w);
+    fixture_node(w.s, "n0", "", "");
+    CHECK_I64(numa_pod(&w, "a", "restricted", "12", 6), DECISION_WAIT);
     world_fini(&w);
 }
 
@@ -403,6 +414,7 @@ int main(void)
         cmocka_unit_test(test_devices_are_exclusive_and_recovered),
         cmocka_unit_test(test_numa_policies),
         cmocka_unit_test(test_restricted_takes_as_few_cells_as_needed),
+        cmocka_unit_test(test_restricted_is_kubelets_where_a_kubelet_may_rule),
         cmocka_unit_test(test_numa_ledger_survives_restart),
         cmocka_unit_test(test_priority_then_age),
         cmocka_unit_test(test_starved_pod_goes_before_priority),

@@ -14,7 +14,9 @@ static const struct links *read(struct links_pool *p, const char *links, int gpu
                        "'status':{'allocatable':{'nvidia.com/gpu':'%d'}}}",
                        links, gpus);
     struct topology t;
-    topology_read(&t, node_of(o));
+    struct node_cells cells;
+    node_cells_read(&cells, node_of(o), (struct json){ 0 });
+    topology_read(&t, node_of(o), &cells);
     return links_read(p, &t, node_of(o));
 }
 
