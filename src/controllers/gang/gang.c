@@ -120,17 +120,24 @@ static struct str policy_of(const struct gang *g, const struct kobj *pod, const 
     return policy.n ? policy : g->policy;
 }
 
-/* Owners that make new pods in the place of deleted ones. Jobs are looked at more closely. */
-static bool recreates(struct json owner)
+/* Owners whose members work together, and that make new ones in the place of deleted ones. Jobs are
+ * looked at more closely. */
+static const char *const together[] = { "ray.io/RayCluster", "kubeflow.org/" };
+
+/* Owners whose members each serve alone, and that delete them one by one in a rolling update: the
+ * others are left in peace unless people ask for a common restart. */
+static const char *const alone[] = { "apps/ReplicaSet", "apps/StatefulSet",
+                                     "ReplicationController" };
+
+/* Is it of a kind ("group/Kind", "Kind" of the core group, "group/" for all of them) in the list?
+ */
+static bool is_of(struct json owner, const char *const *kinds, size_t n)
 {
-    static const char *const kinds[] = { "apps/ReplicaSet", "apps/StatefulSet",
-                                         "ReplicationController", "ray.io/RayCluster",
-                                         "kubeflow.org/" };
     struct str group = json_str(json_get(owner, STR("apiVersion")));
     struct str kind = json_str(json_get(owner, STR("kind")));
     bool core = str_find_char(group, '/') < 0;
     group = str_split(&group, '/');
-    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+    for (size_t i = 0; i < n; i++) {
         struct str want = str_from(kinds[i]), left = want;
         struct str first = str_split(&left, '/');
         if (left.p ? !core && str_eq(group, first) && (!left.n || str_eq(kind, left))
@@ -180,7 +187,11 @@ static enum fate fate_of(const struct gang *g, const struct kobj *pod)
         return FATE_ALONE; /* "member" and "none" leave the others alone */
     if (str_is(json_str(json_get(owner, STR("kind"))), "Job"))
         return job && job_goes_on(job) && g->renewed ? FATE_TOGETHER : FATE_ALONE;
-    return recreates(owner) || (asked && json_exists(owner)) ? FATE_TOGETHER : FATE_TELL;
+    if (asked && json_exists(owner))
+        return FATE_TOGETHER;
+    if (is_of(owner, alone, COUNT_OF(alone)))
+        return FATE_ALONE;
+    return is_of(owner, together, COUNT_OF(together)) ? FATE_TOGETHER : FATE_TELL;
 }
 
 /* ---- the restart ---- */

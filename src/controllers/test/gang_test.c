@@ -225,9 +225,9 @@ static void test_whose_members_they_are(void **state)
         size_t dying;
         bool told;
     } rows[] = {
-        { OWNER("apps/v1", "ReplicaSet"), 3, false },
-        { OWNER("apps/v1", "StatefulSet"), 3, false },
-        { OWNER("v1", "ReplicationController"), 3, false },
+        { OWNER("apps/v1", "ReplicaSet"), 0, false },
+        { OWNER("apps/v1", "StatefulSet"), 0, false },
+        { OWNER("v1", "ReplicationController"), 0, false },
         { OWNER("kubeflow.org/v1", "PyTorchJob"), 3, false },
         { OWNER("ray.io/v1", "RayCluster"), 3, false },
         { OWNER("v1", "Pod"), 0, true },
@@ -302,7 +302,7 @@ static void test_a_name_that_is_no_dns_name(void **state)
                  "\"memberLoss\":\"member\"}}",
                  STR_ARG(mirror));
     for (int n = 0; n < 4; n++)
-        add_owned(w, "Big_Gang", n, OWNER("apps/v1", "ReplicaSet"));
+        add_owned(w, "Big_Gang", n, OWNER("ray.io/v1", "RayCluster"));
     world_run(w);
     fail_first(w);
     world_run(w);
