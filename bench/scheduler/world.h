@@ -2,7 +2,7 @@
  * world — clusters and pods for the scheduler benchmark, as objects. */
 #pragma once
 
-#include "scheduler/core.h"
+#include "scheduler/core/core.h"
 
 enum pod_kind { POD_PLAIN, POD_SPREAD, POD_ANTI, POD_GANG, POD_NUMA, POD_RACK };
 

@@ -12,8 +12,8 @@
 #include "daemon/process_metrics.h"
 #include "node/agent.h"
 #include "node/metrics.h"
-#include "scheduler/metrics.h"
-#include "scheduler/service.h"
+#include "scheduler/service/metrics.h"
+#include "scheduler/service/service.h"
 
 /* ---- controllers ---- */
 

@@ -10,7 +10,7 @@
 #include "cmd/up_config.h"
 #include "io/clock.h"
 #include "io/file.h"
-#include "scheduler/config.h"
+#include "scheduler/config/config.h"
 
 #define FILE_BYTES_MAX ((size_t)4 << 20)
 

@@ -13,7 +13,7 @@
  * and normalize, then reserve on the chosen node. */
 #pragma once
 
-#include "scheduler/cluster.h"
+#include "scheduler/state/cluster.h"
 
 #define SCHED_PLUGINS_MAX 32
 #define SCHED_SCORE_MAX 100

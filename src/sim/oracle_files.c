@@ -8,7 +8,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "io/lines.h"
-#include "scheduler/oracle.h"
+#include "scheduler/cycle/oracle.h"
 
 #define LINE_BYTES_MAX (8u << 20)
 #define DIFFS_SHOWN 3

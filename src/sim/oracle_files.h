@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * oracle_files — `ganglion sim oracle`: replays files of recorded decisions of the real
- * kube-scheduler (JSON lines, plain or gzip'ed; scheduler/oracle.h says what a line holds) and
- * prints how many agree. */
+ * kube-scheduler (JSON lines, plain or gzip'ed; scheduler/cycle/oracle.h says what a line holds)
+ * and prints how many agree. */
 #pragma once
 
 #include <stddef.h>

@@ -5,12 +5,12 @@
  * share of the GPUs that is allocated after 100 % and 130 % have arrived.
  *
  * The policies see one pod and the nodes as they are; `ganglion` is the scheduler's own device
- * policy (scheduler/gpu_policy.h). Pure: the same seed gives the same run. */
+ * policy (scheduler/devices/gpu_policy.h). Pure: the same seed gives the same run. */
 #pragma once
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "scheduler/gpu_ask.h"
+#include "scheduler/devices/gpu_ask.h"
 
 #define TRACE_NODES_MAX 100000u
 #define TRACE_PODS_MAX 1000000u

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/vec.h"
-#include "scheduler/gpu_policy.h"
+#include "scheduler/devices/gpu_policy.h"
 #include "sim/trace.h"
 
 VEC_TYPE(trace_ids, uint32_t);

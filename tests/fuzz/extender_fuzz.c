@@ -7,8 +7,8 @@
 #include <assert.h>
 #include <string.h>
 
-#include "scheduler/config.h"
-#include "scheduler/extender_talk.h"
+#include "scheduler/config/config.h"
+#include "scheduler/extender/extender_talk.h"
 
 #define WEIGHT 7
 

@@ -7,8 +7,8 @@
 #include <assert.h>
 #include <string.h>
 
-#include "scheduler/devices.h"
-#include "scheduler/mig.h"
+#include "scheduler/devices/devices.h"
+#include "scheduler/devices/mig.h"
 #include "sim/trace.h"
 
 #define TRACE_BYTES_MAX 600 /* a run draws pods until 130 per cent arrived: keep it short */

@@ -5,7 +5,7 @@
 
 #include "apiserver/test/fixture.h"
 #include "client/rest.h"
-#include "scheduler/service.h"
+#include "scheduler/service/service.h"
 #include "testkit/check.h"
 
 static struct fixture fx;

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "codec/yaml.h"
-#include "scheduler/config.h"
-#include "scheduler/core.h"
+#include "scheduler/config/config.h"
+#include "scheduler/core/core.h"
 #include "testkit/check.h"
 
 #define FILE_BYTES_MAX (1u << 20)

@@ -2,9 +2,9 @@
  * backfill — keeps pods off room that is held for a gang which waits longer, unless they end before
  * it starts or leave it enough. Who gets room is decided in core_backfill.c; how long pods run is
  * guessed by runtime_guess.h. Arguments: {policy: none|easy|conservative, depth: 1…32}. */
-#include "scheduler/backfill_args.h"
-#include "scheduler/forecast.h"
 #include "scheduler/framework.h"
+#include "scheduler/time/backfill_args.h"
+#include "scheduler/time/forecast.h"
 
 #define DEPTH 8
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * dynamic_resources — ResourceClaims (resource.k8s.io/v1): a node passes when all claims of the pod
- * can have their devices there (scheduler/dra.h). What they then take is written when the pod is
- * placed, inside the gang's transaction, and lands in the API with the Binding. Pure. */
+ * can have their devices there (scheduler/claims/dra.h). What they then take is written when the
+ * pod is placed, inside the gang's transaction, and lands in the API with the Binding. Pure. */
 #include "scheduler/framework.h"
 
 static enum prepare dra_prepare(struct sched_cycle *c, struct plugin_run *run, struct why *why)

@@ -3,7 +3,7 @@
  * and a score. The core asked before the cycle, about the nodes that our own filters let pass. In a
  * dry run of a preemption other nodes come up: there the extenders are asked once the victims left,
  * as in kube-scheduler. Pure. */
-#include "scheduler/extender.h"
+#include "scheduler/extender/extender.h"
 
 static enum prepare
 extenders_prepare(struct sched_cycle *c, struct plugin_run *run, struct why *why)

@@ -9,9 +9,9 @@
  * by free CPU and memory have no say: a pod without GPUs spreads over nodes without GPUs, and takes
  * from a node with GPUs where that does least harm. Other profiles prefer nodes that the pod
  * fills up, and the tightest device for a part. Pure. */
-#include "scheduler/devices.h"
+#include "scheduler/devices/devices.h"
+#include "scheduler/devices/gpu_sense.h"
 #include "scheduler/framework.h"
-#include "scheduler/gpu_sense.h"
 
 #define LOCALITY_POINTS 20 /* of 100, for GPUs that hardly reach one another */
 

@@ -7,7 +7,7 @@
  * or by the node's kubelet, when that refuses pods (numa_choice.h). Cells are counted from what
  * pods were bound to them; several cells share a request in equal parts (pod.h). Pure. */
 #include "scheduler/framework.h"
-#include "scheduler/numa_choice.h"
+#include "scheduler/state/numa_choice.h"
 
 static enum prepare numa_prepare(struct sched_cycle *c, struct plugin_run *run, struct why *why)
 {

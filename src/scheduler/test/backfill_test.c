@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "scheduler/gang_mirror.h"
+#include "scheduler/gang/gang_mirror.h"
 #include "scheduler/test/fixture.h"
 
 #define NODES 4

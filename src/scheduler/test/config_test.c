@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * KubeSchedulerConfiguration files: published ones load, wrong ones are told what is wrong. */
-#include "scheduler/config.h"
+#include "scheduler/config/config.h"
 
 #include "testkit/check.h"
 
@@ -124,87 +124,84 @@ static void test_preemption_is_configured(void **state)
     sched_config_fini(&c);
 }
 
+static const struct {
+    const char *text, *says;
+} wrong_ones[] = {
+    { "kind: Pod\napiVersion: v1\n", "not a KubeSchedulerConfiguration" },
+    { HEAD "profiles: [{plugins: {score: {enabled: [{name: Nope}]}}}]\n",
+      "unknown plugin \"Nope\"; known, the nearest first: NodeName, NodePorts" },
+    { HEAD "profiles: [{plugins: {sort: {}}}]\n", "profiles[0].plugins: unknown field \"sort\"" },
+    { HEAD "profiles: [{}, {schedulerName: default-scheduler}]\n", "two profiles" },
+    { HEAD "podInitialBackoffSeconds: 0\n", "podInitialBackoffSeconds: must be" },
+    { HEAD "profiles: [{pluginConfig: [{name: NodeResourcesFit, args: {scoringStrategy: "
+           "{type: Best}}}]}]\n",
+      "profiles[0].pluginConfig[0].args.scoringStrategy.type: must be one of" },
+    { HEAD "profiles: [{plugins: {score: {enabled: [{name: NodeResourcesFit, weight: -1}]}}}]\n",
+      "profiles[0].plugins.score.enabled[0].weight: must be 0 to 10000, not -1" },
+    { HEAD "paralellism: 3\n", "unknown field \"paralellism\"" },
+    { HEAD "parallelism: 0\n", "parallelism: must be 1 or more, not 0" },
+    { HEAD "percentageOfNodesToScore: 101\n", "percentageOfNodesToScore: must be 0 to 100" },
+    { HEAD "leaderElection: {leaderElect: 1}\n",
+      "leaderElection.leaderElect: must be true or false" },
+    { HEAD "leaderElection: {leaseDuration: 5s}\n", "must be greater than renewDeadline" },
+    { HEAD "clientConnection: {burst: -1}\n", "clientConnection.burst: must be 0 or more" },
+    { HEAD "profiles: [{name: x}]\n", "profiles[0]: unknown field \"name\"" },
+    { HEAD "profiles: [{pluginConfig: [{name: DefaultPreemption, args: "
+           "{minCandidateNodesPercentage: 200}}]}]\n",
+      "minCandidateNodesPercentage: must be 0 to 100, not 200" },
+    { HEAD "profiles: [{pluginConfig: [{name: DefaultPreemption, args: "
+           "{minCandidateNodesPercentage: 0, minCandidateNodesAbsolute: 0}}]}]\n",
+      "cannot both be zero" },
+    { HEAD "profiles: [{pluginConfig: [{name: NodeAffinity}, {name: NodeAffinity}]}]\n",
+      "stands there twice" },
+    { HEAD "profiles: [{}, {schedulerName: b, pluginConfig: [{name: NodePorts}, {name: "
+           "NodeResourcesFit, args: {scoringStrategy: {resources: [{name: cpu, wieght: 2}]}}}]}]\n",
+      "profiles[1].pluginConfig[1].args.scoringStrategy.resources[0]: unknown field "
+      "\"wieght\"" },
+    { HEAD "profiles: [{pluginConfig: [{name: InterPodAffinity, args: "
+           "{hardPodAffinityWeight: 101}}]}]\n",
+      "args.hardPodAffinityWeight: must be 0 to 100" },
+    { HEAD "profiles: [{pluginConfig: [{name: PodTopologySpread, args: {defaultConstraints: "
+           "[{maxSkew: 0}], defaultingType: List}}]}]\n",
+      "args.defaultConstraints[0].maxSkew: must be 1 or more, not 0" },
+    { HEAD "profiles: [{pluginConfig: [{name: VolumeBinding, args: {shape: "
+           "[{utilization: 0, score: 11}]}}]}]\n",
+      "args.shape[0].score: must be 0 to 10" },
+    { HEAD "profiles: [{pluginConfig: [{name: DynamicResources, args: {filterTimeout: 3}}]}]\n",
+      "args.filterTimeout: must be a duration" },
+    { HEAD "profiles: [{pluginConfig: [{name: NodeName, args: {x: 1}}]}]\n",
+      "profiles[0].pluginConfig[0].args: unknown field \"x\"" },
+    { HEAD "extenders: [{urlPrefix: 'ftp://x'}]\n", "extenders[0]: urlPrefix: \"ftp://x\" must" },
+    { HEAD "extenders: [{urlPrefix: 'http://x', prioritizeVerb: p}]\n",
+      "extenders[0]: weight: must be 1 to 10000" },
+    { HEAD "extenders: [{urlPrefix: 'http://x', weigth: 1}]\n",
+      "extenders[0]: unknown field \"weigth\"" },
+    { HEAD "extenders: [{urlPrefix: 'http://x', httpTimeout: 0s}]\n",
+      "extenders[0].httpTimeout: must be greater than zero" },
+    { HEAD "extenders: [{urlPrefix: 'http://x', bindVerb: b}, {urlPrefix: 'http://y', "
+           "bindVerb: b}]\n",
+      "extenders[1]: bindVerb: only one extender may bind" },
+    { HEAD "extenders: [{urlPrefix: 'http://x', managedResources: [{name: cpu}]}]\n",
+      "managedResources[0].name: \"cpu\" is no extended resource" },
+    { HEAD "extenders: [{urlPrefix: 'http://x', managedResources: [{name: a.io/x}, {name: "
+           "a.io/x}]}]\n",
+      "managedResources[1].name: \"a.io/x\" is managed twice" },
+    { HEAD "extenders: [{urlPrefix: 'https://x', tlsConfig: {certData: 'YQ=='}}]\n",
+      "tlsConfig: a client certificate needs" },
+    { HEAD "extenders: [{urlPrefix: 'https://x', tlsConfig: {caData: '*'}}]\n",
+      "extenders[0]: tlsConfig.caData" },
+};
+
 static void test_wrong_ones_say_what(void **state)
 {
     (void)state;
-    static const struct {
-        const char *text, *says;
-    } cases[] = {
-        { "kind: Pod\napiVersion: v1\n", "not a KubeSchedulerConfiguration" },
-        { HEAD "profiles: [{plugins: {score: {enabled: [{name: Nope}]}}}]\n",
-          "unknown plugin \"Nope\"; known, the nearest first: NodeName, NodePorts" },
-        { HEAD "profiles: [{plugins: {sort: {}}}]\n",
-          "profiles[0].plugins: unknown field \"sort\"" },
-        { HEAD "profiles: [{}, {schedulerName: default-scheduler}]\n", "two profiles" },
-        { HEAD "podInitialBackoffSeconds: 0\n", "podInitialBackoffSeconds: must be" },
-        { HEAD "profiles: [{pluginConfig: [{name: NodeResourcesFit, args: {scoringStrategy: "
-               "{type: Best}}}]}]\n",
-          "profiles[0].pluginConfig[0].args.scoringStrategy.type: must be one of" },
-        { HEAD
-          "profiles: [{plugins: {score: {enabled: [{name: NodeResourcesFit, weight: -1}]}}}]\n",
-          "profiles[0].plugins.score.enabled[0].weight: must be 0 to 10000, not -1" },
-        { HEAD "paralellism: 3\n", "unknown field \"paralellism\"" },
-        { HEAD "parallelism: 0\n", "parallelism: must be 1 or more, not 0" },
-        { HEAD "percentageOfNodesToScore: 101\n", "percentageOfNodesToScore: must be 0 to 100" },
-        { HEAD "leaderElection: {leaderElect: 1}\n",
-          "leaderElection.leaderElect: must be true or false" },
-        { HEAD "leaderElection: {leaseDuration: 5s}\n", "must be greater than renewDeadline" },
-        { HEAD "clientConnection: {burst: -1}\n", "clientConnection.burst: must be 0 or more" },
-        { HEAD "profiles: [{name: x}]\n", "profiles[0]: unknown field \"name\"" },
-        { HEAD "profiles: [{pluginConfig: [{name: DefaultPreemption, args: "
-               "{minCandidateNodesPercentage: 200}}]}]\n",
-          "minCandidateNodesPercentage: must be 0 to 100, not 200" },
-        { HEAD "profiles: [{pluginConfig: [{name: DefaultPreemption, args: "
-               "{minCandidateNodesPercentage: 0, minCandidateNodesAbsolute: 0}}]}]\n",
-          "cannot both be zero" },
-        { HEAD "profiles: [{pluginConfig: [{name: NodeAffinity}, {name: NodeAffinity}]}]\n",
-          "stands there twice" },
-        { HEAD
-          "profiles: [{}, {schedulerName: b, pluginConfig: [{name: NodePorts}, {name: "
-          "NodeResourcesFit, args: {scoringStrategy: {resources: [{name: cpu, wieght: 2}]}}}]}]\n",
-          "profiles[1].pluginConfig[1].args.scoringStrategy.resources[0]: unknown field "
-          "\"wieght\"" },
-        { HEAD "profiles: [{pluginConfig: [{name: InterPodAffinity, args: "
-               "{hardPodAffinityWeight: 101}}]}]\n",
-          "args.hardPodAffinityWeight: must be 0 to 100" },
-        { HEAD "profiles: [{pluginConfig: [{name: PodTopologySpread, args: {defaultConstraints: "
-               "[{maxSkew: 0}], defaultingType: List}}]}]\n",
-          "args.defaultConstraints[0].maxSkew: must be 1 or more, not 0" },
-        { HEAD "profiles: [{pluginConfig: [{name: VolumeBinding, args: {shape: "
-               "[{utilization: 0, score: 11}]}}]}]\n",
-          "args.shape[0].score: must be 0 to 10" },
-        { HEAD "profiles: [{pluginConfig: [{name: DynamicResources, args: {filterTimeout: 3}}]}]\n",
-          "args.filterTimeout: must be a duration" },
-        { HEAD "profiles: [{pluginConfig: [{name: NodeName, args: {x: 1}}]}]\n",
-          "profiles[0].pluginConfig[0].args: unknown field \"x\"" },
-        { HEAD "extenders: [{urlPrefix: 'ftp://x'}]\n",
-          "extenders[0]: urlPrefix: \"ftp://x\" must" },
-        { HEAD "extenders: [{urlPrefix: 'http://x', prioritizeVerb: p}]\n",
-          "extenders[0]: weight: must be 1 to 10000" },
-        { HEAD "extenders: [{urlPrefix: 'http://x', weigth: 1}]\n",
-          "extenders[0]: unknown field \"weigth\"" },
-        { HEAD "extenders: [{urlPrefix: 'http://x', httpTimeout: 0s}]\n",
-          "extenders[0].httpTimeout: must be greater than zero" },
-        { HEAD "extenders: [{urlPrefix: 'http://x', bindVerb: b}, {urlPrefix: 'http://y', "
-               "bindVerb: b}]\n",
-          "extenders[1]: bindVerb: only one extender may bind" },
-        { HEAD "extenders: [{urlPrefix: 'http://x', managedResources: [{name: cpu}]}]\n",
-          "managedResources[0].name: \"cpu\" is no extended resource" },
-        { HEAD "extenders: [{urlPrefix: 'http://x', managedResources: [{name: a.io/x}, {name: "
-               "a.io/x}]}]\n",
-          "managedResources[1].name: \"a.io/x\" is managed twice" },
-        { HEAD "extenders: [{urlPrefix: 'https://x', tlsConfig: {certData: 'YQ=='}}]\n",
-          "tlsConfig: a client certificate needs" },
-        { HEAD "extenders: [{urlPrefix: 'https://x', tlsConfig: {caData: '*'}}]\n",
-          "extenders[0]: tlsConfig.caData" },
-    };
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+    for (size_t i = 0; i < COUNT_OF(wrong_ones); i++) {
         struct sched_config c;
         struct err err = { 0 };
-        CHECK_FAILS(sched_config_parse(&c, str_from(cases[i].text), &err), err, ERR_INVALID);
-        if (!strstr(err.msg, cases[i].says))
+        CHECK_FAILS(sched_config_parse(&c, str_from(wrong_ones[i].text), &err), err, ERR_INVALID);
+        if (!strstr(err.msg, wrong_ones[i].says))
             print_message("case %zu says: %s\n", i, err.msg);
-        CHECK(strstr(err.msg, cases[i].says) != NULL);
+        CHECK(strstr(err.msg, wrong_ones[i].says) != NULL);
     }
 }
 

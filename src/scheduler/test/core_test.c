@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Decisions of the whole core: events in, plans and reasons out. */
-#include "scheduler/core.h"
+#include "scheduler/core/core.h"
 #include "scheduler/test/fixture.h"
 
 struct world {
@@ -374,7 +374,7 @@ static void test_lone_pod_that_runs_has_no_gang(void **state)
     CHECK(!core_pod(w.s, STR("default"), STR("p"))->gang);
     set_queue(&w, 3);
     fixture_pod(w.s, (struct fixture_pod){ .name = "q", .meta = in_queue, .gpus = 2 }, at_s(3));
-    CHECK(core_pod(w.s, STR("default"), STR("q"))->gang);
+    CHECK(core_pod(w.s, STR("default"), STR("q"))->gang != NULL);
     CHECK_I64(step(&w, 3), DECISION_WAIT); /* two of three are used */
     core_pod_del(w.s, STR("default"), STR("p"), at_s(4));
     CHECK_I64(step(&w, 100), DECISION_BIND);

@@ -2,8 +2,8 @@
  * Gangs in network domains against brute force: a gang is placed exactly when some domain of the
  * required level has room for all, into one of the lowest and tightest of them, slices stay whole,
  * and the kept counts equal counting anew. */
-#include "scheduler/cluster.h"
-#include "scheduler/domain_tree.h"
+#include "scheduler/network/domain_tree.h"
+#include "scheduler/state/cluster.h"
 #include "scheduler/test/fixture.h"
 
 #define NODES 40

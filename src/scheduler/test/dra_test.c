@@ -2,7 +2,7 @@
  * dra_test — claims get devices: what fits, what does not and why, what is written, and that a
  * device is never held twice. The rules are those of Kubernetes' documentation of dynamic resource
  * allocation. */
-#include "scheduler/dra_internal.h"
+#include "scheduler/claims/dra_internal.h"
 #include "scheduler/test/fixture.h"
 
 static struct sched_core *core_with_nodes(int n)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * HTTP extenders without HTTP: what is asked, what is believed, and what the core makes of it. */
-#include "scheduler/extender_talk.h"
+#include "scheduler/extender/extender_talk.h"
 
-#include "scheduler/config.h"
+#include "scheduler/config/config.h"
 #include "scheduler/test/fixture.h"
 
 #define HEAD                                                                                       \

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "scheduler/core.h"
+#include "scheduler/core/core.h"
 #include "testkit/check.h"
 
 static inline struct mono at_s(int64_t seconds)

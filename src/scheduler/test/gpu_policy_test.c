@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The device policy's parts: the learnt mix, fragments against their definition, prices against
  * what linear programming says of them, and choices that follow. */
-#include "scheduler/gpu_policy.h"
+#include "scheduler/devices/gpu_policy.h"
 
 #include <math.h>
 
-#include "scheduler/fragment.h"
-#include "scheduler/gpu_price.h"
+#include "scheduler/devices/fragment.h"
+#include "scheduler/devices/gpu_price.h"
 #include "testkit/check.h"
 
 #define ANY GPU_ANY_MODEL

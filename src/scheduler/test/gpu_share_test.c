@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Parts of GPUs: every spelling, what it comes to on a node, and the words that carry the choice
  * over a restart. */
-#include "scheduler/devices.h"
-#include "scheduler/evaluate.h"
+#include "scheduler/cycle/evaluate.h"
+#include "scheduler/devices/devices.h"
 #include "scheduler/test/fixture.h"
 
 struct spelling {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Which GPUs belong together: rings against a search that tries every order, the choice against
  * every subset, and placements through the scheduler. */
-#include "scheduler/links.h"
+#include "scheduler/devices/links.h"
 
 #include "scheduler/test/fixture.h"
 

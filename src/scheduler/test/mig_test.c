@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * MIG layouts: all of them, model by model, against what the hardware's rules come to; and the
  * plans that lead from one to another. */
-#include "scheduler/mig.h"
+#include "scheduler/devices/mig.h"
 
 #include "base/mem.h"
 #include "scheduler/test/fixture.h"

@@ -5,8 +5,8 @@
  * of all resources are merged by intersection, preferred when all are preferred and equal; the
  * narrowest, then lowest wins. All small machines, all states of them, all small requests. */
 #include "base/num.h"
-#include "scheduler/numa_choice.h"
-#include "scheduler/pod.h"
+#include "scheduler/state/numa_choice.h"
+#include "scheduler/state/pod.h"
 #include "testkit/check.h"
 
 enum { CPU, MEMORY, GPU, RESOURCES };

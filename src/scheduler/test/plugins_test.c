@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One table for all plugins that filter: a node, a pod, and what the plugin says. The recorded
  * decisions of the real kube-scheduler (oracle_test.c) go much deeper for those that it has too. */
-#include "scheduler/evaluate.h"
-#include "scheduler/intake.h"
+#include "scheduler/core/intake.h"
+#include "scheduler/cycle/evaluate.h"
 #include "scheduler/test/fixture.h"
 
 struct verdict_case {

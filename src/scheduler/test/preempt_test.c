@@ -2,12 +2,12 @@
  * Preemption for gangs on random clusters: the victims are lower and leave no gang half, without
  * them the gang fits, without any one unit of them it does not, and a dry run leaves the snapshot
  * as it was. Then what the core does with victims: room is kept, deadlines, minimum run times. */
-#include "scheduler/preempt_gang.h"
+#include "scheduler/preempt/preempt_gang.h"
 
 #include <stdio.h>
 
 #include "base/num.h"
-#include "scheduler/reservation.h"
+#include "scheduler/state/reservation.h"
 #include "scheduler/test/fixture.h"
 
 #define NODES 6

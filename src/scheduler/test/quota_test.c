@@ -3,8 +3,8 @@
  * properties that sums hold and that a rollback restores every word. */
 #include <math.h>
 
-#include "scheduler/quota.h"
-#include "scheduler/quota_internal.h"
+#include "scheduler/quota/quota.h"
+#include "scheduler/quota/quota_internal.h"
 #include "scheduler/test/fixture.h"
 
 #define ANY QUOTA_ANY

@@ -2,9 +2,9 @@
  * Properties under random events: nothing is over-committed, no device is held twice, no gang is
  * placed in part, a rollback restores the snapshot exactly, and the kept scores agree with asking
  * every plugin anew. */
-#include "scheduler/cache.h"
-#include "scheduler/core.h"
-#include "scheduler/select.h"
+#include "scheduler/core/core.h"
+#include "scheduler/cycle/cache.h"
+#include "scheduler/cycle/select.h"
 #include "scheduler/test/fixture.h"
 
 #define NODES 12

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Guessed run times: who is asked first, what counts as the same work, nine of ten runs end within
  * the guess whatever they look like, and memory stays bounded. */
-#include "scheduler/runtime_guess.h"
+#include "scheduler/time/runtime_guess.h"
 
 #include "base/num.h"
 #include "scheduler/test/fixture.h"

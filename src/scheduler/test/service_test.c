@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The service against a transport whose peer is the test: what it asks of the API, and what it does
  * with the answers. */
-#include "scheduler/service.h"
+#include "scheduler/service/service.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "client/test/fake_transport.h"
 #include "io/http.h"
 #include "io/loop.h"
-#include "scheduler/metrics.h"
+#include "scheduler/service/metrics.h"
 #include "testkit/check.h"
 
 struct world {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Random spans on a few nodes against a model that keeps a list of spans and looks at every single
  * moment: what is free, when members fit first, and that giving back undoes taking. */
-#include "scheduler/skyline.h"
+#include "scheduler/time/skyline.h"
 
 #include "base/num.h"
 #include "base/vec.h"

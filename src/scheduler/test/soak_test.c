@@ -5,7 +5,7 @@
  * gang starts in part; queues sum up; an attempt that is undone restores every word. */
 #include <stdlib.h>
 
-#include "scheduler/cycle.h"
+#include "scheduler/cycle/cycle.h"
 #include "scheduler/test/fixture.h"
 
 #define OPERATIONS 3000

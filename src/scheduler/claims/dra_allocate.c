@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * dra_allocate — the search: gives every request of every unallocated claim of a pod its devices on
+ * one node, with backtracking over devices and alternatives. Deterministic: devices are tried in
+ * the order of pools, slices and devices, those local to the node first; alternatives in theirs.
+ *
+ * Within one request devices are chosen in rising order, so that equal sets are tried once. A pick
+ * changes the devices' words while the search goes on below it and is always taken back; whoever
+ * wants the result writes it through the undo log. DRA_STEPS bounds the work; when it ends the
+ * search, the reason says so, because "not found" is not "impossible". */
+#include "scheduler/claims/dra_internal.h"
+
+struct todo { /* one request */
+    struct dra_claim *claim;
+    const struct dra_request *request;
+    size_t first_pick; /* of this claim, set while searching */
+};
+
+struct dra_search {
+    struct dra *d;
+    const struct spod *pod;
+    struct arena *a;
+    struct todo *todo;
+    size_t n_todo;
+    /* on one node */
+    const struct snode *node;
+    struct dra_devices devices;
+    struct dra_pick *picks;
+    size_t n_picks, max_picks;
+    size_t steps;
+    struct str failed; /* a selector's error: ends the search */
+};
+
+/* ---- preparing ---- */
+
+static struct str missing_claim(const struct spod *pod, struct arena *a)
+{
+    return arena_printf(a, "pod \"%.*s\": the ResourceClaim for \"%.*s\" is not created yet",
+                        STR_ARG(pod->key), STR_ARG(pod->claims.missing));
+}
+
+static struct str name_of(const struct dra_claim *c)
+{
+    ptrdiff_t slash = str_find_char(c->key, '/');
+    return str_skip(c->key, (size_t)slash + 1);
+}
+
+static bool is_reserved_for(const struct dra_claim *c, const struct spod *pod)
+{
+    for (struct json_iter it = json_iter(kobj_path(c->obj, "status.reservedFor"));
+         json_next(&it);) {
+        if (str_eq(json_str(json_get(it.value, STR("uid"))), pod->obj->uid))
+            return true;
+    }
+    return false;
+}
+
+/* Why the claim cannot be used now; absent: it can. */
+static struct str
+claim_trouble(struct dra *d, const struct dra_claim *c, const struct spod *pod, struct arena *a)
+{
+    if (!c->obj)
+        return arena_printf(a, "resourceclaim.resource.k8s.io \"%.*s\" not found",
+                            STR_ARG(name_of(c)));
+    if (kobj_deleting(c->obj))
+        return arena_printf(a, "resourceclaim \"%.*s\" is being deleted", STR_ARG(name_of(c)));
+    struct json owner = kobj_controller(c->obj);
+    if (str_is(json_str(json_get(owner, STR("kind"))), "Pod") &&
+        !str_eq(json_str(json_get(owner, STR("uid"))), pod->obj->uid))
+        return arena_printf(a, "ResourceClaim %.*s was not created for pod %.*s (pod is not owner)",
+                            STR_ARG(c->key), STR_ARG(pod->key));
+    if (json_len(kobj_path(c->obj, "status.reservedFor")) >= DRA_RESERVED_MAX &&
+        !is_reserved_for(c, pod))
+        return STR("resourceclaim in use");
+    for (size_t r = 0; r < c->n_requests && !c->allocation; r++) {
+        for (size_t i = 0; i < c->requests[r].n_asks; i++) {
+            const struct dra_ask *ask = &c->requests[r].asks[i];
+            if (!map_get(&d->classes, ask->class_name))
+                return arena_printf(a, "request %.*s: device class %.*s does not exist",
+                                    STR_ARG(ask->name), STR_ARG(ask->class_name));
+        }
+    }
+    return (struct str){ 0 };
+}
+
+struct dra_search *
+dra_search_new(struct dra *d, const struct spod *pod, struct arena *a, struct str *reason)
+{
+    size_t n = 0;
+    if (pod->claims.missing.p) {
+        *reason = missing_claim(pod, a);
+        return NULL;
+    }
+    for (size_t i = 0; i < pod->claims.n; i++) {
+        *reason = claim_trouble(d, pod->claims.items[i], pod, a);
+        if (reason->p)
+            return NULL;
+        n += pod->claims.items[i]->n_requests;
+    }
+    struct dra_search *s = ARENA_NEW(a, struct dra_search);
+    *s = (struct dra_search){ .d = d, .pod = pod, .a = a };
+    s->todo = ARENA_ARRAY(a, struct todo, n + 1);
+    for (size_t i = 0; i < pod->claims.n; i++) {
+        struct dra_claim *c = pod->claims.items[i];
+        for (size_t r = 0; r < c->n_requests && !c->allocation; r++)
+            s->todo[s->n_todo++] = (struct todo){ .claim = c, .request = &c->requests[r] };
+        s->max_picks += c->allocation ? 0 : DRA_RESULTS_MAX;
+    }
+    s->picks = ARENA_ARRAY(a, struct dra_pick, s->max_picks + 1);
+    return s;
+}
+
+/* ---- does a device suit an ask? ---- */
+
+static bool selected_by(struct dra_search *s, struct json selectors, struct dra_device *dev)
+{
+    for (struct json_iter it = json_iter(selectors); json_next(&it);) {
+        struct str expression = json_str(json_path(it.value, "cel.expression")), why;
+        int rc = dra_matches(s->d, expression, dev, &why);
+        if (rc < 0)
+            s->failed = arena_printf(s->a, "selector failed on device %.*s/%.*s: %.*s",
+                                     STR_ARG(dev->pool->key), STR_ARG(dev->name), STR_ARG(why));
+        if (rc != 1)
+            return false;
+    }
+    return true;
+}
+
+static bool suits(struct dra_search *s, const struct dra_ask *ask, struct dra_device *dev)
+{
+    const struct kobj *class = map_get(&s->d->classes, ask->class_name);
+    return !dev->conditions && selected_by(s, kobj_path(class, "spec.selectors"), dev) &&
+           selected_by(s, ask->selectors, dev) && dra_tolerates(dev, ask->tolerations);
+}
+
+/* ---- picking ---- */
+
+static bool counters_have(const struct dra_device *dev)
+{
+    if (dev->sharers > 0)
+        return true; /* counted when the first one came */
+    for (size_t i = 0; i < dev->n_uses; i++) {
+        const struct dra_use *u = &dev->uses[i];
+        if (!u->counter || u->counter->used + u->milli > u->counter->milli)
+            return false;
+    }
+    return true;
+}
+
+static bool concerns(const struct dra_constraint *c, const struct dra_pick *p)
+{
+    if (json_len(c->requests) == 0)
+        return true;
+    for (struct json_iter it = json_iter(c->requests); json_next(&it);) {
+        struct str name = json_str(it.value);
+        if (str_eq(name, p->request->name) || str_eq(name, p->ask->name))
+            return true;
+    }
+    return false;
+}
+
+/* The newest pick against the earlier ones of its claim. */
+static bool keeps(const struct dra_search *s, const struct dra_constraint *c)
+{
+    const struct dra_pick *last = &s->picks[s->n_picks - 1];
+    if (!concerns(c, last))
+        return true;
+    const struct dra_attribute *mine = dra_attribute(last->device, c->attribute);
+    if (!mine)
+        return false;
+    for (size_t i = 0; i + 1 < s->n_picks; i++) {
+        const struct dra_pick *p = &s->picks[i];
+        if (p->claim != last->claim || !concerns(c, p))
+            continue;
+        if (json_eq(dra_attribute(p->device, c->attribute)->value, mine->value) == c->distinct)
+            return false;
+    }
+    return true;
+}
+
+static bool keeps_all(const struct dra_search *s)
+{
+    const struct dra_claim *claim = s->picks[s->n_picks - 1].claim;
+    for (size_t i = 0; i < claim->n_constraints; i++) {
+        if (!keeps(s, &claim->constraints[i]))
+            return false;
+    }
+    return true;
+}
+
+static void charge(struct dra_pick *p, int sign)
+{
+    struct dra_device *dev = p->device;
+    if (p->ask->admin)
+        return;
+    *(dev->multi ? &dev->sharers : &dev->holders) += sign;
+    for (size_t i = 0; i < p->n_taken; i++)
+        dra_capacity(dev, p->taken[i].name)->used += sign * p->taken[i].milli;
+    bool counts = !dev->multi || dev->sharers == (sign > 0 ? 1 : 0);
+    for (size_t i = 0; i < dev->n_uses && counts; i++)
+        dev->uses[i].counter->used += sign * dev->uses[i].milli;
+}
+
+static size_t picks_of(const struct dra_search *s, const struct dra_claim *c)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_picks; i++)
+        n += s->picks[i].claim == c;
+    return n;
+}
+
+/* Takes the device; false: it cannot be had. */
+static bool
+pick(struct dra_search *s, const struct todo *t, const struct dra_ask *ask, struct dra_device *dev)
+{
+    struct dra_pick p = { .claim = t->claim, .ask = ask, .request = t->request, .device = dev };
+    if (picks_of(s, t->claim) >= DRA_RESULTS_MAX)
+        return false;
+    if (!ask->admin && (dev->holders > 0 || !counters_have(dev)))
+        return false;
+    if (!ask->admin && !dra_consume(dev, ask->capacity, s->a, &p.taken, &p.n_taken))
+        return false;
+    s->picks[s->n_picks++] = p;
+    if (!keeps_all(s)) {
+        s->n_picks--;
+        return false;
+    }
+    charge(&s->picks[s->n_picks - 1], 1);
+    return true;
+}
+
+static void unpick(struct dra_search *s)
+{
+    charge(&s->picks[--s->n_picks], -1);
+}
+
+/* ---- the search ---- */
+
+static bool over(struct dra_search *s)
+{
+    return ++s->steps > DRA_STEPS || s->failed.p;
+}
+
+static bool solve(struct dra_search *s, size_t todo);
+
+/* `left` more devices for the ask, from place `from` on, then the rest of the requests. */
+static bool
+choose(struct dra_search *s, size_t todo, const struct dra_ask *ask, int64_t left, size_t from)
+{
+    if (left == 0)
+        return solve(s, todo + 1);
+    for (size_t i = from; i < s->devices.n && !over(s); i++) {
+        struct dra_device *dev = s->devices.items[i];
+        bool taken = dev->holders > 0 && !ask->admin; /* cheaper to ask than the selectors */
+        if (taken || !suits(s, ask, dev) || !pick(s, &s->todo[todo], ask, dev))
+            continue;
+        if (choose(s, todo, ask, left - 1, i + 1))
+            return true;
+        unpick(s);
+    }
+    return false;
+}
+
+/* Every device that suits, at least one; all must be free. */
+static bool choose_all(struct dra_search *s, size_t todo, const struct dra_ask *ask)
+{
+    size_t before = s->n_picks;
+    bool ok = true;
+    for (size_t i = 0; i < s->devices.n && ok && !over(s); i++) {
+        struct dra_device *dev = s->devices.items[i];
+        ok = !suits(s, ask, dev) || pick(s, &s->todo[todo], ask, dev);
+    }
+    if (ok && !s->failed.p && s->steps <= DRA_STEPS && s->n_picks > before && solve(s, todo + 1))
+        return true;
+    while (s->n_picks > before)
+        unpick(s);
+    return false;
+}
+
+static bool solve(struct dra_search *s, size_t todo)
+{
+    if (todo == s->n_todo)
+        return true;
+    const struct dra_request *r = s->todo[todo].request;
+    for (size_t i = 0; i < r->n_asks && !s->failed.p && s->steps <= DRA_STEPS; i++) {
+        const struct dra_ask *ask = &r->asks[i];
+        if (ask->all ? choose_all(s, todo, ask) : choose(s, todo, ask, ask->count, 0))
+            return true;
+    }
+    return false;
+}
+
+/* What has an allocation already must be usable on the node. */
+static bool held_claims_reach(const struct dra_search *s)
+{
+    for (size_t i = 0; i < s->pod->claims.n; i++) {
+        const struct dra_allocation *al = dra_allocation_of(s->pod->claims.items[i]);
+        if (al && al->terms && !match_node_terms(al->terms, &s->node->labels, s->node->name))
+            return false;
+    }
+    return true;
+}
+
+static void say(struct str *reason, struct str text)
+{
+    if (reason)
+        *reason = text;
+}
+
+bool dra_search_fits(struct dra_search *s, const struct snode *node, struct str *reason)
+{
+    s->node = node;
+    s->n_picks = s->steps = 0;
+    s->failed = (struct str){ 0 };
+    if (!held_claims_reach(s)) {
+        say(reason, STR("resourceclaim not available on the node"));
+        return false;
+    }
+    if (s->n_todo == 0)
+        return true;
+    s->devices = dra_reachable(s->d, node);
+    bool ok = solve(s, 0);
+    for (size_t i = s->n_picks; i > 0; i--) /* the picks stay readable */
+        charge(&s->picks[i - 1], -1);
+    if (ok)
+        return true;
+    if (s->failed.p)
+        say(reason, s->failed);
+    else if (s->steps > DRA_STEPS)
+        say(reason,
+            arena_printf(s->a, "cannot allocate all claims (the search ended after %d steps)",
+                         DRA_STEPS));
+    else
+        say(reason, STR("cannot allocate all claims"));
+    return false;
+}
+
+const struct dra_pick *dra_search_picks(const struct dra_search *s, size_t *n)
+{
+    *n = s->n_picks;
+    return s->picks;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * profile — see profile.h. */
+#include "scheduler/config/profile.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define STARVATION_NS (60 * NS_PER_S) /* KubeNexus' own constant */
+
+const char *const profile_builtin_names[] = { "default-scheduler", "gang-scheduler", "ganglion",
+                                              "kubenexus-scheduler", NULL };
+
+/* How built-in profiles differ from the table's default weights. */
+static const struct {
+    const char *profile, *plugin;
+    int64_t weight;
+} weights[] = {
+    { "ganglion", "GPUDevices", 5 },
+    { "ganglion", "NUMATopology", 10 },
+    { "kubenexus-scheduler", "GPUDevices", 5 },
+    { "kubenexus-scheduler", "NUMATopology", 10 },
+    { "gang-scheduler", "GPUDevices", 5 },
+};
+
+static int64_t weight_of(struct str profile, const struct sched_plugin *p)
+{
+    for (size_t i = 0; i < COUNT_OF(weights); i++) {
+        if (str_is(profile, weights[i].profile) && strcmp(p->name, weights[i].plugin) == 0)
+            return weights[i].weight;
+    }
+    return p->default_weight;
+}
+
+struct profile *profile_new(struct str name)
+{
+    struct profile *p = MEM_NEW(struct profile);
+    p->a = arena_new();
+    p->name = arena_str(p->a, name);
+    for (size_t i = 0; i < sched_plugins_count; i++) {
+        const struct sched_plugin *plugin = sched_plugins[i];
+        int64_t weight = weight_of(name, plugin);
+        p->plugins[p->n++] = (struct profile_plugin){
+            .plugin = plugin,
+            .filters = plugin->filter && !plugin->optional,
+            .scores = plugin->score && weight > 0,
+            .reserves = plugin->reserve != NULL,
+            .weight = weight,
+        };
+        struct err err = { 0 };
+        int rc = profile_configure(p, i, (struct json){ 0 }, &err);
+        assert(rc == 0); /* defaults are ours */
+        (void)rc;
+    }
+    bool plain = str_is(name, "default-scheduler");
+    p->ties = str_is(name, "ganglion") ? TIES_FIRST : TIES_BY_HASH;
+    p->starvation_ns = plain ? 0 : STARVATION_NS;
+    p->preempts = true;
+    p->preempt = (struct preempt_args){ .min_candidates_percent = 10, .min_candidates = 100 };
+    p->gangs = true; /* a pod that carries a gang's labels means it, whoever schedules it */
+    return p;
+}
+
+void profile_free(struct profile *p)
+{
+    if (!p)
+        return;
+    arena_free(p->a);
+    free(p);
+}
+
+int profile_find(const struct profile *p, struct str plugin)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        if (str_is(plugin, p->plugins[i].plugin->name))
+            return (int)i;
+    }
+    return -1;
+}
+
+int profile_configure(struct profile *p, size_t index, struct json args, struct err *err)
+{
+    struct profile_plugin *e = &p->plugins[index];
+    if (!e->plugin->configure) {
+        e->args = NULL;
+        return 0;
+    }
+    void *decoded = arena_alloc(p->a, e->plugin->args_size);
+    if (e->plugin->configure(decoded, args, p->a, err))
+        return err_wrap(err, "profile %.*s, arguments of %s", STR_ARG(p->name), e->plugin->name);
+    e->args = decoded;
+    return 0;
+}

@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * core — see core.h. What pods do to the core is in core_pods.c. */
+#include "scheduler/core/core_internal.h"
+#include "scheduler/devices/gpu_sense.h"
+
+#include <stdlib.h>
+
+#include "scheduler/cycle/cache.h"
+#include "scheduler/network/domain_tree.h"
+#include "scheduler/state/reservation.h"
+#include "scheduler/time/forecast.h"
+
+#define CACHE_BYTES_MAX (64u << 20) /* of kept scores; 8 bytes a node and shape */
+#define TRIM_EVERY 256              /* cycles */
+
+struct sched_core *core_new(struct profile **profiles, size_t n)
+{
+    struct sched_core *s = MEM_NEW(struct sched_core);
+    for (size_t i = 0; i < n; i++) {
+        profiles[i]->id = (uint32_t)i;
+        profile_ptrs_push(&s->profiles, profiles[i]);
+    }
+    cluster_init(&s->cluster);
+    shapes_init(&s->shapes);
+    s->backfill = core_backfill_new();
+    queue_init(&s->queue, s->cluster.quota);
+    map_init(&s->local_queues);
+    map_init(&s->pods);
+    map_init(&s->gangs);
+    map_init(&s->feuds);
+    map_init(&s->groups);
+    map_init(&s->ended);
+    core_late_init(s);
+    return s;
+}
+
+struct sched_core *core_new_default(void)
+{
+    struct profile *profiles[8];
+    size_t n = 0;
+    while (profile_builtin_names[n]) {
+        profiles[n] = profile_new(str_from(profile_builtin_names[n]));
+        n++;
+    }
+    return core_new(profiles, n);
+}
+
+void core_free(struct sched_core *s)
+{
+    if (!s)
+        return;
+    struct spod_ptrs all = { 0 };
+    const struct map_slot *slot;
+    for (size_t i = 0; (slot = map_next(&s->pods, &i));)
+        spod_ptrs_push(&all, slot->value);
+    for (size_t i = 0; i < all.n; i++)
+        core_drop_pod(s, all.items[i]);
+    spod_ptrs_fini(&all);
+    spod_ptrs_fini(&s->orphans);
+    core_ended_fini(s);
+    core_late_fini(s);
+    queue_fini(&s->queue);
+    map_fini(&s->pods);
+    map_fini(&s->gangs);
+    core_feuds_fini(s);
+    core_backfill_fini(s);
+    core_groups_fini(s);
+    extenders_free(s->extenders);
+    core_quota_fini(s);
+    cluster_fini(&s->cluster);
+    shapes_fini(&s->shapes);
+    for (size_t i = 0; i < s->profiles.n; i++)
+        profile_free(s->profiles.items[i]);
+    profile_ptrs_fini(&s->profiles);
+    free(s);
+}
+
+void core_set_backoff(struct sched_core *s, int64_t min_ns, int64_t max_ns)
+{
+    s->queue.backoff_min_ns = min_ns;
+    s->queue.backoff_max_ns = max_ns;
+}
+
+const struct profile *core_profile(const struct sched_core *s, struct str name)
+{
+    for (size_t i = 0; i < s->profiles.n; i++) {
+        if (str_eq(s->profiles.items[i]->name, name))
+            return s->profiles.items[i];
+    }
+    return NULL;
+}
+
+/* ---- waking ---- */
+
+struct wake { /* one event while it goes round */
+    struct sched_core *s;
+    uint32_t event;
+    int64_t node; /* -1: none in particular */
+    struct mono now;
+    const struct shape *asked; /* the last answer: many gangs wait with one shape */
+    bool fits;
+};
+
+/* Does a member fit this node now? The cache is asked where there is one, it stays current; shapes
+ * that wait for long have none, and one node is cheap to ask. */
+static bool fits_now(struct wake *w, struct spod *p)
+{
+    struct cluster *c = &w->s->cluster;
+    if (w->asked == p->shape)
+        return w->fits;
+    w->asked = p->shape;
+    if (p->shape->cache) {
+        w->fits = score_cache_fits(score_cache_of(c, p->shape), (uint32_t)w->node);
+        return w->fits;
+    }
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct node_answer answer;
+    evaluate_node(c, p, (uint32_t)w->node, a, &answer);
+    w->fits = answer.verdict == SCHED_OK;
+    return w->fits;
+}
+
+/* A node event helps only if some waiting member fits that node: where one kind of member cannot
+ * go, another may, and make room elsewhere. */
+static bool is_sure(struct wake *w, struct gang *g)
+{
+    const struct shape *last = NULL;
+    LIST_EACH (&g->members, at) {
+        struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+        if (!spod_is_pending(p) || p->shape == last)
+            continue;
+        last = p->shape;
+        if (fits_now(w, p))
+            return true;
+    }
+    LIST_EACH (&g->places, at) {
+        struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+        if (p->shape != last && !p->kept && fits_now(w, p))
+            return true;
+        last = p->shape;
+    }
+    return false;
+}
+
+static void wake_one(struct wake *w, struct gang *g)
+{
+    if (!(g->wakes & w->event))
+        return;
+    if (w->event == WAKE_POD_GONE && w->node >= 0 && core_waits_for_victims(w->s, g))
+        return; /* one of several that leave for it */
+    if (w->event == WAKE_POD_GONE && (g->wakes & WAKE_QUOTA) && !g->blocked)
+        return;                                /* core_quota_wake asks it, and knows */
+    bool related = g->wakes & WAKE_POD_PLACED; /* other pods decide too: a guess */
+    if (w->node < 0 || !g->blocked || related)
+        queue_wake(&w->s->queue, g, false, w->now);
+    else if (is_sure(w, g))
+        queue_wake(&w->s->queue, g, true, w->now);
+}
+
+void core_wake(struct sched_core *s, uint32_t event, int64_t node, struct mono now)
+{
+    struct wake w = { .s = s, .event = event, .node = node, .now = now };
+    LIST_EACH (&s->queue.parked, at)
+        wake_one(&w, LIST_ITEM(at, struct gang, parked));
+}
+
+/* ---- nodes ---- */
+
+/* Pods that were bound to a node before it was seen. */
+static void adopt_orphans(struct sched_core *s, struct snode *n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->orphans.n; i++) {
+        struct spod *p = s->orphans.items[i];
+        if (!str_eq(p->view->node_name, n->name)) {
+            s->orphans.items[kept++] = p;
+            continue;
+        }
+        core_adopt(p);
+        core_place_bound(s, p, n);
+    }
+    s->orphans.n = kept;
+}
+
+void core_node_set(struct sched_core *s, const struct kobj *node, struct mono now)
+{
+    bool fresh = !snapshot_node(&s->cluster.snap, node->name);
+    uint64_t before = s->cluster.snap.journal_end;
+    struct snode *n = snapshot_node_set(&s->cluster.snap, node);
+    if (!n)
+        return;
+    if (fresh)
+        adopt_orphans(s, n);
+    if (s->cluster.snap.journal_end != before)
+        core_wake(s, fresh ? WAKE_NODE_ADDED : WAKE_NODE_CHANGED, n->id, now);
+}
+
+void core_node_del(struct sched_core *s, struct str name, struct mono now)
+{
+    struct snapshot *snap = &s->cluster.snap;
+    struct snode *n = snapshot_node(snap, name);
+    if (!n)
+        return;
+    LIST_EACH (&n->nominated, at)
+        cluster_nominate(&s->cluster, LIST_ITEM(at, struct spod, nominated), NULL);
+    while (n->first_pod >= 0) {
+        struct spod *p = snap->pods.items[n->first_pod];
+        snapshot_remove(snap, p);
+        if (p->gang)
+            gang_count_placed(p, -1);
+        if (p->view->node_name.n)
+            core_orphan(s, p);
+        p->assumed = false;
+        if (p->gang)
+            core_gang_changed(s, p->gang, now);
+    }
+    snapshot_commit(snap);
+    snapshot_node_del(snap, n);
+}
+
+/* ---- other objects ---- */
+
+void core_namespace_set(struct sched_core *s, const struct kobj *obj, struct mono now)
+{
+    const struct kobj *old = cluster_namespace_object(&s->cluster, obj->name);
+    bool same = old && json_eq(kobj_meta(old, STR("labels")), kobj_meta(obj, STR("labels"))) &&
+                json_eq(kobj_meta(old, STR("annotations")), kobj_meta(obj, STR("annotations")));
+    cluster_namespace_set(&s->cluster, obj);
+    if (same)
+        return;
+    core_quota_namespace(s, obj->name, now);
+    core_wake(s, WAKE_OBJECTS, -1, now);
+}
+
+void core_namespace_del(struct sched_core *s, struct str name)
+{
+    cluster_namespace_del(&s->cluster, name);
+}
+
+void core_selecting_set(struct sched_core *s,
+                        enum selecting kind,
+                        const struct kobj *obj,
+                        struct mono now)
+{
+    cluster_selecting_set(&s->cluster, kind, obj);
+    core_wake(s, WAKE_OBJECTS, -1, now);
+}
+
+void core_selecting_del(struct sched_core *s, enum selecting kind, const struct kobj *obj)
+{
+    cluster_selecting_del(&s->cluster, kind, obj);
+}
+
+void core_device_set(struct sched_core *s,
+                     enum dra_kind kind,
+                     const struct kobj *obj,
+                     struct mono now)
+{
+    dra_set(s->cluster.snap.dra, kind, obj);
+    core_wake(s, WAKE_OBJECTS, -1, now);
+}
+
+void core_device_del(struct sched_core *s,
+                     enum dra_kind kind,
+                     const struct kobj *obj,
+                     struct mono now)
+{
+    dra_del(s->cluster.snap.dra, kind, obj);
+    core_wake(s, WAKE_OBJECTS, -1, now);
+}
+
+void core_claim_answered(struct sched_core *s,
+                         const struct claim_id *id,
+                         uint64_t revision,
+                         struct mono now)
+{
+    if (dra_answered(s->cluster.snap.dra, id, revision))
+        core_wake(s, WAKE_OBJECTS, -1, now);
+}
+
+/* A NodeResourceTopology has the name of its node. */
+static bool report_set(struct sched_core *s, const struct kobj *obj, bool gone, struct mono now)
+{
+    if (!str_is(obj->kind, "NodeResourceTopology"))
+        return false;
+    if (gone)
+        snapshot_report_del(&s->cluster.snap, obj->name);
+    else
+        snapshot_report_set(&s->cluster.snap, obj);
+    const struct snode *n = snapshot_node(&s->cluster.snap, obj->name);
+    if (n) {
+        AUTO(kobj_unrefp) struct kobj *node = kobj_ref(n->obj);
+        core_node_set(s, node, now);
+    }
+    return true;
+}
+
+bool core_topology_set(struct sched_core *s, const struct kobj *obj, struct mono now)
+{
+    if (report_set(s, obj, false, now))
+        return true;
+    if (!domain_forest_set(s->cluster.forest, obj, false))
+        return false;
+    core_wake(s, WAKE_NODE_CHANGED, -1, now);
+    return true;
+}
+
+bool core_topology_del(struct sched_core *s, const struct kobj *obj, struct mono now)
+{
+    if (report_set(s, obj, true, now))
+        return true;
+    if (!domain_forest_set(s->cluster.forest, obj, true))
+        return false;
+    core_wake(s, WAKE_NODE_CHANGED, -1, now);
+    return true;
+}
+
+/* ---- decisions ---- */
+
+/* A pod alone whose shape failed already on exactly this snapshot need not be asked again. */
+static bool is_known_failure(const struct sched_core *s, const struct gang *g)
+{
+    const struct spod *p = LIST_ITEM(g->members.next, struct spod, in_gang);
+    const struct shape *shape = p->shape;
+    return !g->dialect && spod_is_plain(p) && !p->kept && !forecast_holds(s->cluster.forecast) &&
+           (!p->view->nominated_node.n || p->nomination_over) &&
+           p->view->priority <= s->failure.priority && p->view->preempt_never == s->failure.never &&
+           s->failure.nominations == s->cluster.nominations &&
+           quota_alike(&p->quota, &s->failure.quota) &&
+           shape->failed_at == s->cluster.snap.journal_end &&
+           shape->failed_version == s->cluster.snap.static_version && s->failure.shape == shape;
+}
+
+static void remember_failure(struct sched_core *s, const struct gang *g, const struct plan *plan)
+{
+    bool by_quota = !plan->failed && (plan->wakes & WAKE_QUOTA);
+    struct spod *p = by_quota ? LIST_ITEM(g->members.next, struct spod, in_gang) : plan->failed;
+    if (g->dialect || !p || !spod_is_plain(p) || forecast_holds(s->cluster.forecast) ||
+        (plan->wakes & WAKE_POD_PLACED) || core_has_feud(s, p))
+        return; /* its twins may fare better */
+    p->shape->failed_at = s->cluster.snap.journal_end;
+    p->shape->failed_version = s->cluster.snap.static_version;
+    size_t n = plan->message.n < sizeof s->failure.text ? plan->message.n : sizeof s->failure.text;
+    memcpy(s->failure.text, plan->message.p, n);
+    s->failure.shape = p->shape;
+    s->failure.nominations = s->cluster.nominations;
+    s->failure.priority = p->view->priority;
+    s->failure.never = p->view->preempt_never;
+    s->failure.quota = p->quota;
+    s->failure.by_quota = by_quota;
+    s->failure.wakes = plan->wakes;
+    s->failure.message = str_make(s->failure.text, n);
+}
+
+static void park(struct sched_core *s,
+                 struct gang *g,
+                 const struct plan *plan,
+                 struct mono now,
+                 struct decision *out)
+{
+    g->blocked = plan->failed ? plan->failed->shape : NULL;
+    queue_park(&s->queue, g, plan->wakes, now);
+    core_late_watch(s, g);
+    gang_set_message(g, plan->message);
+    core_starving_help(s, g, now);
+    core_touch(s, g);
+    *out = (struct decision){
+        .kind = DECISION_WAIT, .gang = g, .message = g->message, .attempts = g->attempts
+    };
+}
+
+static void wait_incomplete(struct sched_core *s,
+                            struct gang *g,
+                            struct arena *a,
+                            struct mono now,
+                            struct decision *out)
+{
+    struct plan none = { .message = gang_waiting_text(a, g) }; /* members wake it, nothing else */
+    park(s, g, &none, now, out);
+}
+
+static void assume(struct sched_core *s, struct gang *g, const struct plan *plan, struct mono now)
+{
+    for (size_t i = 0; i < plan->n; i++) {
+        plan->items[i].pod->assumed = true;
+        plan->items[i].pod->begun_ns = now.ns;
+        plan->items[i].pod->ends_ns = 0;
+        cluster_nominate(&s->cluster, plan->items[i].pod, NULL);
+        gang_count_placed(plan->items[i].pod, 1);
+    }
+    s->bound_pods += plan->n;
+    core_backfill_leave(s, g);
+    g->has_run = g->has_run || gang_has_started(g);
+    core_touch(s, g);
+    g->attempts = 0;
+    g->since = (struct mono){ 0 };
+    gang_set_message(g, STR(""));
+    if (gang_pending(g)) { /* members beyond the minimum */
+        g->blocked = plan->failed ? plan->failed->shape : NULL;
+        queue_park(&s->queue, g, ~0u, now);
+    }
+    core_late_watch(s, g);
+    core_wake(s, WAKE_POD_PLACED, -1, now);
+}
+
+/* It does not fit as things are: others may have to leave for it. */
+static void
+fail(struct sched_core *s, struct gang *g, struct plan *plan, struct arena *a, struct decision *out)
+{
+    struct decision preempt = { 0 };
+    bool found = core_preempt(s, g, plan, a, &preempt);
+    if (found)
+        plan->wakes |= WAKE_POD_GONE;
+    else
+        remember_failure(s, g, plan);
+    park(s, g, plan, s->now, out);
+    if (!found && plan->failed && !core_waits_for_victims(s, g))
+        core_backfill_wait(s, g);
+    if (!found) {
+        out->displaced = preempt.displaced;
+        out->n_displaced = preempt.n_displaced;
+        return;
+    }
+    core_backfill_leave(s, g); /* others make room at once */
+    preempt.gang = g;
+    preempt.message = out->message;
+    preempt.attempts = out->attempts;
+    *out = preempt;
+}
+
+void core_step(struct sched_core *s, struct mono now, struct arena *a, struct decision *out)
+{
+    *out = (struct decision){ .kind = DECISION_NONE };
+    core_places_expire(s, now);
+    struct gang *g;
+    s->now = now;
+    if (core_late_step(s, now, a, out))
+        return;
+    core_backfill_tick(s);
+    do {
+        g = queue_take(&s->queue, now);
+    } while (g && gang_pending(g) == 0 && gang_is_complete(g));
+    if (!g)
+        return;
+    gang_settle(g);
+    if (!gang_is_complete(g)) {
+        wait_incomplete(s, g, a, now, out);
+        return;
+    }
+    gpu_sense_refresh(s->cluster.gpus, &s->cluster.snap);
+    if (s->cycles++ % TRIM_EVERY == 0)
+        shapes_trim(&s->shapes, &s->cluster.snap, CACHE_BYTES_MAX);
+    struct plan plan = { 0 };
+    if (is_known_failure(s, g)) {
+        if (!s->failure.by_quota)
+            plan.failed = LIST_ITEM(g->members.next, struct spod, in_gang);
+        plan.wakes = s->failure.wakes;
+        plan.message = s->failure.message;
+        park(s, g, &plan, now, out);
+        return;
+    }
+    if (core_ask(s, g, a, out))
+        return;
+    if (gang_to_come(g))
+        core_places_make(s, g);
+    else
+        core_places_prune(s, g);
+    cycle_run(&s->cluster, g, a, &plan);
+    if (!plan.placed) {
+        fail(s, g, &plan, a, out);
+        if (s->extenders)
+            core_ask_spent(s, g);
+        return;
+    }
+    if (s->extenders)
+        core_ask_spent(s, g);
+    bool reserves = gang_to_come(g) > 0;
+    if (reserves)
+        core_places_hold(s, g, &plan, now);
+    struct mono since = g->since.ns ? g->since : now;
+    assume(s, g, &plan, now);
+    *out = (struct decision){ .kind = DECISION_BIND,
+                              .gang = g,
+                              .items = plan.items,
+                              .n = plan.n,
+                              .reserves = reserves,
+                              .since = since };
+}
+
+bool core_next_due(const struct sched_core *s, struct mono *when)
+{
+    int64_t held = s->cluster.reservations_due.ns, start;
+    bool any = queue_next_due(&s->queue, when);
+    struct mono late;
+    if (core_late_due(s, &late) && (!any || late.ns < when->ns)) {
+        *when = late;
+        any = true;
+    }
+    if (core_backfill_due(s, &start) && (!any || start < when->ns)) {
+        when->ns = start;
+        any = true;
+    }
+    if (held && (!any || held < when->ns))
+        when->ns = held;
+    return any || held;
+}
+
+struct cluster *core_cluster(struct sched_core *s)
+{
+    return &s->cluster;
+}
+
+void core_why(struct sched_core *s, struct spod *pod, struct arena *a, struct explanation *out)
+{
+    explain_gang(&s->cluster, pod->gang, a, out);
+}
+
+void core_each_pod(const struct sched_core *s,
+                   void (*fn)(void *arg, const struct spod *p),
+                   void *arg)
+{
+    const struct map_slot *slot;
+    for (size_t i = 0; (slot = map_next(&s->pods, &i));)
+        fn(arg, slot->value);
+}
+
+struct core_counts core_count(const struct sched_core *s)
+{
+    struct core_counts c = { .nodes = s->cluster.snap.n_alive,
+                             .pods = s->pods.n,
+                             .active = s->queue.ages.n,
+                             .delayed = s->queue.delayed.n,
+                             .parked = s->queue.n_parked,
+                             .cycles = s->cycles,
+                             .bound_pods = s->bound_pods };
+    const struct map_slot *slot;
+    for (size_t i = 0; (slot = map_next(&s->pods, &i));)
+        c.placed += ((const struct spod *)slot->value)->node >= 0;
+    return c;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * core_gangs — how pods come together in gangs, and how group objects speak for them. */
+#include <stdlib.h>
+
+#include "scheduler/core/core_internal.h"
+
+struct group_entry {
+    struct str key; /* own text */
+    struct kobj *obj;
+};
+
+/* ---- group objects ---- */
+
+static struct str group_key(struct arena *a, uint32_t bit, struct str namespace, struct str name)
+{
+    return arena_printf(a, "%u %.*s/%.*s", (unsigned)bit, STR_ARG(namespace), STR_ARG(name));
+}
+
+static void entry_free(struct group_entry *e)
+{
+    kobj_unref(e->obj);
+    free((void *)(uintptr_t)e->key.p); /* own text */
+    free(e);
+}
+
+void core_groups_fini(struct sched_core *s)
+{
+    const struct map_slot *slot;
+    for (size_t i = 0; (slot = map_next(&s->groups, &i));)
+        entry_free(slot->value);
+    map_fini(&s->groups);
+}
+
+/* The object that speaks for the gang; NULL: none is here. */
+static const struct kobj *find_source(const struct sched_core *s, const struct gang *g)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    for (uint32_t left = g->dialect ? g->dialect->objects : 0; left; left &= left - 1) {
+        const struct group_entry *e =
+            map_get(&s->groups, group_key(a, left & -left, g->namespace, g->object));
+        if (e)
+            return e->obj;
+    }
+    return NULL;
+}
+
+/* Tells all gangs for which this object speaks. Objects are few beside pods: a scan will do. */
+static void tell_gangs(struct sched_core *s, uint32_t bit, const struct kobj *obj, struct mono now)
+{
+    const struct map_slot *slot;
+    for (size_t i = 0; (slot = map_next(&s->gangs, &i));) {
+        struct gang *g = slot->value;
+        if (!g->dialect || !(g->dialect->objects & bit) || !str_eq(g->object, obj->name) ||
+            !str_eq(g->namespace, obj->namespace))
+            continue;
+        gang_set_source(g, find_source(s, g));
+        core_quota_rejoin(s, g); /* the object may name a queue */
+        core_gang_changed(s, g, now);
+    }
+}
+
+void core_group_set(struct sched_core *s, uint32_t bit, const struct kobj *obj, struct mono now)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct str key = group_key(a, bit, obj->namespace, obj->name);
+    struct group_entry *e = map_get(&s->groups, key);
+    if (!e) {
+        e = MEM_NEW(struct group_entry);
+        e->key = str_make(str_dup(key), key.n);
+        map_put(&s->groups, e->key, e);
+    }
+    struct kobj *old = e->obj;
+    e->obj = kobj_ref(obj);
+    /* Our own status writes come back as events: only what is asked for matters. */
+    if (!old || !json_eq(kobj_path(old, "spec"), kobj_path(obj, "spec")))
+        tell_gangs(s, bit, obj, now);
+    kobj_unref(old);
+}
+
+void core_group_del(struct sched_core *s, uint32_t bit, const struct kobj *obj, struct mono now)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct group_entry *e = map_del(&s->groups, group_key(a, bit, obj->namespace, obj->name));
+    if (!e)
+        return;
+    tell_gangs(s, bit, obj, now);
+    entry_free(e);
+}
+
+/* ---- followers ---- */
+
+void core_follow_gangs(struct sched_core *s, core_gang_fn fn, void *arg)
+{
+    s->follow = fn;
+    s->follow_arg = arg;
+}
+
+void core_touch(struct sched_core *s, struct gang *g)
+{
+    if (s->follow && g->dialect)
+        s->follow(s->follow_arg, g, false);
+}
+
+struct gang *core_gang(const struct sched_core *s, struct str namespace, struct str name)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    return map_get(&s->gangs, arena_printf(a, "%.*s/%.*s", STR_ARG(namespace), STR_ARG(name)));
+}
+
+/* ---- gangs ---- */
+
+struct str core_lone_key(struct arena *a, const struct kobj *pod)
+{
+    return arena_printf(a, "pod %.*s/%.*s", STR_ARG(pod->namespace), STR_ARG(pod->name));
+}
+
+struct gang *
+core_gang_of(struct sched_core *s, const struct kobj *pod, const struct profile *profile)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    const struct gang_claim *claim = profile->gangs ? pod_of(pod)->gang : NULL;
+    struct str key =
+        claim ? arena_printf(a, "%.*s/%.*s", STR_ARG(pod->namespace), STR_ARG(claim->name))
+              : core_lone_key(a, pod);
+    struct gang *g = map_get(&s->gangs, key);
+    if (g)
+        return g;
+    g = gang_new(key, pod->namespace, claim, ++s->arrivals);
+    map_put(&s->gangs, g->key, g);
+    const struct kobj *source = find_source(s, g);
+    if (source)
+        gang_set_source(g, source);
+    return g;
+}
+
+void core_join_gang(struct sched_core *s, struct spod *p)
+{
+    struct gang *g = core_gang_of(s, p->obj, p->shape->profile);
+    queue_remove(&s->queue, g); /* its place in the order may change */
+    gang_add(g, p);
+    core_quota_join(s, p);
+    if (!p->view->node_name.n)
+        core_places_take(s, p);
+}
+
+void core_leave_gang(struct sched_core *s, struct spod *p)
+{
+    struct gang *g = p->gang;
+    if (!g)
+        return;
+    gang_remove(g, p);
+    core_touch(s, g);
+    if (g->n_members)
+        return;
+    core_places_drop(s, g);
+    core_backfill_leave(s, g);
+    queue_remove(&s->queue, g);
+    g->since.ns = 0; /* what may come later is a new start */
+    g->attempts = 0;
+    g->admitted = false;
+    core_late_watch(s, g);
+    core_gang_gone(s, g);
+}
+
+void core_dissolve(struct sched_core *s, struct spod *p)
+{
+    if (p->gang && !p->gang->dialect)
+        core_leave_gang(s, p);
+}
+
+void core_gang_gone(struct sched_core *s, struct gang *g)
+{
+    if (g->n_members || !list_empty(&g->ended))
+        return;
+    if (s->follow && g->dialect)
+        s->follow(s->follow_arg, g, true);
+    core_late_forget(s, g);
+    map_del(&s->gangs, g->key);
+    gang_free(g);
+}
+
+void core_gang_changed(struct sched_core *s, struct gang *g, struct mono now)
+{
+    core_touch(s, g);
+    gang_settle(g);
+    if (!gang_is_complete(g) || gang_has_started(g))
+        core_backfill_leave(s, g);
+    g->has_run = g->has_run || gang_has_started(g);
+    if (g->n_placed && gang_to_come(g))
+        g->admitted = true; /* in the life of an earlier scheduler */
+    if (g->n_members == g->n_placed + g->n_away || (!g->dialect && g->n_gated)) {
+        queue_remove(&s->queue, g);
+        core_late_watch(s, g);
+        return;
+    }
+    if (gang_is_complete(g) && !gang_to_come(g))
+        queue_add(&s->queue, g, now);
+    else
+        queue_delay(&s->queue, g, (struct mono){ now.ns + QUEUE_ARRIVAL_NS });
+    core_late_watch(s, g);
+}

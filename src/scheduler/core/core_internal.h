@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the files of the core share; nobody else includes this. */
+#pragma once
+
+#include "scheduler/core/core.h"
+
+VEC_TYPE(profile_ptrs, struct profile *);
+
+struct sched_core {
+    struct profile_ptrs profiles;
+    struct cluster cluster;
+    struct shapes shapes;
+    struct queue queue;
+    struct map pods;          /* "namespace/name" → spod */
+    struct map gangs;         /* key → gang */
+    struct map ended;         /* "namespace/name" → ended (core_ended.c) */
+    struct map groups;        /* "bit namespace/name" → group_entry (core_gangs.c) */
+    struct map local_queues;  /* "namespace/name" → local_queue (core_quota.c) */
+    struct spod_ptrs orphans; /* bound to nodes that are not here */
+    struct heap late;         /* gangs whose time-out runs (core_late.c) */
+    core_gang_fn follow;      /* NULL: nobody follows gangs */
+    void *follow_arg;
+    struct extenders *extenders; /* NULL: none */
+    uint64_t arrivals, cycles, bound_pods;
+    struct mono now;           /* of the step under way */
+    struct backfill *backfill; /* core_backfill.c */
+    struct map feuds;          /* identity of a victim → feud (core_preempt.c) */
+    struct {
+        struct mono mono;
+        struct wall wall; /* ns 0: unknown */
+    } clock;
+    struct { /* of a pod alone, on the snapshot that its shape remembers */
+        const struct shape *shape;
+        uint64_t nominations; /* as they were */
+        int64_t priority;
+        bool never;               /* it does not preempt */
+        struct quota_claim quota; /* whose limits and rights they were */
+        bool by_quota;            /* which said no, not the nodes */
+        uint32_t wakes;
+        struct str message;
+        char text[16384];
+    } failure;
+};
+
+/* Events that parked gangs may wait for; node: where, or -1. */
+void core_wake(struct sched_core *s, uint32_t event, int64_t node, struct mono now);
+/* Takes the pod out of everything and frees it. */
+void core_drop_pod(struct sched_core *s, struct spod *p);
+/* The node of a bound pod is not here: it counts as lost until the node comes back. */
+void core_orphan(struct sched_core *s, struct spod *p);
+void core_adopt(struct spod *p);
+/* Puts a bound pod on its node, with what its annotations say. */
+void core_place_bound(struct sched_core *s, struct spod *p, struct snode *n);
+
+/* ---- core_preempt.c ---- */
+/* The gang does not fit: finds victims, keeps their room for it and fills out; plan->message gets
+ * what there is to say when nothing helps. False: nobody is to be evicted. */
+bool core_preempt(struct sched_core *s,
+                  struct gang *g,
+                  struct plan *plan,
+                  struct arena *a,
+                  struct decision *out);
+/* Room is kept for it, and those who must leave it are still there. */
+bool core_waits_for_victims(const struct sched_core *s, const struct gang *g);
+/* Somebody whom it would have to evict is spared, though not from others. */
+bool core_has_feud(const struct sched_core *s, const struct spod *p);
+void core_feuds_fini(struct sched_core *s);
+
+/* ---- core_ended.c ---- */
+/* A member ended, and counts from now on; pods in no gang are left out. */
+void core_ended_add(struct sched_core *s, const struct kobj *pod, struct mono now);
+/* A pod with this name was removed, or runs anew. */
+void core_ended_drop(struct sched_core *s, struct str namespace, struct str name, struct mono now);
+void core_ended_fini(struct sched_core *s);
+
+/* ---- core_late.c ---- */
+void core_late_init(struct sched_core *s);
+void core_late_fini(struct sched_core *s);
+/* The gang's state, its time-out or since when it waits changed. */
+void core_late_watch(struct sched_core *s, struct gang *g);
+void core_late_forget(struct sched_core *s, struct gang *g);
+bool core_late_due(const struct sched_core *s, struct mono *when);
+/* True: a time-out passed, and out says whose. */
+bool core_late_step(struct sched_core *s, struct mono now, struct arena *a, struct decision *out);
+/* ---- core_ask.c ---- */
+/* True: extenders must be asked first; the gang waits for their answers. */
+bool core_ask(struct sched_core *s, struct gang *g, struct arena *a, struct decision *out);
+/* A cycle used the answers: the next one asks again, soon when an extender failed. */
+void core_ask_spent(struct sched_core *s, struct gang *g);
+struct wall core_wall_now(const struct sched_core *s); /* ns 0: unknown */
+
+/* ---- core_backfill.c ---- */
+#define BACKFILL_LINE_MAX 40 /* gangs whose start is foretold */
+
+struct backfill *core_backfill_new(void);
+void core_backfill_fini(struct sched_core *s);
+/* The gang does not fit: it gets in line, and a start if one can be foretold. */
+void core_backfill_wait(struct sched_core *s, struct gang *g);
+/* It started, or went: its room is for others. */
+void core_backfill_leave(struct sched_core *s, struct gang *g);
+/* Before each decision: follows what happened, and wakes those whose time has come. */
+void core_backfill_tick(struct sched_core *s);
+/* When tick will have something to do by time alone. */
+bool core_backfill_due(const struct sched_core *s, int64_t *when_ns);
+/* A pod ended well: learns how long it ran. Before it is dropped. */
+void core_backfill_ended(struct sched_core *s, struct spod *p, struct mono now);
+
+/* ---- core_gangs.c ---- */
+/* The gang that the pod is in, made when it is the first. */
+struct gang *
+core_gang_of(struct sched_core *s, const struct kobj *pod, const struct profile *profile);
+/* Frees the gang if nobody is left in it. */
+void core_gang_gone(struct sched_core *s, struct gang *g);
+void core_join_gang(struct sched_core *s, struct spod *p);
+void core_leave_gang(struct sched_core *s, struct spod *p);
+/* The API says where the pod runs: alone, it needs its gang no more. Most pods of a cluster are
+ * such, and a gang is larger than all else that is kept of them. */
+void core_dissolve(struct sched_core *s, struct spod *p);
+/* The key of the gang of one. */
+struct str core_lone_key(struct arena *a, const struct kobj *pod);
+/* Queues the gang if it has members to place. */
+void core_gang_changed(struct sched_core *s, struct gang *g, struct mono now);
+void core_groups_fini(struct sched_core *s);
+
+/* ---- core_quota.c ---- */
+/* The pod, already in its gang, finds its queue. */
+void core_quota_join(struct sched_core *s, struct spod *p);
+/* It must have left its node and its gang g, which may be NULL when it was the last. */
+void core_quota_leave(struct sched_core *s, struct spod *p, struct gang *g);
+/* Members find their queue anew; the gang is in no line afterwards. */
+void core_quota_rejoin(struct sched_core *s, struct gang *g);
+/* A namespace changed what it says for its pods. */
+void core_quota_namespace(struct sched_core *s, struct str namespace, struct mono now);
+void core_quota_wake(struct sched_core *s, struct mono now);
+void core_quota_fini(struct sched_core *s);
+
+/* ---- core_places.c ---- */
+/* One place for each declared member that does not exist yet; earlier ones go. */
+void core_places_make(struct sched_core *s, struct gang *g);
+/* Only those that nobody holds: left from an attempt, when no member is to come any more. */
+void core_places_prune(struct sched_core *s, struct gang *g);
+void core_places_drop(struct sched_core *s, struct gang *g);
+/* Takes the places out of a plan that was carried out, and holds them. */
+void core_places_hold(struct sched_core *s, struct gang *g, struct plan *plan, struct mono now);
+/* A new member takes over a place that is held for its role. */
+void core_places_take(struct sched_core *s, struct spod *member);
+void core_places_expire(struct sched_core *s, struct mono now);
+
+/* Something about the gang changed that a follower may want to see. */
+void core_touch(struct sched_core *s, struct gang *g);
+
+/* ---- core_starving.c ---- */
+/* A gang was parked: if it starved, room is held for the oldest that did. */
+void core_starving_help(struct sched_core *s, const struct gang *failed, struct mono now);

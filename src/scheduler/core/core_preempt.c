@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * core_preempt — when a gang does not fit: who leaves for it, what is kept for it until they left,
+ * and that nobody comes back to evict the one for which it had to leave. */
+#include <stdlib.h>
+
+#include "scheduler/core/core_internal.h"
+#include "scheduler/preempt/budget.h"
+#include "scheduler/preempt/preempt.h"
+#include "scheduler/preempt/preempt_gang.h"
+#include "scheduler/state/reservation.h"
+
+#define SLACK_NS (30 * NS_PER_S) /* beyond the victims' grace, for those who end them */
+#define FEUDS_MAX 16384          /* victims that are remembered; then all are forgotten */
+#define FEUD_PREEMPTORS_MAX 64   /* of one victim; further ones are not remembered */
+
+/* ---- feuds: a victim never preempts its preemptor ---- */
+
+VEC_TYPE(texts, char *);
+
+struct feud {
+    struct str victim; /* own text: its identity */
+    struct texts by;   /* own texts: identities of those for whom it had to leave */
+};
+
+/* Who a pod is when it comes back under another name: its gang, its owner, itself. */
+static struct str identity(struct arena *a, const struct spod *p)
+{
+    if (p->gang && p->gang->dialect)
+        return arena_printf(a, "gang %.*s", STR_ARG(p->gang->key));
+    struct str owner = json_str(json_get(kobj_controller(p->obj), STR("uid")));
+    return owner.n ? arena_printf(a, "owner %.*s", STR_ARG(owner))
+                   : arena_printf(a, "pod %.*s", STR_ARG(p->key));
+}
+
+static void feud_free(struct feud *f)
+{
+    for (size_t i = 0; i < f->by.n; i++)
+        free(f->by.items[i]);
+    texts_fini(&f->by);
+    free((void *)(uintptr_t)f->victim.p); /* own text */
+    free(f);
+}
+
+static void feuds_clear(struct sched_core *s)
+{
+    const struct map_slot *slot;
+    for (size_t i = 0; (slot = map_next(&s->feuds, &i));)
+        feud_free(slot->value);
+    map_clear(&s->feuds);
+}
+
+void core_feuds_fini(struct sched_core *s)
+{
+    feuds_clear(s);
+    map_fini(&s->feuds);
+}
+
+static bool is_feud(const struct feud *f, struct str preemptor)
+{
+    for (size_t i = 0; i < f->by.n; i++) {
+        if (str_is(preemptor, f->by.items[i]))
+            return true;
+    }
+    return false;
+}
+
+static void feud_remember(struct sched_core *s, const struct spod *victim, struct str preemptor)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct str key = identity(a, victim);
+    struct feud *f = map_get(&s->feuds, key);
+    if (!f && s->feuds.n >= FEUDS_MAX)
+        feuds_clear(s);
+    if (!f) {
+        f = MEM_NEW(struct feud);
+        f->victim = str_make(str_dup(key), key.n);
+        map_put(&s->feuds, f->victim, f);
+    }
+    if (!is_feud(f, preemptor) && f->by.n < FEUD_PREEMPTORS_MAX)
+        texts_push(&f->by, str_dup(preemptor));
+}
+
+bool core_has_feud(const struct sched_core *s, const struct spod *p)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    return map_get(&s->feuds, identity(a, p)) != NULL;
+}
+
+struct judge { /* the argument of the policy's hooks */
+    struct sched_core *s;
+    const struct feud *feud; /* of the gang that wants room; NULL: nobody ever preempted it */
+    struct quota_ask ask;    /* what it wants */
+};
+
+static bool spares(void *arg, const struct spod *by, const struct spod *victim)
+{
+    const struct judge *j = arg;
+    AUTO(arena_freep) struct arena *a = arena_new();
+    (void)by;
+    return is_feud(j->feud, identity(a, victim));
+}
+
+void core_budget_set(struct sched_core *s, const struct kobj *obj)
+{
+    cluster_budget_set(&s->cluster, obj);
+    s->failure.shape = NULL; /* the next preemption may find more */
+}
+
+void core_budget_del(struct sched_core *s, struct str namespace, struct str name)
+{
+    cluster_budget_del(&s->cluster, namespace, name);
+    s->failure.shape = NULL;
+}
+
+/* What the victim's queue uses beyond its own is in the way of what belongs to the gang's queue. */
+static bool reclaims(void *arg, const struct spod *by, const struct spod *victim)
+{
+    const struct judge *j = arg;
+    const struct quota_queue *to = by->quota.queue, *from = victim->quota.queue;
+    return to && from && to != from && quota_may_reclaim(j->s->cluster.quota, to, from, &j->ask);
+}
+
+static void ask_for(struct judge *j, const struct gang *g)
+{
+    size_t lacks = gang_lacks(g, 0), need = lacks ? lacks : 1;
+    LIST_EACH (&g->members, at) {
+        const struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+        if (!spod_is_pending(p) || need == 0)
+            continue;
+        quota_ask_add(j->s->cluster.quota, &j->ask, p->demands, p->n_demands);
+        need--;
+    }
+}
+
+/* ---- time ---- */
+
+void core_set_wall(struct sched_core *s, struct mono now, struct wall wall)
+{
+    s->clock.mono = now;
+    s->clock.wall = wall;
+}
+
+struct wall core_wall_now(const struct sched_core *s)
+{
+    if (!s->clock.wall.ns)
+        return (struct wall){ 0 };
+    return (struct wall){ s->clock.wall.ns + (s->now.ns - s->clock.mono.ns) };
+}
+
+/* ---- what is kept ---- */
+
+static int64_t grace_ns(const struct spod *p)
+{
+    int64_t s =
+        p->view->deletion_grace_s >= 0 ? p->view->deletion_grace_s : p->view->termination_grace_s;
+    return s > 0 ? s * NS_PER_S : 0;
+}
+
+/* Lower pods for which one of these nodes was kept must look anew. */
+static void displace(struct sched_core *s, struct gang *g, struct arena *a, struct decision *out)
+{
+    struct cluster *c = &s->cluster;
+    out->displaced = ARENA_ARRAY(a, struct spod *, c->n_nominated);
+    for (size_t i = 0; i < out->n; i++) {
+        struct snode *n = c->snap.nodes.items[out->items[i].where.node];
+        LIST_EACH (&n->nominated, at) {
+            struct spod *p = LIST_ITEM(at, struct spod, nominated);
+            if (p->gang == g || p->view->priority >= out->items[i].pod->view->priority)
+                continue;
+            cluster_nominate(c, p, NULL);
+            p->nomination_over = true;
+            out->displaced[out->n_displaced++] = p;
+            if (p->gang && p->gang->state == GANG_PARKED)
+                queue_wake(&s->queue, p->gang, true, s->now);
+        }
+    }
+}
+
+static void keep_room(struct sched_core *s, struct gang *g, struct decision *out)
+{
+    int64_t grace = 0;
+    for (size_t i = 0; i < out->n_victims; i++) {
+        int64_t ns = grace_ns(out->victims[i]);
+        grace = ns > grace ? ns : grace;
+        out->victims[i]->evicting = true;
+    }
+    struct mono until = { s->now.ns + grace + SLACK_NS };
+    struct reservation *r = reservation_of(&s->cluster, g->key); /* places of later members */
+    if (!r)
+        r = reservation_open(&s->cluster, g->key, until);
+    else if (r->expires.ns < until.ns)
+        r->expires = until;
+    for (size_t i = 0; i < out->n; i++)
+        reservation_hold(&s->cluster, r, out->items[i].pod, &out->items[i].where);
+}
+
+void core_evict_refused(struct sched_core *s, const struct pod_id *id, struct mono now)
+{
+    struct spod *p = core_pod(s, id->namespace, id->name);
+    if (!p || !p->evicting || !str_eq(p->obj->uid, id->uid))
+        return;
+    p->evicting = false;
+    if (p->node == SCHED_NO_NODE)
+        return;
+    struct snode *n = s->cluster.snap.nodes.items[p->node];
+    LIST_EACH (&n->nominated, at) {
+        struct spod *kept = LIST_ITEM(at, struct spod, nominated);
+        if (kept->held_by) {
+            reservation_close(&s->cluster, kept->held_by);
+            if (kept->gang && kept->gang->state == GANG_PARKED)
+                queue_wake(&s->queue, kept->gang, false, now);
+            break; /* the list may have changed; one gang a node asks for room */
+        }
+    }
+    core_wake(s, WAKE_POD_GONE, p->node, now);
+}
+
+/* ---- finding victims ---- */
+
+bool core_waits_for_victims(const struct sched_core *s, const struct gang *g)
+{
+    const struct snapshot *snap = &s->cluster.snap;
+    LIST_EACH (&g->members, at) {
+        const struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+        if (!p->kept || p->node != SCHED_NO_NODE)
+            continue;
+        for (int64_t id = p->kept->first_pod; id >= 0; id = snap->pods.items[id]->next) {
+            if (victim_is_leaving(snap->pods.items[id]))
+                return true;
+        }
+    }
+    return false;
+}
+
+struct search { /* for victims, on behalf of one gang */
+    struct sched_core *s;
+    struct gang *g;
+    struct plan *plan;
+    struct preempt_policy policy;
+    struct arena *a;
+    bool by_quota; /* the queue denied it, not the nodes */
+};
+
+/* What the API says about nodes for its members is true no longer: nobody would have to leave there
+ * to make them fit. kube-scheduler clears status.nominatedNodeName in the same case. */
+static void give_up_nodes(struct search *q, struct decision *out)
+{
+    out->displaced = ARENA_ARRAY(q->a, struct spod *, q->g->n_members);
+    LIST_EACH (&q->g->members, at) {
+        struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+        if (p->node != SCHED_NO_NODE || p->held_by || p->nomination_over ||
+            !p->view->nominated_node.n)
+            continue;
+        cluster_nominate(&q->s->cluster, p, NULL);
+        p->nomination_over = true;
+        out->displaced[out->n_displaced++] = p;
+    }
+}
+
+static bool nothing_helps(struct search *q, struct str why)
+{
+    if (why.n)
+        q->plan->message = arena_printf(q->a, "%.*s %.*s", STR_ARG(q->plan->message), STR_ARG(why));
+    return false;
+}
+
+static bool for_pod(struct search *q, struct decision *out)
+{
+    struct preempt_request want = { q->plan->failed, q->plan->answers, q->policy };
+    struct preemption p;
+    preempt_pod(&q->s->cluster, &want, q->a, &p);
+    if (!p.chosen && p.searched)
+        give_up_nodes(q, out);
+    if (!p.chosen)
+        return nothing_helps(q, p.message);
+    out->items = ARENA_NEW(q->a, struct planned);
+    *out->items = (struct planned){ q->plan->failed, { .node = p.chosen->node } };
+    out->n = 1;
+    out->victims = p.chosen->victims.pods;
+    out->n_victims = p.chosen->victims.n;
+    return true;
+}
+
+static bool for_gang(struct search *q, struct decision *out)
+{
+    struct gang_request want = { q->g, q->plan->failed, q->policy, q->by_quota };
+    struct gang_preemption p;
+    if (core_waits_for_victims(q->s, q->g))
+        return nothing_helps(q, STR("preemption: waits until the evicted pods are gone."));
+    preempt_gang(&q->s->cluster, &want, q->a, &p);
+    if (!p.found) {
+        give_up_nodes(q, out);
+        return nothing_helps(q, p.message);
+    }
+    out->items = p.members;
+    out->n = p.n_members;
+    out->victims = p.victims;
+    out->n_victims = p.n_victims;
+    return true;
+}
+
+/* Those that leave already need no second eviction. */
+static void drop_leaving(struct decision *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < out->n_victims; i++) {
+        if (!out->victims[i]->evicting && !out->victims[i]->view->deleting)
+            out->victims[n++] = out->victims[i];
+    }
+    out->n_victims = n;
+}
+
+static struct spod *first_pending(const struct gang *g)
+{
+    LIST_EACH (&g->members, at) {
+        struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+        if (spod_is_pending(p))
+            return p;
+    }
+    return NULL;
+}
+
+/* kube-scheduler's way: for a pod alone that no queue but the default one speaks for. */
+static bool is_plain(const struct search *q)
+{
+    const struct quota_queue *queue = q->plan->failed->quota.queue;
+    return !q->g->dialect && !q->by_quota && q->plan->answers &&
+           (!queue || str_eq(quota_name(queue), QUOTA_DEFAULT));
+}
+
+bool core_preempt(struct sched_core *s,
+                  struct gang *g,
+                  struct plan *plan,
+                  struct arena *a,
+                  struct decision *out)
+{
+    AUTO(arena_freep) struct arena *scratch = arena_new();
+    struct search q = { .s = s, .g = g, .plan = plan, .a = a };
+    q.by_quota = !plan->failed && (plan->wakes & WAKE_QUOTA);
+    if (!g->profile->preempts)
+        return false;
+    if (q.by_quota)
+        plan->failed = first_pending(g);
+    if (!plan->failed)
+        return false;
+    struct str me = identity(scratch, plan->failed);
+    struct judge judge = { .s = s, .feud = map_get(&s->feuds, me) };
+    ask_for(&judge, g);
+    q.policy =
+        (struct preempt_policy){ .now = core_wall_now(s), .arg = &judge, .reclaims = reclaims };
+    q.policy.spares = judge.feud ? spares : NULL;
+    bool found = is_plain(&q) ? for_pod(&q, out) : for_gang(&q, out);
+    if (q.by_quota)
+        plan->failed = NULL; /* the nodes did not say no */
+    if (!found)
+        return false;
+    out->kind = DECISION_PREEMPT;
+    drop_leaving(out);
+    displace(s, g, a, out);
+    keep_room(s, g, out);
+    for (size_t i = 0; i < out->n_victims; i++)
+        feud_remember(s, out->victims[i], me);
+    return true;
+}

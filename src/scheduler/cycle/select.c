@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * select — see select.h. The fast path reads the answer from the shape's cache; a pod with
+ * relations to other pods asks the remaining plugins over the nodes that the cache calls feasible.
+ */
+#include "scheduler/cycle/select.h"
+
+#include "base/num.h"
+#include "scheduler/cycle/cache.h"
+#include "scheduler/cycle/evaluate.h"
+#include "scheduler/time/forecast.h"
+
+/* Which of count equally good nodes; the same for the same pod, so that replay holds. */
+static uint32_t tie(const struct sched_cycle *c, uint32_t count)
+{
+    if (c->profile->ties == TIES_FIRST || count <= 1)
+        return 0;
+    uint64_t h = c->profile->seed;
+    struct str id = c->pod->obj->uid.n ? c->pod->obj->uid : c->pod->key;
+    for (size_t i = 0; i < id.n; i++)
+        h = (h ^ (unsigned char)id.p[i]) * UINT64_C(0x100000001b3);
+    return (uint32_t)(num_mix64(h) % count);
+}
+
+/* The best of totals; among equals the profile's tie rule. nodes is in node order. */
+static size_t best_of(const struct sched_cycle *c, const int64_t *totals, size_t n)
+{
+    int64_t best = INT64_MIN;
+    uint32_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (totals[i] > best) {
+            best = totals[i];
+            count = 0;
+        }
+        count += totals[i] == best;
+    }
+    uint32_t at = tie(c, count);
+    for (size_t i = 0;; i++) {
+        if (totals[i] == best && at-- == 0)
+            return i;
+    }
+}
+
+/* Tries nodes from the best down until one can reserve. */
+static bool reserve_best(struct sched_cycle *c,
+                         uint32_t *nodes,
+                         int64_t *totals,
+                         size_t n,
+                         struct placement *out)
+{
+    while (n) {
+        size_t at = best_of(c, totals, n);
+        if (runs_reserve(c, nodes[at], out))
+            return true;
+        for (size_t i = at; i + 1 < n; i++) {
+            nodes[i] = nodes[i + 1];
+            totals[i] = totals[i + 1];
+        }
+        n--;
+    }
+    return false;
+}
+
+static bool passes(struct sched_cycle *c, struct plugin_run *runs, size_t n_runs, uint32_t node)
+{
+    for (size_t i = 0; i < n_runs; i++) {
+        if (runs[i].filters && runs[i].plugin->filter(c, &runs[i], node, NULL) != SCHED_OK)
+            return false;
+    }
+    return true;
+}
+
+/* The node would do even with the pods for which it is kept. */
+static bool passes_kept(struct cluster *cl, struct sched_cycle *c, uint32_t node)
+{
+    return list_empty(&cl->snap.nodes.items[node]->nominated) ||
+           evaluate_beside_nominated(cl, c->pod, node, c->a);
+}
+
+/* With plugins of cluster scope, or nodes that are kept for others. */
+static bool select_related(struct cluster *cl,
+                           struct sched_cycle *c,
+                           struct plugin_run *runs,
+                           size_t n_runs,
+                           struct placement *out)
+{
+    const struct score_cache *k = c->shape->cache;
+    uint32_t *nodes = ARENA_ARRAY(c->a, uint32_t, cl->snap.nodes.n);
+    size_t all = score_cache_feasible(k, nodes), n = 0;
+    for (size_t i = 0; i < all; i++) {
+        if (passes(c, runs, n_runs, nodes[i]) && passes_kept(cl, c, nodes[i]))
+            nodes[n++] = nodes[i];
+    }
+    if (n == 0)
+        return false;
+    int64_t *totals = ARENA_ARRAY(c->a, int64_t, n), *scores = ARENA_ARRAY(c->a, int64_t, n);
+    score_cache_sum(c, nodes, n, totals);
+    for (size_t r = 0; r < n_runs; r++) {
+        if (!runs_score(c, &runs[r], nodes, n, scores))
+            continue;
+        for (size_t i = 0; i < n; i++)
+            totals[i] += scores[i] * runs[r].weight;
+    }
+    return reserve_best(c, nodes, totals, n, out);
+}
+
+/* A pod for which a node is kept goes there if it fits, as in kube-scheduler. */
+static bool select_kept(struct cluster *cl, struct sched_cycle *c, struct placement *out)
+{
+    const struct snode *n = c->pod->kept;
+    struct node_answer answer;
+    if (!n)
+        return false;
+    evaluate_node(cl, c->pod, n->id, c->a, &answer);
+    return answer.verdict == SCHED_OK && runs_reserve(c, n->id, out);
+}
+
+bool select_node(struct cluster *cl, const struct spod *pod, struct arena *a, struct placement *out)
+{
+    struct sched_cycle c = { .cluster = cl,
+                             .snap = &cl->snap,
+                             .profile = pod->shape->profile,
+                             .shape = pod->shape,
+                             .pod = pod,
+                             .a = a };
+    if (select_kept(cl, &c, out))
+        return true;
+    bool others = cl->n_nominated > (pod->kept ? 1u : 0u);
+    struct score_cache *k = score_cache_of(cl, pod->shape);
+    int64_t score;
+    struct plugin_run runs[SCHED_PLUGINS_MAX];
+    struct why why = { 0 };
+    int rejected;
+    if (score_cache_complete(k) && score_cache_best(k, &score) == 0)
+        return false;
+    size_t n = runs_prepare(&c, 1u << SCOPE_CLUSTER, runs, &rejected, &why);
+    if (rejected >= 0)
+        return false;
+    if (n || others || !score_cache_complete(k))
+        return select_related(cl, &c, runs, n, out);
+    uint32_t count = score_cache_best(k, &score);
+    if (count && runs_reserve(&c, score_cache_pick(k, tie(&c, count)), out))
+        return true;
+    return count && select_related(cl, &c, runs, 0, out);
+}
+
+bool select_on(struct cluster *cl,
+               const struct spod *pod,
+               uint32_t node,
+               struct arena *a,
+               struct placement *out)
+{
+    struct sched_cycle c = { .cluster = cl,
+                             .snap = &cl->snap,
+                             .profile = pod->shape->profile,
+                             .shape = pod->shape,
+                             .pod = pod,
+                             .a = a };
+    if (!score_cache_fits(score_cache_of(cl, pod->shape), node))
+        return false;
+    if (pod->relations || pod->extended || cl->snap.n_terms || cl->n_nominated ||
+        forecast_holds(cl->forecast)) { /* other pods decide too */
+        struct node_answer answer;
+        evaluate_node(cl, pod, node, a, &answer);
+        if (answer.verdict != SCHED_OK)
+            return false;
+    }
+    return runs_reserve(&c, node, out);
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * gang_mirror — see gang_mirror.h. */
+#include "scheduler/gang/gang_mirror.h"
+
+#include "kube/meta.h"
+#include "scheduler/state/reservation.h"
+
+#define OWNERS_MAX 8            /* of one mirror; owners of further members are left out */
+#define NEAR_NS (30 * NS_PER_S) /* foretold starts that differ by less are the same */
+#define PLAN_NODES_MAX 128      /* named in a status */
+
+/* ---- what can be seen ---- */
+
+static enum gang_phase phase_of(const struct gang *g, const struct gang_sight *s)
+{
+    if (s->members == 0)
+        return GANG_GONE;
+    if (g->n_members == 0)
+        return s->failed ? GANG_FAILED : GANG_FINISHED;
+    if (g->min > 0 && s->running + s->succeeded >= g->min && g->has_run)
+        return GANG_RUNNING;
+    if (gang_has_started(g) || (g->admitted && s->scheduled > 0) ||
+        (g->has_run && s->scheduled + s->succeeded >= g->min))
+        return GANG_SCHEDULED;
+    return GANG_PENDING;
+}
+
+static const char *reason_of(const struct gang *g, enum gang_phase phase)
+{
+    switch (phase) {
+    case GANG_SCHEDULED:
+        return g->n_places ? "PlacesHeld" : "";
+    case GANG_RUNNING:
+    case GANG_FINISHED:
+    case GANG_FAILED:
+    case GANG_GONE:
+        return "";
+    case GANG_PENDING:
+        break;
+    }
+    if (g->min == 0)
+        return g->wrong.p ? "Invalid" : "NoMinimum";
+    if (g->has_run)
+        return "MembersLost";
+    if (!gang_is_complete(g))
+        return g->n_gated ? "Gated" : "MembersMissing";
+    return g->message.n ? "Unschedulable" : "Queued";
+}
+
+void gang_look(const struct gang *g, struct gang_sight *out)
+{
+    *out = (struct gang_sight){ .members = (int64_t)(g->n_members + g->n_succeeded + g->n_failed),
+                                .scheduled = (int64_t)g->n_placed,
+                                .succeeded = (int64_t)g->n_succeeded,
+                                .failed = (int64_t)g->n_failed };
+    LIST_EACH (&g->members, at)
+        out->running += LIST_ITEM(at, struct spod, in_gang)->view->phase == POD_RUNNING;
+    out->phase = phase_of(g, out);
+    out->reason = reason_of(g, out->phase);
+}
+
+/* ---- the object ---- */
+
+struct str gang_mirror_name(struct arena *a, const struct gang *g)
+{
+    struct str name = str_skip(g->key, g->namespace.n + 1);
+    return gang_object_mirror_name(a, name);
+}
+
+struct owners {
+    struct json refs[OWNERS_MAX];
+    size_t n;
+};
+
+static void add_owner(struct owners *o, struct json ref)
+{
+    struct str uid = json_str(json_get(ref, STR("uid")));
+    for (size_t i = 0; i < o->n; i++) {
+        if (str_eq(json_str(json_get(o->refs[i], STR("uid"))), uid))
+            return;
+    }
+    if (o->n < OWNERS_MAX)
+        o->refs[o->n++] = ref;
+}
+
+static void put_owner(struct arena *a, struct jnode *list, struct json ref)
+{
+    static const char *const kept[] = { "apiVersion", "kind", "name", "uid" };
+    struct jnode *out = jnode_append(list, jnode_obj(a));
+    for (size_t i = 0; i < COUNT_OF(kept); i++)
+        jnode_set_str(out, str_from(kept[i]), json_str(json_get(ref, str_from(kept[i]))));
+}
+
+/* The garbage collector removes the mirror when the last of its owners is gone. */
+static void put_owners(struct arena *a, struct jnode *object, const struct gang *g)
+{
+    struct owners owners = { 0 };
+    size_t alone = 0;
+    LIST_EACH (&g->members, at) {
+        const struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+        struct json ref = kobj_controller(p->obj);
+        if (json_exists(ref))
+            add_owner(&owners, ref);
+        else if (alone++ < OWNERS_MAX)
+            meta_add_owner(a, object, p->obj, false);
+    }
+    struct jnode *list =
+        jnode_need_arr(jnode_need_obj(object, STR("metadata")), STR("ownerReferences"));
+    for (size_t i = 0; i < owners.n; i++)
+        put_owner(a, list, owners.refs[i]);
+}
+
+static void put_roles(struct arena *a, struct jnode *of, const struct gang *g, bool counts)
+{
+    if (g->n_parts < 2)
+        return;
+    struct jnode *list = jnode_set(of, STR("subGroups"), jnode_arr(a));
+    for (size_t i = 1; i < g->n_parts; i++) {
+        const struct gang_part *p = &g->parts[i];
+        struct jnode *out = jnode_append(list, jnode_obj(a));
+        jnode_set_str(out, STR("name"), p->name);
+        jnode_set_i64(out, STR("minMember"), p->min);
+        if (!counts)
+            continue;
+        jnode_set_i64(out, STR("members"), (int64_t)p->n_members);
+        jnode_set_i64(out, STR("scheduled"), (int64_t)p->n_placed);
+    }
+}
+
+struct jnode *gang_mirror_object(struct arena *a, const struct gang *g)
+{
+    struct jnode *o = jnode_obj(a);
+    jnode_set_str(o, STR("apiVersion"), STR("aiplatform.ganglion.io/v1alpha1"));
+    jnode_set_str(o, STR("kind"), STR("PodGroup"));
+    struct jnode *meta = jnode_need_obj(o, STR("metadata"));
+    jnode_set_str(meta, STR("name"), gang_mirror_name(a, g));
+    jnode_set_str(meta, STR("namespace"), g->namespace);
+    meta_set_annotation(o, STR(GANG_MIRROR_OF), str_from(g->dialect->project));
+    put_owners(a, o, g);
+    struct jnode *spec = jnode_need_obj(o, STR("spec"));
+    if (g->min > 0)
+        jnode_set_i64(spec, STR("minMember"), g->min);
+    if (g->timeout_s > 0)
+        jnode_set_i64(spec, STR("scheduleTimeoutSeconds"), g->timeout_s);
+    put_roles(a, spec, g, false);
+    return o;
+}
+
+/* ---- its status ---- */
+
+static const char *const phase_texts[] = {
+    [GANG_PENDING] = "Pending",   [GANG_SCHEDULED] = "Scheduled", [GANG_RUNNING] = "Running",
+    [GANG_FINISHED] = "Finished", [GANG_FAILED] = "Failed",       [GANG_GONE] = "Pending",
+};
+
+static struct str message_of(struct arena *a, const struct gang *g, const struct gang_sight *s)
+{
+    if (s->phase != GANG_PENDING)
+        return g->wrong.p ? g->wrong : STR("");
+    if (!gang_is_complete(g))
+        return gang_waiting_text(a, g);
+    return g->message;
+}
+
+/* Which nodes hold how many members, in the order of the members. */
+static void
+put_plan(struct arena *a, struct jnode *status, const struct gang *g, const struct cluster *c)
+{
+    struct jnode *list = jnode_set(status, STR("plan"), jnode_arr(a));
+    struct map seen;
+    map_init(&seen);
+    LIST_EACH (&g->members, at) {
+        const struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+        if (p->node < 0)
+            continue;
+        struct str node = c->snap.nodes.items[p->node]->name;
+        struct jnode *entry = map_get(&seen, node);
+        int64_t n = 0;
+        if (!entry && jnode_len(list) == PLAN_NODES_MAX)
+            continue;
+        if (!entry) {
+            entry = jnode_append(list, jnode_obj(a));
+            jnode_set_str(entry, STR("node"), node);
+            map_put(&seen, node, entry);
+        }
+        jnode_to_i64(jnode_get(entry, STR("members")), &n);
+        jnode_set_i64(entry, STR("members"), n + 1);
+    }
+    map_fini(&seen);
+}
+
+static bool was_late(struct json conditions)
+{
+    for (struct json_iter it = json_iter(conditions); json_next(&it);) {
+        if (str_is(json_str(json_get(it.value, STR("type"))), "ScheduleTimedOut"))
+            return true;
+    }
+    return false;
+}
+
+/* Scheduled: True from the start on; ScheduleTimedOut: only where it did. old keeps the times of
+ * changes. */
+static struct jnode *conditions_of(struct arena *a,
+                                   const struct gang *g,
+                                   const struct gang_sight *s,
+                                   struct json old,
+                                   struct wall now)
+{
+    struct json stored = json_get(old, STR("conditions"));
+    struct jnode *list = json_type(stored) == JSON_ARR ? jnode_thaw(a, stored) : jnode_arr(a);
+    bool waits = s->phase == GANG_PENDING || s->phase == GANG_GONE;
+    struct condition_spec spec = {
+        .type = "Scheduled",
+        .status = waits ? "False" : "True",
+        .reason = str_from(waits && *s->reason ? s->reason : phase_texts[s->phase]),
+        .message = message_of(a, g, s),
+    };
+    meta_set_condition(a, list, &spec, now);
+    struct condition_spec late = { .type = "ScheduleTimedOut",
+                                   .status = g->late.n ? "True" : "False",
+                                   .reason = g->late.n ? STR("ScheduleTimeout") : STR("Scheduled"),
+                                   .message = g->late };
+    if (g->late.n || was_late(stored))
+        meta_set_condition(a, list, &late, now);
+    return list;
+}
+
+/* The time-out as it was written first: the clocks differ by a hair at each look. */
+static struct jnode *
+until_of(struct arena *a, const struct gang *g, struct json old, struct gang_moment now)
+{
+    struct str written = json_str(json_get(old, STR("reservedUntil")));
+    char text[TIME_TEXT_MAX];
+    if (!g->n_places)
+        return jnode_null(a);
+    if (written.n)
+        return jnode_str(a, written);
+    const struct spod *p = LIST_ITEM(g->places.next, struct spod, in_gang);
+    int64_t left = p->held_by ? p->held_by->expires.ns - now.mono.ns : 0;
+    return jnode_str(a, wall_text(text, (struct wall){ now.wall.ns + left }));
+}
+
+/* When it is foretold to start. What was written stays while it is near enough: the clocks differ
+ * by a hair at each look. */
+static struct jnode *
+start_of(struct arena *a, const struct gang *g, struct json old, struct gang_moment now)
+{
+    struct str written = json_str(json_get(old, STR("predictedStart")));
+    struct wall before;
+    char text[TIME_TEXT_MAX];
+    if (!g->starts_at.ns)
+        return jnode_null(a);
+    struct wall start = { now.wall.ns + (g->starts_at.ns - now.mono.ns) };
+    if (written.n && wall_parse(written, &before) && before.ns - start.ns < NEAR_NS &&
+        start.ns - before.ns < NEAR_NS)
+        return jnode_str(a, written);
+    return jnode_str(a, wall_text(text, start));
+}
+
+/* Places held for members to come: what a starting scheduler takes up again. */
+static void put_reservations(struct arena *a,
+                             struct jnode *status,
+                             const struct gang *g,
+                             struct json old,
+                             struct gang_moment now)
+{
+    if (!g->n_places && !json_exists(json_get(old, STR("reservations"))))
+        return;
+    struct jnode *list = jnode_set(status, STR("reservations"), jnode_arr(a));
+    LIST_EACH (&g->places, at) {
+        const struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+        if (!p->held_by)
+            continue;
+        struct jnode *entry = jnode_append(list, jnode_obj(a));
+        struct jnode *notes = placement_annotations(a, &p->kept_where);
+        jnode_set_str(entry, STR("role"), g->parts[p->part].name);
+        jnode_set_str(entry, STR("node"), p->kept->name);
+        if (notes)
+            jnode_set(entry, STR("annotations"), notes);
+    }
+    jnode_set(status, STR("reservedUntil"), until_of(a, g, old, now));
+}
+
+struct jnode *gang_mirror_status(struct arena *a,
+                                 const struct gang *g,
+                                 const struct cluster *c,
+                                 struct json old,
+                                 struct gang_moment now)
+{
+    struct gang_sight s;
+    struct jnode *status = jnode_obj(a);
+    gang_look(g, &s);
+    struct str message = message_of(a, g, &s);
+    jnode_set_str(status, STR("dialect"), str_from(g->dialect->project));
+    jnode_set_str(status, STR("phase"), str_from(phase_texts[s.phase]));
+    jnode_set_str(status, STR("reason"), str_from(s.reason));
+    jnode_set_str(status, STR("message"), message);
+    jnode_set_i64(status, STR("minMember"), g->min);
+    jnode_set_i64(status, STR("members"), s.members);
+    jnode_set_i64(status, STR("scheduled"), s.scheduled);
+    jnode_set_i64(status, STR("running"), s.running);
+    jnode_set_i64(status, STR("succeeded"), s.succeeded);
+    jnode_set_i64(status, STR("failed"), s.failed);
+    put_roles(a, status, g, true);
+    put_plan(a, status, g, c);
+    jnode_set(status, STR("conditions"), conditions_of(a, g, &s, old, now.wall));
+    if (g->starts_at.ns || json_has(json_get(old, STR("predictedStart"))))
+        jnode_set(status, STR("predictedStart"), start_of(a, g, old, now));
+    put_reservations(a, status, g, old, now);
+    return status;
+}
+
+/* ---- in others' words ---- */
+
+static const char *word_of(const struct gang_words *w, enum gang_phase phase)
+{
+    switch (phase) {
+    case GANG_PENDING:
+    case GANG_GONE:
+        return w->pending;
+    case GANG_SCHEDULED:
+        return w->scheduled;
+    case GANG_RUNNING:
+        return w->running;
+    case GANG_FINISHED:
+        return w->finished;
+    case GANG_FAILED:
+        return w->failed;
+    }
+    return NULL;
+}
+
+struct jnode *gang_source_status(struct arena *a, const struct gang *g, const struct gang_sight *s)
+{
+    const struct gang_object_kind *k = g->source_kind;
+    const char *word = word_of(&k->words, s->phase);
+    const int64_t counts[] = { s->scheduled, s->running, s->succeeded, s->failed };
+    struct jnode *status = jnode_obj(a);
+    if (!word)
+        return NULL;
+    jnode_set_str(status, STR("phase"), str_from(word));
+    for (size_t i = 0; i < COUNT_OF(counts); i++) {
+        if (k->counts[i])
+            jnode_set_i64(status, str_from(k->counts[i]), counts[i]);
+    }
+    return status;
+}

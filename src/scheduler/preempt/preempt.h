@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * preempt — which placed pods must leave so that a pod that fits nowhere fits: what
+ * kube-scheduler's DefaultPreemption does, node by node. Dry runs happen in a transaction that is
+ * rolled back; who evicts, waits and holds the room is the caller's business. preempt_gang.h does
+ * it for gangs.
+ *
+ * Beyond kube-scheduler: a victim that is a member of a gang takes the gang along when fewer than
+ * its minimum would remain, and the whole gang must be of lower priority. Pure. */
+#pragma once
+
+#include "scheduler/cycle/evaluate.h"
+#include "scheduler/preempt/victim.h"
+
+struct victims {
+    struct spod **pods; /* the most important first; those on other nodes (of gangs) last */
+    size_t n;
+    size_t violations; /* of PodDisruptionBudgets */
+};
+
+struct candidate { /* a node on which the pod fits once these left */
+    uint32_t node;
+    struct victims victims;
+    bool is_best; /* no other is better by kube-scheduler's five criteria */
+};
+
+struct preemption {
+    struct candidate *candidates;
+    size_t n;
+    bool searched; /* false: it may not preempt, or waits for those that leave already */
+    const struct candidate *chosen; /* NULL: nothing helps, and message says why */
+    struct str message;             /* "preemption: 0/5 nodes are available: …" */
+};
+
+struct preempt_request {
+    const struct spod *pod;           /* not placed */
+    const struct evaluation *answers; /* of evaluate() for it */
+    struct preempt_policy policy;
+};
+
+/* Everything lives in a. No transaction may be open. */
+void preempt_pod(struct cluster *c,
+                 const struct preempt_request *want,
+                 struct arena *a,
+                 struct preemption *out);

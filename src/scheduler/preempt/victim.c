@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * victim — see victim.h. */
+#include "scheduler/preempt/victim.h"
+
+#include "base/num.h"
+#include "kube/names.h"
+
+/* How other projects say that a pod must not be preempted. */
+static const struct {
+    struct str name;
+    bool label; /* else an annotation */
+    struct str value;
+} vetoes[] = {
+    { STR_INIT("workload.kubenexus.io/preemptible"), true, STR_INIT("false") },
+    { STR_INIT("volcano.sh/preemptable"), true, STR_INIT("false") },
+    { STR_INIT("volcano.sh/preemptable"), false, STR_INIT("false") },
+    { STR_INIT("kai.scheduler/preemptibility"), true, STR_INIT("non-preemptible") },
+    { STR_INIT("kai.scheduler/preemptibility"), false, STR_INIT("non-preemptible") },
+    { STR_INIT("yunikorn.apache.org/allow-preemption"), false, STR_INIT("false") },
+};
+
+void victim_read_wishes(struct spod *p)
+{
+    struct json notes = p->view->annotations;
+    struct str min = json_str(json_get(notes, STR(NAME_MIN_RUNTIME)));
+    p->stays = false;
+    for (size_t i = 0; i < COUNT_OF(vetoes); i++) {
+        struct str value = vetoes[i].label ? labelset_get(&p->labels, vetoes[i].name)
+                                           : json_str(json_get(notes, vetoes[i].name));
+        p->stays = p->stays || (value.n && str_eq(value, vetoes[i].value));
+    }
+    if (!min.n || !duration_parse(min, &p->min_runtime_ns))
+        p->min_runtime_ns = 0;
+}
+
+int64_t victim_started(const struct spod *p)
+{
+    return p->view->start_time.ns ? p->view->start_time.ns : INT64_MAX;
+}
+
+int victim_compare(const void *pa, const void *pb)
+{
+    const struct spod *a = *(const struct spod *const *)pa, *b = *(const struct spod *const *)pb;
+    if (a->view->priority != b->view->priority)
+        return a->view->priority > b->view->priority ? -1 : 1;
+    if (victim_started(a) != victim_started(b))
+        return victim_started(a) < victim_started(b) ? -1 : 1;
+    return str_cmp(a->key, b->key);
+}
+
+bool victim_is_leaving(const struct spod *p)
+{
+    if (p->evicting)
+        return true;
+    if (!p->view->deleting)
+        return false;
+    struct json c = condition_find(kobj_root(p->obj), STR("DisruptionTarget"));
+    return str_is(json_str(json_get(c, STR("status"))), "True") &&
+           str_is(json_str(json_get(c, STR("reason"))), "PreemptionByScheduler");
+}
+
+bool victim_is_lower(const struct spod *v, int64_t priority)
+{
+    if (v->gang && v->gang->dialect && v->gang->priority >= priority)
+        return false;
+    return v->view->priority < priority;
+}
+
+/* It has not run for as long as it was promised. */
+static bool runs_too_short(const struct preempt_policy *policy, const struct spod *v)
+{
+    if (!v->min_runtime_ns || !policy->now.ns)
+        return false;
+    int64_t started = v->view->start_time.ns ? v->view->start_time.ns : policy->now.ns;
+    return policy->now.ns - started < v->min_runtime_ns;
+}
+
+bool victim_may_leave(const struct preempt_policy *policy,
+                      const struct spod *by,
+                      const struct spod *v)
+{
+    bool lower = victim_is_lower(v, by->view->priority);
+    if (!lower && !(policy->reclaims && policy->reclaims(policy->arg, by, v)))
+        return false;
+    return !v->stays && !runs_too_short(policy, v) &&
+           !(policy->spares && policy->spares(policy->arg, by, v));
+}

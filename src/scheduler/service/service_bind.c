@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * service_bind — carries plans to the API. The gangs decided in one turn share a bind_all, which is
+ * all or none; when it is refused, each gang is tried alone, and only those refused alone go back
+ * to the queue. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "scheduler/service/metrics.h"
+#include "scheduler/service/service_internal.h"
+
+#define BATCH_PODS_MAX 64 /* plans are not split: a larger gang travels alone */
+
+struct bound_pod {
+    struct kobj *pod;
+    struct str node; /* in the batch's arena */
+    size_t gang;     /* number within the batch */
+    struct jnode *annotations;
+    struct mono since; /* it waited from here on */
+    const struct claim_use *claims;
+    size_t n_claims;
+};
+VEC_TYPE(bound_pods, struct bound_pod);
+
+struct bind_batch {
+    struct scheduler *s;
+    struct list in_flight;
+    struct call *call;
+    struct arena *a;
+    struct bound_pods pods;
+    size_t n_gangs;
+    struct mono started;
+};
+
+static struct bind_batch *batch_new(struct scheduler *s)
+{
+    struct bind_batch *b = MEM_NEW(struct bind_batch);
+    b->s = s;
+    b->a = arena_new();
+    list_init(&b->in_flight);
+    return b;
+}
+
+static void batch_free(struct bind_batch *b)
+{
+    list_remove(&b->in_flight);
+    for (size_t i = 0; i < b->pods.n; i++)
+        kobj_unref(b->pods.items[i].pod);
+    bound_pods_fini(&b->pods);
+    arena_free(b->a);
+    free(b);
+}
+
+static const struct claim_use *copy_claims(struct arena *a, const struct bound_pod *p)
+{
+    struct claim_use *out = ARENA_ARRAY(a, struct claim_use, p->n_claims + 1);
+    for (size_t i = 0; i < p->n_claims; i++) {
+        const struct claim_use *u = &p->claims[i];
+        out[i] = (struct claim_use){ arena_str(a, u->namespace), arena_str(a, u->name),
+                                     arena_str(a, u->uid), arena_str(a, u->allocation) };
+    }
+    return out;
+}
+
+static void batch_add(struct bind_batch *b, const struct bound_pod *p)
+{
+    struct bound_pod copy = { .pod = kobj_ref(p->pod),
+                              .node = arena_str(b->a, p->node),
+                              .gang = b->n_gangs,
+                              .annotations =
+                                  p->annotations ? jnode_copy(b->a, p->annotations) : NULL,
+                              .claims = copy_claims(b->a, p),
+                              .n_claims = p->n_claims,
+                              .since = p->since };
+    bound_pods_push(&b->pods, copy);
+}
+
+static void on_bound(void *arg, const struct reply *reply, const struct err *err);
+
+static void batch_send(struct bind_batch *b)
+{
+    struct scheduler *s = b->s;
+    struct binding *list = ARENA_ARRAY(b->a, struct binding, b->pods.n);
+    for (size_t i = 0; i < b->pods.n; i++) {
+        const struct bound_pod *p = &b->pods.items[i];
+        list[i] = (struct binding){ .namespace = p->pod->namespace,
+                                    .pod = p->pod->name,
+                                    .uid = p->pod->uid,
+                                    .node = p->node,
+                                    .annotations = p->annotations,
+                                    .claims = p->claims,
+                                    .n_claims = p->n_claims };
+    }
+    list_push_back(&s->binds, &b->in_flight);
+    b->started = loop_now(s->t->loop);
+    b->call = s->t->ops->bind_all(s->t, list, b->pods.n, on_bound, b);
+}
+
+/* ---- answers ---- */
+
+static void tell_bound(const struct bind_batch *b)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct loop *l = b->s->t->loop;
+    int64_t took_us = (loop_now(l).ns - b->started.ns) / NS_PER_US;
+    for (size_t i = 0; i < b->pods.n; i++) {
+        const struct bound_pod *p = &b->pods.items[i];
+        struct str text =
+            arena_printf(a, "Successfully assigned %.*s/%.*s to %.*s", STR_ARG(p->pod->namespace),
+                         STR_ARG(p->pod->name), STR_ARG(p->node));
+        const struct recorder_note note = {
+            .about = p->pod, .type = "Normal", .reason = "Scheduled", .message = text
+        };
+        recorder_event(b->s->recorder, &note, loop_wall(l));
+        sched_meter_pod(b->s->meter, loop_now(l).ns - p->since.ns);
+        LOG_DEBUG("pod.bound", kv_str("namespace", p->pod->namespace), kv_str("pod", p->pod->name),
+                  kv_str("node", p->node), kv_i64("took_us", took_us));
+    }
+}
+
+/* Each gang of a refused batch alone. */
+static void split(const struct bind_batch *b)
+{
+    for (size_t g = 0; g < b->n_gangs; g++) {
+        struct bind_batch *one = batch_new(b->s);
+        for (size_t i = 0; i < b->pods.n; i++) {
+            if (b->pods.items[i].gang == g)
+                batch_add(one, &b->pods.items[i]);
+        }
+        one->n_gangs = 1;
+        batch_send(one);
+    }
+}
+
+static void answer_claims(const struct bind_batch *b, uint64_t revision)
+{
+    for (size_t i = 0; i < b->pods.n; i++)
+        service_claims_answered(b->s, b->pods.items[i].claims, b->pods.items[i].n_claims, revision);
+}
+
+static void take_back(const struct bind_batch *b, const struct reply *reply, const struct err *err)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct pod_id *ids = ARENA_ARRAY(a, struct pod_id, b->pods.n);
+    for (size_t i = 0; i < b->pods.n; i++) {
+        const struct kobj *p = b->pods.items[i].pod;
+        ids[i] = (struct pod_id){ p->namespace, p->name, p->uid };
+    }
+    struct str why =
+        reply ? json_str(kobj_path(reply->object, "message")) : str_from(err ? err->msg : "");
+    LOG_WARN("bind.refused", kv_str("pod", b->pods.items[0].pod->name),
+             kv_i64("pods", (int64_t)b->pods.n), kv_i64("code", reply ? reply->code : 0),
+             kv_str("why", why), kv_cstr("next", "the gang is queued again in 1s"));
+    core_forget(b->s->core, ids, b->pods.n, loop_now(b->s->t->loop));
+    answer_claims(b, 0);
+}
+
+static void on_bound(void *arg, const struct reply *reply, const struct err *err)
+{
+    struct bind_batch *b = arg;
+    struct scheduler *s = b->s;
+    bool bound = reply && reply->code < 400;
+    if (bound || !reply || b->n_gangs == 1) /* else each is tried alone, and counted then */
+        sched_meter_bound(s->meter, b->pods.n, bound, loop_now(s->t->loop).ns - b->started.ns);
+    if (bound) {
+        tell_bound(b);
+        answer_claims(b, reply->revision);
+    } else if (reply && b->n_gangs > 1) {
+        split(b);
+    } else {
+        take_back(b, reply, err);
+    }
+    batch_free(b);
+    service_poke(s);
+}
+
+/* ---- requests ---- */
+
+void service_bind_flush(struct scheduler *s)
+{
+    if (s->batch && s->batch->pods.n)
+        batch_send(TAKE(s->batch));
+}
+
+/* What the pod's claims got, as the API is to write it; from here on it is kept until it answers.
+ */
+static void put_claims(struct bound_pod *b, const struct spod *pod, struct arena *a)
+{
+    struct dra_write *writes = dra_writes(pod, a, &b->n_claims);
+    struct claim_use *uses = ARENA_ARRAY(a, struct claim_use, b->n_claims + 1);
+    for (size_t i = 0; i < b->n_claims; i++)
+        uses[i] = (struct claim_use){ writes[i].namespace, writes[i].name, writes[i].uid,
+                                      json_text(json_root(writes[i].allocation)) };
+    b->claims = uses;
+    dra_sent(pod);
+}
+
+static void add_plan(struct bind_batch *batch, const struct decision *d)
+{
+    const struct snapshot *snap = &core_cluster(batch->s->core)->snap;
+    size_t before = batch->pods.n;
+    for (size_t i = 0; i < d->n; i++) {
+        const struct planned *p = &d->items[i];
+        if (service_ask_binds(batch->s, p->pod->obj)) {
+            service_ask_bind(batch->s, p->pod->obj, snap->nodes.items[p->where.node]->name);
+            continue;
+        }
+        struct bound_pod b = { .pod = p->pod->obj,
+                               .node = snap->nodes.items[p->where.node]->name,
+                               .annotations = placement_annotations(batch->a, &p->where),
+                               .since = d->since };
+        put_claims(&b, p->pod, batch->a);
+        batch_add(batch, &b);
+    }
+    if (batch->pods.n > before)
+        batch->n_gangs++;
+}
+
+void service_bind(struct scheduler *s, const struct decision *d)
+{
+    if (s->batch && s->batch->pods.n + d->n > BATCH_PODS_MAX)
+        service_bind_flush(s);
+    if (!s->batch)
+        s->batch = batch_new(s);
+    add_plan(s->batch, d);
+}
+
+/* ---- plans that wait for a record ---- */
+
+struct bind_batch *service_bind_hold(struct scheduler *s, const struct decision *d)
+{
+    struct bind_batch *b = batch_new(s);
+    add_plan(b, d);
+    return b;
+}
+
+void service_bind_go(struct bind_batch *b)
+{
+    if (b->pods.n)
+        batch_send(b);
+    else
+        batch_free(b); /* an extender binds all of them */
+}
+
+void service_bind_give_up(struct bind_batch *b, const struct reply *reply, const struct err *err)
+{
+    take_back(b, reply, err);
+    batch_free(b);
+}
+
+void service_bind_drop(struct bind_batch *b)
+{
+    if (b)
+        batch_free(b);
+}
+
+void service_bind_cancel(struct scheduler *s)
+{
+    if (s->batch)
+        batch_free(TAKE(s->batch));
+    LIST_EACH (&s->binds, at) {
+        struct bind_batch *b = LIST_ITEM(at, struct bind_batch, in_flight);
+        s->t->ops->cancel(b->call);
+        batch_free(b);
+    }
+}

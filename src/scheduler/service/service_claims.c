@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * service_claims — what came of the claims that a bind_all wrote. When it succeeded, its revision
+ * says from which event on the watch knows; else each claim is read from the API itself, until it
+ * answers: only then may its devices be given to somebody else. */
+#include <stdlib.h>
+
+#include "client/calls.h"
+#include "kube/status.h"
+#include "scheduler/service/service_internal.h"
+
+#define RETRY_NS (2 * NS_PER_S)
+
+struct claim_read {
+    struct scheduler *s;
+    struct list link; /* in s->claim_reads */
+    struct arena *a;
+    struct claim_id id;
+    struct call *call; /* NULL: waits for its timer */
+    struct timer *again;
+};
+
+static void read_free(struct claim_read *r)
+{
+    list_remove(&r->link);
+    timer_free(r->again);
+    arena_free(r->a);
+    free(r);
+}
+
+static void on_read(void *arg, const struct reply *reply, const struct err *err)
+{
+    struct claim_read *r = arg;
+    struct scheduler *s = r->s;
+    r->call = NULL;
+    if (!reply || (reply->code >= 400 && reply->code != 404)) {
+        struct err refusal = { 0 };
+        if (reply)
+            status_to_err(reply->object, reply->code, &refusal);
+        LOG_WARN("claim.read_failed", kv_str("namespace", r->id.namespace),
+                 kv_str("claim", r->id.name), kv_err(reply ? &refusal : err),
+                 kv_cstr("next", "its devices stay held; reading again in 2s"));
+        timer_start(r->again, RETRY_NS);
+        return;
+    }
+    core_claim_answered(s->core, &r->id, reply->code == 404 ? 0 : reply->object->revision,
+                        loop_now(s->t->loop));
+    read_free(r);
+    service_poke(s);
+}
+
+static void read_claim(void *arg)
+{
+    struct claim_read *r = arg;
+    const struct call_get get = { .resource = GVR("resource.k8s.io", "v1", "resourceclaims"),
+                                  .namespace = r->id.namespace,
+                                  .name = r->id.name };
+    r->call = call_get(r->s->t, &get, on_read, r);
+}
+
+static void read_start(struct scheduler *s, const struct claim_use *u)
+{
+    struct claim_read *r = MEM_NEW(struct claim_read);
+    r->s = s;
+    r->a = arena_new();
+    r->id = (struct claim_id){ arena_str(r->a, u->namespace), arena_str(r->a, u->name),
+                               arena_str(r->a, u->uid) };
+    r->again = timer_new(s->t->loop, read_claim, r);
+    list_push_back(&s->claim_reads, &r->link);
+    read_claim(r);
+}
+
+void service_claims_answered(struct scheduler *s,
+                             const struct claim_use *uses,
+                             size_t n,
+                             uint64_t revision)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct claim_use *u = &uses[i];
+        const struct claim_id id = { u->namespace, u->name, u->uid };
+        if (!u->allocation.p)
+            continue;
+        if (revision)
+            core_claim_answered(s->core, &id, revision, loop_now(s->t->loop));
+        else
+            read_start(s, u);
+    }
+}
+
+void service_claims_cancel(struct scheduler *s)
+{
+    while (!list_empty(&s->claim_reads)) {
+        struct claim_read *r = LIST_ITEM(s->claim_reads.next, struct claim_read, link);
+        if (r->call)
+            s->t->ops->cancel(r->call);
+        read_free(r);
+    }
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the files of the scheduler service share; nobody else includes this. */
+#pragma once
+
+#include "base/log.h"
+#include "client/informer.h"
+#include "client/recorder.h"
+#include "io/loop.h"
+#include "scheduler/core/core.h"
+#include "scheduler/service/service.h"
+
+#include <assert.h>
+
+#define SERVICE_WATCHES 11
+
+struct bind_batch;
+struct service_ask;
+struct service_gangs;
+VEC_TYPE(pod_refs, struct kobj *);
+
+struct scheduler {
+    struct transport *t;
+    struct sched_core *core;
+    struct arena *cycle_arena;
+    struct informers *informers;
+    struct informer *caches[SERVICE_WATCHES];
+    struct recorder *recorder;
+    struct sched_meter *meter; /* NULL: nobody asks */
+    struct timer *timer;
+    bool live;                /* the caches were complete once: events count */
+    bool turn_pending;        /* the timer will run a turn */
+    struct list binds;        /* batches on the wire */
+    struct bind_batch *batch; /* filled in this turn; NULL: none */
+    struct list claim_reads;  /* claims that are looked up (service_claims.c) */
+    struct list patches;      /* status patches on the wire */
+    size_t n_patches;
+    struct { /* of preemptions (service_preempt.c) */
+        struct list waiting, on_wire;
+        size_t n_on_wire;
+    } errands;
+    struct pod_refs report; /* pods whose waiting is to be told, from report_at on */
+    size_t report_at;
+    struct {                      /* the last explanation, for pods that wait for the same */
+        struct str message, json; /* own texts */
+    } explained;
+    struct service_ask *ask;       /* talks with extenders; NULL: there are none */
+    struct service_gangs *gangs;   /* group objects and mirrors; service_gangs.c */
+    struct service_queues *queues; /* queues and topologies; service_queues.c */
+};
+
+/* Begins to work when everything is known that must be. */
+void service_try_begin(struct scheduler *s);
+/* Runs a turn soon. */
+void service_poke(struct scheduler *s);
+
+void service_bind(struct scheduler *s, const struct decision *d);
+/* The same, but it is only carried out by service_bind_go, or given up: its pods are queued again.
+ * drop: when the service ends. */
+struct bind_batch *service_bind_hold(struct scheduler *s, const struct decision *d);
+void service_bind_go(struct bind_batch *b);
+void service_bind_give_up(struct bind_batch *b, const struct reply *reply, const struct err *err);
+void service_bind_drop(struct bind_batch *b); /* NULL is fine */
+void service_bind_flush(struct scheduler *s);
+void service_bind_cancel(struct scheduler *s);
+
+/* The claims of these uses were sent to the API; when it answers, the core is told what is there.
+ * revision: that of the write, 0: it failed or its outcome is unknown, the claims are read. */
+void service_claims_answered(struct scheduler *s,
+                             const struct claim_use *uses,
+                             size_t n,
+                             uint64_t revision);
+void service_claims_cancel(struct scheduler *s);
+
+/* Extenders (service_ask.c). ERR_* when their certificates cannot be read. */
+int service_ask_start(struct scheduler *s, struct err *err);
+void service_ask_stop(struct scheduler *s);
+void service_ask(struct scheduler *s, const struct decision *d);
+/* An extender binds this pod, not we. */
+bool service_ask_binds(const struct scheduler *s, const struct kobj *pod);
+void service_ask_bind(struct scheduler *s, const struct kobj *pod, struct str node);
+
+void service_preempt(struct scheduler *s, const struct decision *d);
+void service_preempt_cancel(struct scheduler *s);
+
+void service_report(struct scheduler *s, const struct decision *d);
+/* Tells that the gang's time-out passed, and fails its members where its dialect says so. */
+void service_late(struct scheduler *s, const struct decision *d);
+void service_report_cancel(struct scheduler *s);
+
+void service_gangs_start(struct scheduler *s);
+void service_gangs_stop(struct scheduler *s);
+/* What earlier schedulers recorded was read, or cannot be. */
+bool service_gangs_ready(const struct scheduler *s);
+/* Takes up the reservations that an earlier scheduler recorded. All pods are known. */
+void service_gangs_restore(struct scheduler *s);
+/* Binds a plan that holds places: they are recorded first. */
+void service_gangs_bind(struct scheduler *s, const struct decision *d);
+
+void service_queues_start(struct scheduler *s);
+void service_queues_stop(struct scheduler *s);

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * service_preempt — carries a preemption to the API: each victim gets the condition
+ * DisruptionTarget (reason PreemptionByScheduler) and is then deleted, with its uid as precondition
+ * and its own grace period; each pod that waits for the room says for which node in
+ * status.nominatedNodeName. How many requests are on the wire at once is bounded, the rest waits in
+ * order.
+ *
+ *     MARK (patch status) ─► EVICT (delete) ─► told ─► the watch says when it is gone
+ *     NOMINATE (patch status) */
+#include <stdlib.h>
+
+#include "scheduler/service/service_internal.h"
+
+#define IN_FLIGHT_MAX 64
+
+enum errand { ERRAND_MARK, ERRAND_EVICT, ERRAND_NOMINATE };
+
+struct preempt_call {
+    struct scheduler *s;
+    struct list link; /* errands.waiting or errands.on_wire */
+    struct call *call;
+    enum errand errand;
+    struct kobj *pod;
+    struct str node;      /* own text: where it is, or is to be; absent: nowhere any more */
+    struct str preemptor; /* own text: that pod's uid */
+};
+
+static void free_text(struct str s)
+{
+    free((void *)(uintptr_t)s.p); /* own text */
+}
+
+static struct str own(struct str s)
+{
+    return s.p ? str_make(str_dup(s), s.n) : s;
+}
+
+static void errand_free(struct preempt_call *e)
+{
+    list_remove(&e->link);
+    kobj_unref(e->pod);
+    free_text(e->node);
+    free_text(e->preemptor);
+    free(e);
+}
+
+/* ---- what is written ---- */
+
+static struct jnode *new_condition(struct arena *a, struct jnode *root, const char *type)
+{
+    struct jnode *list = jnode_need_arr(jnode_need_obj(root, STR("status")), STR("conditions"));
+    struct jnode *c = jnode_append(list, jnode_obj(a));
+    jnode_set_str(c, STR("type"), str_from(type));
+    return c;
+}
+
+static struct jnode *mark_patch(struct arena *a, const struct preempt_call *e)
+{
+    struct jnode *root = jnode_obj(a);
+    char text[TIME_TEXT_MAX];
+    jnode_set_str(jnode_need_obj(root, STR("metadata")), STR("uid"), e->pod->uid);
+    struct jnode *c = new_condition(a, root, "DisruptionTarget");
+    struct str scheduler = pod_of(e->pod)->scheduler_name;
+    jnode_set_str(c, STR("status"), STR("True"));
+    jnode_set_str(c, STR("reason"), STR("PreemptionByScheduler"));
+    jnode_set_str(c, STR("message"),
+                  arena_printf(a, "%.*s: preempting to accommodate a higher priority pod",
+                               STR_ARG(scheduler)));
+    jnode_set_str(c, STR("lastTransitionTime"), wall_text(text, loop_wall(e->s->t->loop)));
+    return root;
+}
+
+static struct jnode *nominate_patch(struct arena *a, const struct preempt_call *e)
+{
+    struct jnode *root = jnode_obj(a);
+    jnode_set_str(jnode_need_obj(root, STR("metadata")), STR("uid"), e->pod->uid);
+    struct jnode *status = jnode_need_obj(root, STR("status"));
+    if (e->node.p)
+        jnode_set_str(status, STR("nominatedNodeName"), e->node);
+    else
+        jnode_set(status, STR("nominatedNodeName"), jnode_null(a));
+    return root;
+}
+
+/* ---- sending ---- */
+
+static void send_more(struct scheduler *s);
+static void on_answer(void *arg, const struct reply *reply, const struct err *err);
+
+static void send(struct preempt_call *e)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    AUTO(json_doc_unrefp) struct json_doc *doc = NULL;
+    struct scheduler *s = e->s;
+    struct request r = {
+        .verb = e->errand == ERRAND_EVICT ? VERB_DELETE : VERB_PATCH,
+        .version = STR("v1"),
+        .plural = STR("pods"),
+        .namespace = e->pod->namespace,
+        .name = e->pod->name,
+        .write = { .grace_s = -1 },
+    };
+    if (e->errand == ERRAND_EVICT) {
+        r.write.uid = e->pod->uid;
+    } else {
+        r.subresource = STR("status");
+        r.write.patch = PATCH_STRATEGIC;
+        if (jnode_freeze(&doc, e->errand == ERRAND_MARK ? mark_patch(a, e) : nominate_patch(a, e),
+                         NULL))
+            return;
+        r.body = json_root(doc);
+    }
+    list_remove(&e->link);
+    list_push_back(&s->errands.on_wire, &e->link);
+    s->errands.n_on_wire++;
+    e->call = s->t->ops->start(s->t, &r, on_answer, e);
+}
+
+static void send_more(struct scheduler *s)
+{
+    while (s->errands.n_on_wire < IN_FLIGHT_MAX && !list_empty(&s->errands.waiting))
+        send(LIST_ITEM(s->errands.waiting.next, struct preempt_call, link));
+}
+
+/* ---- answers ---- */
+
+static void tell_evicted(const struct preempt_call *e)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    const struct recorder_note note = {
+        .about = e->pod,
+        .type = "Normal",
+        .reason = "Preempted",
+        .message = arena_printf(a, "Preempted by pod %.*s on node %.*s", STR_ARG(e->preemptor),
+                                STR_ARG(e->node)),
+    };
+    recorder_event(e->s->recorder, &note, loop_wall(e->s->t->loop));
+    LOG_INFO("pod.preempted", kv_str("namespace", e->pod->namespace), kv_str("pod", e->pod->name),
+             kv_str("node", e->node), kv_str("by", e->preemptor));
+}
+
+static void refused(const struct preempt_call *e, const struct reply *reply, const struct err *err)
+{
+    struct loop *l = e->s->t->loop;
+    struct str why =
+        reply ? json_str(kobj_path(reply->object, "message")) : str_from(err ? err->msg : "");
+    LOG_WARN("preempt.refused", kv_str("namespace", e->pod->namespace), kv_str("pod", e->pod->name),
+             kv_i64("code", reply ? reply->code : 0), kv_str("why", why),
+             kv_cstr("next", "room is looked for again"));
+    core_evict_refused(e->s->core, &(struct pod_id){ e->pod->namespace, e->pod->name, e->pod->uid },
+                       loop_now(l));
+}
+
+/* Gone, or another pod of that name: nothing is left to do. */
+static bool is_gone(const struct reply *reply)
+{
+    return reply && (reply->code == 404 || reply->code == 409);
+}
+
+static void on_answer(void *arg, const struct reply *reply, const struct err *err)
+{
+    struct preempt_call *e = arg;
+    struct scheduler *s = e->s;
+    bool ok = reply && reply->code < 400;
+    s->errands.n_on_wire--;
+    if (e->errand == ERRAND_MARK && ok) {
+        e->errand = ERRAND_EVICT;
+        list_remove(&e->link);
+        list_push_front(&s->errands.waiting, &e->link);
+        send_more(s);
+        return;
+    }
+    if (e->errand == ERRAND_EVICT && ok)
+        tell_evicted(e);
+    else if (e->errand != ERRAND_NOMINATE && !ok && !is_gone(reply))
+        refused(e, reply, err);
+    errand_free(e);
+    send_more(s);
+    service_poke(s);
+}
+
+/* ---- requests ---- */
+
+static struct preempt_call *
+errand_new(struct scheduler *s, enum errand errand, const struct spod *p, struct str node)
+{
+    struct preempt_call *e = MEM_NEW(struct preempt_call);
+    *e = (struct preempt_call){ .s = s, .errand = errand, .pod = kobj_ref(p->obj) };
+    e->node = own(node);
+    list_init(&e->link);
+    list_push_back(&s->errands.waiting, &e->link);
+    return e;
+}
+
+void service_preempt(struct scheduler *s, const struct decision *d)
+{
+    const struct snapshot *snap = &core_cluster(s->core)->snap;
+    for (size_t i = 0; i < d->n_victims; i++) {
+        const struct spod *v = d->victims[i];
+        struct preempt_call *e = errand_new(s, ERRAND_MARK, v, snap->nodes.items[v->node]->name);
+        e->preemptor = own(d->items[0].pod->obj->uid); /* of a gang: its first member */
+    }
+    for (size_t i = 0; i < d->n; i++) {
+        struct str node = snap->nodes.items[d->items[i].where.node]->name;
+        if (!d->items[i].pod->to_come && !str_eq(d->items[i].pod->view->nominated_node, node))
+            errand_new(s, ERRAND_NOMINATE, d->items[i].pod, node);
+    }
+    for (size_t i = 0; i < d->n_displaced; i++)
+        errand_new(s, ERRAND_NOMINATE, d->displaced[i], (struct str){ 0 });
+    send_more(s);
+}
+
+void service_preempt_cancel(struct scheduler *s)
+{
+    LIST_EACH (&s->errands.on_wire, at) {
+        struct preempt_call *e = LIST_ITEM(at, struct preempt_call, link);
+        s->t->ops->cancel(e->call);
+        errand_free(e);
+    }
+    LIST_EACH (&s->errands.waiting, at)
+        errand_free(LIST_ITEM(at, struct preempt_call, link));
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * pod — a pod as the scheduler holds it, and its shape.
+ *
+ * A shape is everything about a pod that decides how well it fits one node taken alone: requests,
+ * node selector and affinity, tolerations, host ports, images, NUMA wishes and the profile. Pods of
+ * one template share a shape, so questions are asked once per shape. What relates a pod to other
+ * pods (labels, spreading, inter-pod terms) stays with the pod. Loop thread only. */
+#pragma once
+
+#include "base/list.h"
+#include "scheduler/claims/dra.h"
+#include "scheduler/devices/gpu_ask.h"
+#include "scheduler/devices/gpu_share.h"
+#include "scheduler/quota/quota.h"
+
+struct profile;
+struct gang;
+struct score_cache;
+struct extender_answer;
+
+enum numa_policy { NUMA_NONE, NUMA_BEST_EFFORT, NUMA_RESTRICTED, NUMA_SINGLE, NUMA_ISOLATED };
+
+enum numa_spread {
+    NUMA_SPREAD_NONE,
+    NUMA_SPREAD_PACKED,   /* where most members are */
+    NUMA_SPREAD_BALANCED, /* where fewest are */
+    NUMA_SPREAD_ISOLATED, /* where none is */
+};
+
+struct numa_wish { /* texts borrow from the pod */
+    enum numa_policy policy;
+    enum numa_spread spread;    /* of its gang over the cells of one node */
+    struct str group;           /* whose pods count as the gang; absent: the pod's gang */
+    uint32_t cells;             /* that it may use; ~0: any */
+    uint32_t distance_weight;   /* 0 to 100: how much it minds cells that are far apart */
+    bool memory_intensive;      /* roomy cells, not tidy ones */
+    bool cpu, memory;           /* which resources must come from the cells */
+    bool devices[DEVICE_KINDS]; /* the same, by kind */
+};
+
+struct shape { /* counted by `pods`; interned by key in struct shapes */
+    struct str key;
+    uint64_t hash;
+    const struct profile *profile;
+    struct arena *a;
+    struct kobj *obj; /* one pod of this shape: the view borrows from it */
+    const struct pod *view;
+    struct demand *demands; /* effective requests; zeroes left out */
+    size_t n_demands;
+    int64_t cpu, mem;       /* of them */
+    int64_t nz_cpu, nz_mem; /* what a placed pod counts for scoring */
+    /* Fit's score ignores spec.resources: */
+    struct demand *score_demands;
+    size_t n_score_demands;
+    int64_t score_nz_cpu, score_nz_mem;
+    uint32_t devices[DEVICE_KINDS]; /* how many of each kind */
+    struct gpu_share share;         /* or parts of NVIDIA ones */
+    struct str share_trouble; /* why what it says about parts makes no sense; empty: it does */
+    struct gpu_ask gpu_ask;   /* the same for the device policy */
+    struct numa_wish numa;
+    bool cpus_are_pinned, memory_is_pinned; /* kubelet gives them out by cell (numa.h) */
+    size_t pods;                            /* how many use it */
+    struct score_cache *cache;              /* scheduler/cycle/cache.h; NULL until first asked */
+    uint64_t failed_at, failed_version;     /* journal and version of the last failure; 0: none */
+};
+
+struct term {                              /* of pod affinity, compiled */
+    struct label_sel selector, namespaces; /* namespaces: by their labels */
+    struct strs names;                     /* namespaces by name */
+    struct str topology_key;
+    int64_t weight;
+};
+
+struct spread_rule { /* a topology spread constraint, compiled */
+    struct label_sel selector;
+    struct str topology_key;
+    int64_t max_skew, min_domains;
+    bool hard, ignore_affinity, honor_taints;
+};
+
+struct relations { /* to other pods; NULL in a pod that has none */
+    struct arena *a;
+    struct term *required, *preferred, *anti_required, *anti_preferred;
+    size_t n_required, n_preferred, n_anti_required, n_anti_preferred;
+    struct spread_rule *spreads;
+    size_t n_spreads;
+    bool terms; /* any of the pod terms */
+};
+
+struct spod {
+    struct kobj *obj;
+    const struct pod *view;
+    struct labelset labels;
+    struct shape *shape;
+    struct relations *relations;
+    struct demand *demands; /* what it takes from its node; own array */
+    size_t n_demands;
+    int64_t nz_cpu, nz_mem;
+    struct str key;    /* "namespace/name", own text */
+    uint32_t id;       /* in the snapshot */
+    struct gang *gang; /* NULL: another scheduler's, or a lone pod that runs */
+    struct list in_gang;
+    uint32_t part;               /* its role in the gang: a number of gang->parts; 0: none */
+    bool to_come;                /* no pod yet: a place of its gang (core_places.c) */
+    struct list nominated;       /* in its node's list while a node is kept for it */
+    struct snode *kept;          /* that node */
+    struct placement kept_where; /* and what of it; without devices when only the API names it */
+    struct reservation *held_by; /* that keeps it; NULL: the API does */
+    struct list in_hold;         /* of held_by */
+    bool nomination_over;        /* what the API still says about a kept node is history */
+    bool away;                   /* bound to a node that is not here */
+    bool assumed;                /* placed by us, the API has not said so yet */
+    bool evicting;               /* we asked for its eviction */
+    struct quota_claim quota;    /* where what it uses counts */
+    struct dra_claims claims;    /* ResourceClaims that it uses */
+    struct extender_answer *extended; /* what extenders said; NULL: nothing (extender.h) */
+    bool asked;                       /* they are being asked */
+    bool stays;                       /* it says that it must not be preempted */
+    int64_t begun_ns, ends_ns; /* monotonic; since when it holds its room, and until when it is
+                                  thought to (forecast.c); 0: nobody asked */
+    int64_t min_runtime_ns;    /* nor before it ran so long; 0: no such wish */
+    /* words, through tx_set only */
+    int64_t node;                             /* SCHED_NO_NODE: not placed */
+    int64_t next, prev;                       /* pods of one node, by id; -1: end */
+    int64_t cells;                            /* mask; bit 32: exclusive */
+    int64_t devices[DEVICE_KINDS];            /* masks */
+    int64_t shared, part_milli, part_mem_mib; /* as in struct placement */
+};
+
+#define SPOD_EXCLUSIVE (INT64_C(1) << 32)
+
+/* It waits for a node. */
+static inline bool spod_is_pending(const struct spod *p)
+{
+    return p->node == SCHED_NO_NODE && !p->away && !p->view->n_gates;
+}
+
+/* Nothing but its shape decides where it fits: what holds for one holds for its twins. */
+static inline bool spod_is_plain(const struct spod *p)
+{
+    return !p->relations && !p->extended && p->claims.n == 0 && !p->claims.missing.p;
+}
+
+/* Its schedulerName is one of ours. */
+static inline bool spod_is_ours(const struct spod *p)
+{
+    return p->quota.queue != NULL;
+}
+
+static inline struct str spod_namespace(const struct spod *p)
+{
+    return p->obj->namespace;
+}
+
+static inline struct placement spod_placement(const struct spod *p)
+{
+    struct placement out = { .node = p->node,
+                             .cells = (uint32_t)p->cells,
+                             .exclusive = (p->cells & SPOD_EXCLUSIVE) != 0 };
+    for (unsigned k = 0; k < DEVICE_KINDS; k++)
+        out.devices[k] = (uint64_t)p->devices[k];
+    out.shared = (uint64_t)p->shared;
+    out.part_milli = p->part_milli;
+    out.part_mem_mib = p->part_mem_mib;
+    return out;
+}
+
+/* What one cell of a mask gives to a demand that k cells share: equal parts, the rest to the lowest
+ * cell. A fixed rule, so that a restart rebuilds the ledger from the mask alone. */
+static inline int64_t cell_share(int64_t amount, uint32_t mask, unsigned cell)
+{
+    int64_t k = __builtin_popcount(mask);
+    int64_t part = amount / k;
+    return cell == (unsigned)__builtin_ctz(mask) ? amount - part * (k - 1) : part;
+}
