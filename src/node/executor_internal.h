@@ -71,6 +71,9 @@ const struct container *local_pod_container(const struct local_pod *p, size_t i)
 void pod_ask_probes(struct local_pod *p, struct wall *wake); /* those due; wake: the next ones */
 void pod_ask_hook(struct local_pod *p, size_t i, enum hook_kind kind);
 void pod_ask_answered(struct local_pod *p, struct str token, int64_t code, struct str output);
+/* The grace is over: a preStop hook that still runs has failed. The answer of its end, which may
+ * come after the container's, is then ignored. */
+void pod_ask_hook_late(struct local_pod *p, size_t i);
 void pod_ask_again(struct local_pod *p); /* the connection broke: answers may be lost */
 
 /* ---- pod_ports.c ---- */

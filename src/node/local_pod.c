@@ -278,6 +278,7 @@ static void step(struct local_pod *p, size_t i)
         pod_ask_hook(p, i, HOOK_PRE_STOP);
         break;
     case POD_STEP_TERM:
+        pod_ask_hook_late(p, i);
         step_term(p, i);
         break;
     case POD_STEP_KILL:

@@ -179,6 +179,11 @@ void pod_ask_hook(struct local_pod *p, size_t i, enum hook_kind kind)
     ask(p, a, &q);
 }
 
+void pod_ask_hook_late(struct local_pod *p, size_t i)
+{
+    hook_answered(p, i, HOOK_PRE_STOP, 1);
+}
+
 void pod_ask_again(struct local_pod *p)
 {
     probe_fetch_cancel(p->x->fetches, p);
