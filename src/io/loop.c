@@ -160,8 +160,8 @@ void loop_stop(struct loop *l)
 {
     pthread_mutex_lock(&l->lock);
     l->stop = true;
+    uv_async_send(&l->wake); /* under the lock: whoever sees stop may free the loop */
     pthread_mutex_unlock(&l->lock);
-    uv_async_send(&l->wake);
 }
 
 void loop_post(struct loop *l, loop_fn fn, void *arg)
@@ -169,9 +169,9 @@ void loop_post(struct loop *l, loop_fn fn, void *arg)
     pthread_mutex_lock(&l->lock);
     bool first = l->posts.n == 0;
     call_vec_push(&l->posts, (struct call){ fn, arg });
-    pthread_mutex_unlock(&l->lock);
     if (first) /* else a wake-up is already on its way */
         uv_async_send(&l->wake);
+    pthread_mutex_unlock(&l->lock);
 }
 
 void loop_defer(struct loop *l, loop_fn fn, void *arg)
