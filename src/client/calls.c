@@ -2,6 +2,34 @@
  * calls — fills a struct request and starts it. */
 #include "client/calls.h"
 
+#include <assert.h>
+
+#include "kube/status.h"
+
+struct json_doc *call_body(struct jnode *object)
+{
+    struct json_doc *doc = NULL;
+    int rc = jnode_freeze(&doc, object, NULL);
+    assert(rc == 0);
+    (void)rc;
+    return doc;
+}
+
+bool call_refused(const struct reply *reply)
+{
+    return !reply || reply->code >= 400;
+}
+
+struct err call_error(const struct reply *reply, const struct err *err)
+{
+    struct err why = { 0 };
+    if (reply)
+        status_to_err(reply->object, reply->code, &why);
+    else if (err)
+        why = *err;
+    return why;
+}
+
 static struct request
 request_of(enum verb verb, struct gvr r, struct str namespace, struct str name)
 {

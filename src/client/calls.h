@@ -12,6 +12,15 @@ struct gvr { /* which resource */
     struct str group, version, plural;
 };
 
+/* The body of a call: an object made here, which is far below the limits. The caller's. */
+struct json_doc *call_body(struct jnode *object);
+
+/* No answer came, or it is a refusal. reply may be NULL. */
+bool call_refused(const struct reply *reply);
+/* Why, for a log line or a condition: what the refusal's Status says, or err when no answer came.
+ * Takes what a reply_fn got, as it is. */
+struct err call_error(const struct reply *reply, const struct err *err);
+
 #define GVR(g, v, p) ((struct gvr){ STR(g), STR(v), STR(p) }) /* literals only */
 
 struct call_create {

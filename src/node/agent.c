@@ -33,18 +33,6 @@ void agent_sent_free(struct sent *x)
     free(x);
 }
 
-bool agent_refused(const struct reply *reply)
-{
-    return !reply || reply->code >= 400;
-}
-
-struct json_doc *agent_freeze(struct jnode *n)
-{
-    struct json_doc *doc = NULL;
-    jnode_freeze(&doc, n, NULL); /* far below the limit */
-    return doc;
-}
-
 void agent_event(struct node_agent *n,
                  const struct kobj *about,
                  const char *type,

@@ -81,8 +81,6 @@ struct node_agent {
 /* ---- agent.c ---- */
 struct sent *agent_sent(struct node_agent *n, struct str uid);
 void agent_sent_free(struct sent *x);
-bool agent_refused(const struct reply *reply);
-struct json_doc *agent_freeze(struct jnode *n);
 void agent_event(struct node_agent *n,
                  const struct kobj *about,
                  const char *type,

@@ -17,7 +17,7 @@ static void on_lease(void *arg, const struct reply *reply, const struct err *err
     struct sent *x = arg;
     struct node_agent *n = x->n;
     (void)err; /* the next beat tries again */
-    n->leased = !agent_refused(reply) || (reply && reply->code == 409);
+    n->leased = !call_refused(reply) || (reply && reply->code == 409);
     agent_sent_free(x);
 }
 
@@ -26,8 +26,8 @@ void agent_on_beat(void *arg)
     struct node_agent *n = arg;
     AUTO(arena_freep) struct arena *a = arena_new();
     struct wall now = loop_wall(n->t->loop);
-    struct json_doc *doc = agent_freeze(n->leased ? lease_of_node_renewal(a, n->name, now)
-                                                  : lease_of_node(a, n->name, now));
+    struct json_doc *doc = call_body(n->leased ? lease_of_node_renewal(a, n->name, now)
+                                               : lease_of_node(a, n->name, now));
     struct sent *x = agent_sent(n, (struct str){ 0 });
     struct call_patch patch = {
         .resource = LEASES, .namespace = LEASE_NAMESPACE, .name = n->name, .patch = json_root(doc)
@@ -43,9 +43,9 @@ void agent_on_beat(void *arg)
 static void
 registration_failed(struct node_agent *n, const struct reply *reply, const struct err *err)
 {
-    struct err none = { 0 };
+    struct err why = call_error(reply, err);
     LOG_WARN("node.register", kv_str("node", n->name), kv_i64("code", reply ? reply->code : 0),
-             kv_err(err ? err : &none), kv_cstr("next", "retrying in 1s"));
+             kv_err(&why), kv_cstr("next", "retrying in 1s"));
     timer_start(n->again, REGISTER_AGAIN_NS);
 }
 
@@ -54,7 +54,7 @@ static void on_status(void *arg, const struct reply *reply, const struct err *er
     struct sent *x = arg;
     struct node_agent *n = x->n;
     agent_sent_free(x);
-    if (agent_refused(reply)) {
+    if (call_refused(reply)) {
         registration_failed(n, reply, err);
         return;
     }
@@ -77,7 +77,7 @@ static void patch_part(struct node_agent *n, bool status, reply_fn done)
         if (notes)
             jnode_set(m, STR("annotations"), jnode_copy(a, notes));
     }
-    struct json_doc *doc = agent_freeze(patch);
+    struct json_doc *doc = call_body(patch);
     struct call_patch p = { .resource = NODES, .name = n->name, .patch = json_root(doc) };
     if (status)
         p.subresource = STR("status");
@@ -91,7 +91,7 @@ static void on_labels(void *arg, const struct reply *reply, const struct err *er
     struct sent *x = arg;
     struct node_agent *n = x->n;
     agent_sent_free(x);
-    if (agent_refused(reply))
+    if (call_refused(reply))
         registration_failed(n, reply, err);
     else
         patch_part(n, true, on_status);
@@ -104,7 +104,7 @@ static void on_created(void *arg, const struct reply *reply, const struct err *e
     agent_sent_free(x);
     if (reply && reply->code == 409)
         patch_part(n, false, on_labels); /* an earlier agent's: bring it up to date */
-    else if (agent_refused(reply))
+    else if (call_refused(reply))
         registration_failed(n, reply, err);
     else
         patch_part(n, true, on_status); /* a server that drops status on create takes it here */
@@ -114,7 +114,7 @@ void agent_register(struct node_agent *n)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
     struct json_doc *doc =
-        agent_freeze(machine_node(a, &n->machine, &n->o, n->name, loop_wall(n->t->loop)));
+        call_body(machine_node(a, &n->machine, &n->o, n->name, loop_wall(n->t->loop)));
     struct sent *x = agent_sent(n, (struct str){ 0 });
     struct call_create create = { .resource = NODES, .object = json_root(doc) };
     x->call = call_create(n->t, &create, on_created, x);

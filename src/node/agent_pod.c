@@ -71,7 +71,7 @@ static void on_deleted(void *arg, const struct reply *reply, const struct err *e
     if (!t)
         return;
     t->writing = false;
-    if (agent_refused(reply) && !(reply && (reply->code == 404 || reply->code == 409)))
+    if (call_refused(reply) && !(reply && (reply->code == 404 || reply->code == 409)))
         retry_later(t); /* else the watch tells the end */
 }
 
@@ -157,13 +157,13 @@ static void on_written(void *arg, const struct reply *reply, const struct err *e
     if (!t)
         return;
     t->writing = false;
-    if (agent_refused(reply)) {
-        struct err none = { 0 };
+    if (call_refused(reply)) {
+        struct err why = call_error(reply, err);
         json_doc_unref(TAKE(t->in_flight));
         if (reply && (reply->code == 404 || reply->code == 409))
             return; /* gone, or another pod of this name: the watch tells */
         LOG_WARN("node.status", kv_str("pod", t->latest->name),
-                 kv_i64("code", reply ? reply->code : 0), kv_err(err ? err : &none),
+                 kv_i64("code", reply ? reply->code : 0), kv_err(&why),
                  kv_cstr("next", "retrying"));
         retry_later(t);
         return;
@@ -182,7 +182,7 @@ static void send_status(struct tracked *t, struct arena *a, struct jnode *status
     struct jnode *patch = jnode_obj(a);
     jnode_set_str(jnode_need_obj(patch, STR("metadata")), STR("uid"), t->uid);
     jnode_set(patch, STR("status"), status);
-    struct json_doc *doc = agent_freeze(patch);
+    struct json_doc *doc = call_body(patch);
     struct call_patch c = {
         .resource = PODS,
         .namespace = t->latest->namespace,
@@ -208,7 +208,7 @@ static void write_status(struct tracked *t)
         return;
     AUTO(arena_freep) struct arena *a = arena_new();
     struct jnode *status = local_pod_status(a, t->p);
-    struct json_doc *doc = agent_freeze(jnode_copy(a, status));
+    struct json_doc *doc = call_body(jnode_copy(a, status));
     if (may_write(t) && !same(doc, t->written)) {
         json_doc_unref(t->in_flight);
         t->in_flight = doc;

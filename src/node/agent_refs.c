@@ -75,7 +75,7 @@ static void on_ref(void *arg, const struct reply *reply, const struct err *err)
     (void)err; /* what could not be read counts as missing; it is asked again later */
     if (!t || i >= t->n_refs || !t->n_waiting)
         return;
-    if (!agent_refused(reply))
+    if (!call_refused(reply))
         t->refs[i].object = kobj_ref(reply->object);
     if (--t->n_waiting == 0 && t->p)
         tracked_prepare(t);

@@ -89,19 +89,7 @@ static void sent_free(struct sent *x)
     free(x);
 }
 
-static bool refused(const struct reply *reply)
-{
-    return !reply || reply->code >= 400;
-}
-
 /* ---- nodes and leases ---- */
-
-static struct json_doc *freeze(struct jnode *n)
-{
-    struct json_doc *doc = NULL;
-    jnode_freeze(&doc, n, NULL); /* far below the limit */
-    return doc;
-}
 
 static void renew_lease(struct sim_nodes *s, struct sim_node *n);
 static void node_turn(struct sim_nodes *s);
@@ -113,7 +101,7 @@ static void on_lease(void *arg, const struct reply *reply, const struct err *err
     bool exists = reply && reply->code == 409; /* an earlier run made it */
     (void)err;                                 /* the next period tries again */
     if (x->node)
-        x->node->leased = exists || !refused(reply);
+        x->node->leased = exists || !call_refused(reply);
     if (x->node && exists)
         renew_lease(s, x->node);
     sent_free(x);
@@ -123,7 +111,7 @@ static void on_lease(void *arg, const struct reply *reply, const struct err *err
 static void create_lease(struct sim_nodes *s, struct sim_node *n)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
-    struct json_doc *doc = freeze(lease_of_node(a, n->name, loop_wall(s->t->loop)));
+    struct json_doc *doc = call_body(lease_of_node(a, n->name, loop_wall(s->t->loop)));
     struct sent *x = sent_new(s, n, (struct str){ 0 });
     struct call_create create = { LEASES, LEASE_NAMESPACE, json_root(doc) };
     x->call = call_create(s->t, &create, on_lease, x);
@@ -133,7 +121,7 @@ static void create_lease(struct sim_nodes *s, struct sim_node *n)
 static void renew_lease(struct sim_nodes *s, struct sim_node *n)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
-    struct json_doc *doc = freeze(lease_of_node_renewal(a, n->name, loop_wall(s->t->loop)));
+    struct json_doc *doc = call_body(lease_of_node_renewal(a, n->name, loop_wall(s->t->loop)));
     struct sent *x = sent_new(s, n, (struct str){ 0 });
     struct call_patch patch = {
         .resource = LEASES, .namespace = LEASE_NAMESPACE, .name = n->name, .patch = json_root(doc)
@@ -144,12 +132,17 @@ static void renew_lease(struct sim_nodes *s, struct sim_node *n)
 
 /* ---- what a kubelet would have registered, for objects that are there already ---- */
 
+static void tell_refused(const struct sent *x, const char *event, struct err why, const char *next)
+{
+    LOG_WARN(event, kv_str("node", x->node->name), kv_err(&why), kv_cstr("next", next));
+}
+
 static void on_refreshed(void *arg, const struct reply *reply, const struct err *err)
 {
     struct sent *x = arg;
-    if (refused(reply) && x->node)
-        LOG_WARN("sim.refresh_refused", kv_str("node", x->node->name), kv_err(err),
-                 kv_cstr("next", "the node keeps the status it has"));
+    if (call_refused(reply) && x->node)
+        tell_refused(x, "sim.refresh_refused", call_error(reply, err),
+                     "the node keeps the status it has");
     sent_free(x);
 }
 
@@ -173,7 +166,7 @@ static struct jnode *node_object(struct arena *a, const struct sim_node *n, stru
 static void
 send_refresh(struct sim_nodes *s, struct sim_node *n, struct jnode *patch, struct str subresource)
 {
-    struct json_doc *doc = freeze(patch);
+    struct json_doc *doc = call_body(patch);
     struct call_patch p = { .resource = GVR("", "v1", "nodes"),
                             .name = n->name,
                             .subresource = subresource,
@@ -200,9 +193,8 @@ static void on_published(void *arg, const struct reply *reply, const struct err 
     struct sent *x = arg;
     struct sim_nodes *s = x->sim;
     bool exists = reply && reply->code == 409; /* an earlier run made it */
-    if (x->node && refused(reply) && !exists)
-        LOG_WARN("sim.slice_refused", kv_str("node", x->node->name), kv_err(err),
-                 kv_cstr("next", "its GPUs cannot be claimed"));
+    if (x->node && call_refused(reply) && !exists)
+        tell_refused(x, "sim.slice_refused", call_error(reply, err), "its GPUs cannot be claimed");
     sent_free(x);
     node_turn(s);
 }
@@ -210,7 +202,7 @@ static void on_published(void *arg, const struct reply *reply, const struct err 
 static void publish_slice(struct sim_nodes *s, struct sim_node *n, const struct kobj *node)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
-    struct json_doc *doc = freeze(sim_slice_object(a, n->shape, n->name, node));
+    struct json_doc *doc = call_body(sim_slice_object(a, n->shape, n->name, node));
     struct sent *x = sent_new(s, n, (struct str){ 0 });
     struct call_create create = { .resource = GVR("resource.k8s.io", "v1", "resourceslices"),
                                   .object = json_root(doc) };
@@ -223,15 +215,14 @@ static void on_registered(void *arg, const struct reply *reply, const struct err
     struct sent *x = arg;
     struct sim_nodes *s = x->sim;
     bool exists = reply && reply->code == 409;
-    if (x->node && refused(reply) && !exists)
-        LOG_WARN("sim.node_refused", kv_str("node", x->node->name), kv_err(err),
-                 kv_cstr("next", "the node stays away"));
+    if (x->node && call_refused(reply) && !exists)
+        tell_refused(x, "sim.node_refused", call_error(reply, err), "the node stays away");
     if (x->node && exists)
         refresh(s, x->node);
     if (x->node)
         create_lease(s, x->node);
     if (x->node && x->node->shape->claims)
-        publish_slice(s, x->node, refused(reply) ? NULL : reply->object);
+        publish_slice(s, x->node, call_refused(reply) ? NULL : reply->object);
     sent_free(x);
     if (++s->n_registered == s->n_named)
         LOG_INFO("sim.nodes_registered", kv_i64("nodes", (int64_t)s->n_named));
@@ -241,7 +232,7 @@ static void on_registered(void *arg, const struct reply *reply, const struct err
 static void register_node(struct sim_nodes *s, struct sim_node *n)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
-    struct json_doc *doc = freeze(node_object(a, n, loop_wall(s->t->loop)));
+    struct json_doc *doc = call_body(node_object(a, n, loop_wall(s->t->loop)));
     struct sent *x = sent_new(s, n, (struct str){ 0 });
     struct call_create create = { .resource = GVR("", "v1", "nodes"), .object = json_root(doc) };
     x->call = call_create(s->t, &create, on_registered, x);
@@ -294,7 +285,7 @@ static void on_pod_written(void *arg, const struct reply *reply, const struct er
     (void)err;
     if (l) {
         l->busy = false;
-        if (refused(reply)) { /* changed under us, or the server is busy: look again soon */
+        if (call_refused(reply)) { /* changed under us, or the server is busy: look again soon */
             workqueue_add_at(s->queue, l->key,
                              (struct mono){ loop_now(s->t->loop).ns + 50 * NS_PER_MS });
         } else {
@@ -315,7 +306,7 @@ static void patch_status(struct sim_nodes *s,
     struct jnode *patch = jnode_obj(a);
     jnode_set_str(jnode_need_obj(patch, STR("metadata")), STR("uid"), pod->uid);
     jnode_set(patch, STR("status"), status);
-    struct json_doc *doc = freeze(patch);
+    struct json_doc *doc = call_body(patch);
     struct call_patch p = {
         .resource = GVR("", "v1", "pods"),
         .namespace = pod->namespace,

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "client/calls.h"
 #include "controllers/garbage/garbage_internal.h"
-#include "kube/status.h"
 
 struct sent {
     struct list link;
@@ -28,11 +28,9 @@ static void on_reply(void *arg, const struct reply *reply, const struct err *err
     bool fine = reply && (code < 400 || code == 404 || code == 405); /* 405: not its verb */
     t->failed |= !fine;
     if (!fine && code != 409) {
-        struct err refusal = { 0 };
-        if (reply)
-            status_to_err(reply->object, code, &refusal);
+        struct err why = call_error(reply, err);
         LOG_WARN("garbage.refused", kv_str("resource", t->kind->resource.plural),
-                 kv_str("name", t->o->name), kv_err(reply ? &refusal : err),
+                 kv_str("name", t->o->name), kv_err(&why),
                  kv_cstr("next", "retrying with back-off"));
     }
     free(s);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "client/calls.h"
 #include "scheduler/service/metrics.h"
 #include "scheduler/service/service_internal.h"
 
@@ -145,11 +146,10 @@ static void take_back(const struct bind_batch *b, const struct reply *reply, con
         const struct kobj *p = b->pods.items[i].pod;
         ids[i] = (struct pod_id){ p->namespace, p->name, p->uid };
     }
-    struct str why =
-        reply ? json_str(kobj_path(reply->object, "message")) : str_from(err ? err->msg : "");
+    struct err why = call_error(reply, err);
     LOG_WARN("bind.refused", kv_str("pod", b->pods.items[0].pod->name),
              kv_i64("pods", (int64_t)b->pods.n), kv_i64("code", reply ? reply->code : 0),
-             kv_str("why", why), kv_cstr("next", "the gang is queued again in 1s"));
+             kv_err(&why), kv_cstr("next", "the gang is queued again in 1s"));
     core_forget(b->s->core, ids, b->pods.n, loop_now(b->s->t->loop));
     answer_claims(b, 0);
 }

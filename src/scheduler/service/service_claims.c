@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "client/calls.h"
-#include "kube/status.h"
 #include "scheduler/service/service_internal.h"
 
 #define RETRY_NS (2 * NS_PER_S)
@@ -33,11 +32,9 @@ static void on_read(void *arg, const struct reply *reply, const struct err *err)
     struct scheduler *s = r->s;
     r->call = NULL;
     if (!reply || (reply->code >= 400 && reply->code != 404)) {
-        struct err refusal = { 0 };
-        if (reply)
-            status_to_err(reply->object, reply->code, &refusal);
+        struct err why = call_error(reply, err);
         LOG_WARN("claim.read_failed", kv_str("namespace", r->id.namespace),
-                 kv_str("claim", r->id.name), kv_err(reply ? &refusal : err),
+                 kv_str("claim", r->id.name), kv_err(&why),
                  kv_cstr("next", "its devices stay held; reading again in 2s"));
         timer_start(r->again, RETRY_NS);
         return;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "client/calls.h"
 #include "scheduler/gang/gang_mirror.h"
 #include "scheduler/service/service_internal.h"
 
@@ -140,6 +141,7 @@ static void write_failed(struct gang_write *w, const struct reply *reply, const 
 {
     struct service_gangs *all = w->all;
     int code = reply ? reply->code : 0;
+    struct err why = call_error(reply, err);
     json_doc_unref(TAKE(w->f->told));
     if (code == 404)
         w->f->exists = false;
@@ -147,9 +149,7 @@ static void write_failed(struct gang_write *w, const struct reply *reply, const 
         all->not_before.ns = loop_now(all->s->t->loop).ns + NOT_SERVED_NS;
     else if (code != 404 && code != 409)
         LOG_WARN("gang.status_refused", kv_str("gang", w->f->key), kv_i64("code", code),
-                 kv_str("why", reply ? json_str(kobj_path(reply->object, "message"))
-                                     : str_from(err ? err->msg : "")),
-                 kv_cstr("next", "written again when the gang changes"));
+                 kv_err(&why), kv_cstr("next", "written again when the gang changes"));
     if (w->then && code == 404) /* PodGroups are not served: nothing can be recorded */
         service_bind_go(TAKE(w->then));
     if (w->then)
@@ -162,7 +162,7 @@ static void write_failed(struct gang_write *w, const struct reply *reply, const 
 static void on_status(void *arg, const struct reply *reply, const struct err *err)
 {
     struct gang_write *w = arg;
-    if (!reply || reply->code >= 400)
+    if (call_refused(reply))
         write_failed(w, reply, err);
     else {
         if (w->then)

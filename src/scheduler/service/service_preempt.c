@@ -9,6 +9,7 @@
  *     NOMINATE (patch status) */
 #include <stdlib.h>
 
+#include "client/calls.h"
 #include "scheduler/service/service_internal.h"
 
 #define IN_FLIGHT_MAX 64
@@ -142,10 +143,9 @@ static void tell_evicted(const struct preempt_call *e)
 static void refused(const struct preempt_call *e, const struct reply *reply, const struct err *err)
 {
     struct loop *l = e->s->t->loop;
-    struct str why =
-        reply ? json_str(kobj_path(reply->object, "message")) : str_from(err ? err->msg : "");
+    struct err why = call_error(reply, err);
     LOG_WARN("preempt.refused", kv_str("namespace", e->pod->namespace), kv_str("pod", e->pod->name),
-             kv_i64("code", reply ? reply->code : 0), kv_str("why", why),
+             kv_i64("code", reply ? reply->code : 0), kv_err(&why),
              kv_cstr("next", "room is looked for again"));
     core_evict_refused(e->s->core, &(struct pod_id){ e->pod->namespace, e->pod->name, e->pod->uid },
                        loop_now(l));

@@ -4,6 +4,7 @@
  * words changed; how many patches are on the wire at once is bounded, the rest waits in order. */
 #include <stdlib.h>
 
+#include "client/calls.h"
 #include "kube/names.h"
 #include "scheduler/service/service_internal.h"
 
@@ -79,10 +80,9 @@ static void on_patched(void *arg, const struct reply *reply, const struct err *e
     struct patch *p = arg;
     struct scheduler *s = p->s;
     bool gone = reply && (reply->code == 404 || reply->code == 409);
-    if (!gone && (!reply || reply->code >= 400))
-        LOG_WARN("status.refused", kv_i64("code", reply ? reply->code : 0),
-                 kv_str("why", reply ? json_str(kobj_path(reply->object, "message"))
-                                     : str_from(err ? err->msg : "")),
+    struct err why = call_error(reply, err);
+    if (call_refused(reply) && !gone)
+        LOG_WARN("status.refused", kv_i64("code", reply ? reply->code : 0), kv_err(&why),
                  kv_cstr("next", "told again when the reason changes"));
     list_remove(&p->in_flight);
     s->n_patches--;

@@ -5,7 +5,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/log.h"
 #include "client/test/fake_transport.h"
 #include "sim/life.h"
 #include "testkit/check.h"
@@ -131,6 +133,33 @@ static void test_what_exists_is_refreshed(void **state)
     world_free(&w);
 }
 
+static void remember(void *arg, struct str line)
+{
+    buf_str(arg, line);
+}
+
+/* A disk without room refuses the refresh of a node that is there: the log says why. */
+static void test_a_refused_refresh_says_why(void **state)
+{
+    (void)state;
+    const struct sim_group one = { .shape = sim_shape_find(STR("cpu")), .n = 1 };
+    struct world w = world_new(&one, 1);
+    struct buf log;
+    buf_init(&log, 65536);
+    log_set_sink(remember, &log);
+    fake_reply(w.fake, need(&w, VERB_CREATE, "nodes///"), 409,
+               "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"code\":409}");
+    fake_reply(w.fake, need(&w, VERB_PATCH, "nodes//sim-0/status"), 503,
+               "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"code\":503,"
+               "\"message\":\"no space left on the disk\"}");
+    fake_fail(w.fake, need(&w, VERB_PATCH, "nodes//sim-0/"), ERR_IO);
+    log_set_sink(NULL, NULL);
+    CHECK(strstr(log.p, "no space left on the disk") != NULL);
+    CHECK(strstr(log.p, "the test says so") != NULL);
+    buf_fini(&log);
+    world_free(&w);
+}
+
 static const char *pod(char out[600], const char *node, const char *more, const char *status)
 {
     snprintf(out, 600,
@@ -247,6 +276,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_and_registration),
         cmocka_unit_test(test_what_exists_is_refreshed),
+        cmocka_unit_test(test_a_refused_refresh_says_why),
         cmocka_unit_test(test_a_pod_starts_ends_and_goes),
         cmocka_unit_test(test_a_refused_write_is_tried_again),
         cmocka_unit_test(test_a_write_is_not_repeated),
