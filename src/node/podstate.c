@@ -295,16 +295,29 @@ static bool stopped(struct pass *p)
             plan->phase = p->s->sandbox ? ended_phase(p) : plan->phase;
         return true;
     }
+    return false;
+}
+
+/* What still runs at the deadline is ended. The pod has failed only when it has: a final phase is
+ * never told of a pod that still runs (KEP-3329, as kubelet's status manager keeps it). */
+static void meet_deadline(struct pass *p)
+{
+    struct pod_plan *plan = p->plan;
     int64_t deadline = deadline_ns(p);
-    if (deadline && p->s->now.ns < deadline)
+    if (!deadline || (plan->over && last_end_ns(p) < deadline))
+        return;
+    if (p->s->now.ns < deadline) {
         wake_at(p, deadline);
-    if (!deadline || p->s->now.ns < deadline || (mains_ended(p) && !any_failed(p)))
-        return false;
+        return;
+    }
+    memset(plan->steps, 0, sizeof plan->steps);
+    memset(plan->waits, 0, sizeof plan->waits);
     end_all(p, deadline, p->pod->termination_grace_s);
+    if (!plan->over)
+        return;
     plan->phase = POD_FAILED;
     plan->reason = STR("DeadlineExceeded");
     plan->message = STR("Pod was active on the node longer than the specified deadline");
-    return true;
 }
 
 /* A postStart hook holds back the containers behind its own, as kubelet starts them in turn. */
@@ -330,22 +343,30 @@ static void run_mains(struct pass *p)
     }
 }
 
+/* Init containers, then the main ones, to their end. */
+static void follow_course(struct pass *p)
+{
+    bool failed = false;
+    bool was_initialized = p->plan->initialized;
+    p->plan->initialized = run_inits(p, &failed) || was_initialized;
+    if (failed) {
+        memset(p->plan->steps, 0, sizeof p->plan->steps);
+        finish(p);
+    } else if (p->plan->initialized) {
+        run_mains(p);
+    }
+}
+
 void podstate_plan(const struct podstate *s, struct pod_plan *out)
 {
     *out = (struct pod_plan){ .phase = POD_PENDING };
     struct pass p = { .s = s, .pod = pod_of(s->pod), .plan = out };
-    bool failed = false;
     if (mains_begun(&p))
         out->phase = POD_RUNNING;
-    bool was_initialized = out->phase == POD_RUNNING;
-    out->initialized = was_initialized;
-    if (stopped(&p) || !s->sandbox || s->hold.waiting)
+    out->initialized = out->phase == POD_RUNNING;
+    if (stopped(&p))
         return;
-    out->initialized = run_inits(&p, &failed) || was_initialized;
-    if (failed) {
-        memset(out->steps, 0, sizeof out->steps);
-        finish(&p);
-    } else if (out->initialized) {
-        run_mains(&p);
-    }
+    if (s->sandbox && !s->hold.waiting)
+        follow_course(&p);
+    meet_deadline(&p);
 }

@@ -246,9 +246,52 @@ static void the_deadline_ends_a_pod(void **state)
     s.now.ns += NS_PER_S;
     podstate_plan(&s, &plan);
     CHECK_I64(plan.steps[0], POD_STEP_TERM);
+    CHECK_I64(plan.phase, POD_RUNNING); /* a final phase only when nothing runs */
+    s.now.ns += NS_PER_S;
+    run.phase = RUN_ENDED; /* it left in order, but too late */
+    run.end = (struct run_end){ .has = true, .started = { T0 }, .finished = s.now };
+    podstate_plan(&s, &plan);
+    CHECK(plan.over);
     CHECK_I64(plan.phase, POD_FAILED);
     CHECK_STR(plan.reason, "DeadlineExceeded");
     kobj_unref(o);
+}
+
+/* What ended before its deadline is not judged again when that passes. */
+static void a_deadline_after_the_end_changes_nothing(void **state)
+{
+    static const struct {
+        const char *policy;
+        int code;
+        enum pod_phase phase;
+        const char *reason;
+    } rows[] = {
+        { NEVER, 0, POD_SUCCEEDED, "" },
+        { NEVER, 3, POD_FAILED, "" },
+        { ON_FAILURE, 3, POD_FAILED, "DeadlineExceeded" }, /* it waits for its restart */
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct pod_plan plan;
+        struct run run = { .phase = RUN_ENDED };
+        char spec[400];
+        snprintf(spec, sizeof spec, "\"activeDeadlineSeconds\":5,%s%s", rows[i].policy, ONE);
+        struct kobj *o = pod_make(spec, "");
+        run.end = (struct run_end){
+            .has = true, .code = rows[i].code, .started = { T0 }, .finished = { T0 + 4 * NS_PER_S }
+        };
+        struct podstate s = { .pod = o,
+                              .runs = &run,
+                              .n_runs = 1,
+                              .sandbox = true,
+                              .now = { T0 + 6 * NS_PER_S },
+                              .start_time = { T0 } };
+        podstate_plan(&s, &plan);
+        CHECK(plan.over);
+        CHECK_I64(plan.phase, rows[i].phase);
+        CHECK(str_is(plan.reason, rows[i].reason));
+        kobj_unref(o);
+    }
 }
 
 static void conditions_say_what_is_missing(void **state)
@@ -286,6 +329,7 @@ int main(void)
         cmocka_unit_test(back_off_doubles_to_a_limit_and_forgets),
         cmocka_unit_test(a_crash_loop_waits_and_says_so),
         cmocka_unit_test(the_deadline_ends_a_pod),
+        cmocka_unit_test(a_deadline_after_the_end_changes_nothing),
         cmocka_unit_test(conditions_say_what_is_missing),
     };
     return CHECK_MAIN(tests);
