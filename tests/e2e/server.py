@@ -34,7 +34,7 @@ class Server:
                                         env=self.env, text=True)
         line = self.process.stdout.readline()
         if not line.startswith("ready:"):
-            raise AssertionError(f"not ready: {line!r}\n{self.log_text()[-2000:]}")
+            raise AssertionError(f"not ready: {line!r}, {self.state()}")
         self.url = line.split()[1]
         with open(self.kubeconfig) as f:
             text = f.read()
@@ -50,6 +50,11 @@ class Server:
         with open(self.log.name, errors="replace") as f:
             return f.read()
 
+    def state(self):
+        status = self.process.poll()
+        how = "the server runs" if status is None else f"the server ended with {status}"
+        return f"{how}, its log:\n{self.log_text()[-3000:]}"
+
     def connect(self, timeout=20):
         return http.client.HTTPSConnection(self.host, self.port, context=self.tls, timeout=timeout)
 
@@ -59,9 +64,12 @@ class Server:
         data = body if body is None or isinstance(body, (bytes, str)) else json.dumps(body)
         head = {"Authorization": "Bearer " + self.token, "Content-Type": "application/json"}
         head.update(headers or {})
-        c.request(method, path, data, {k: v for k, v in head.items() if v is not None})
-        answer = c.getresponse()
-        text = answer.read()
+        try:
+            c.request(method, path, data, {k: v for k, v in head.items() if v is not None})
+            answer = c.getresponse()
+            text = answer.read()
+        except OSError as broken:
+            raise ConnectionError(f"{method} {path}: {broken!r}, {self.state()}") from broken
         if connection is None:
             c.close()
         return answer.status, text if raw else json.loads(text)
@@ -73,7 +81,7 @@ class Server:
             if value:
                 return value
             time.sleep(0.05)
-        raise AssertionError(f"{what}: not within {seconds} s\n{self.log_text()[-3000:]}")
+        raise AssertionError(f"{what}: not within {seconds} s, {self.state()}")
 
     def cli(self, *words, stdin=None):
         return subprocess.run([self.program, *words, "--kubeconfig", self.kubeconfig], input=stdin,
