@@ -23,6 +23,11 @@ void map_set_process_seed(uint64_t seed)
     process_seed = seed;
 }
 
+uint64_t map_process_seed(void)
+{
+    return process_seed;
+}
+
 static size_t home(uint64_t hash, size_t cap)
 {
     return (size_t)num_mix64(hash + cap) & (cap - 1);

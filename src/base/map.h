@@ -34,3 +34,4 @@ void *map_del(struct map *m, struct str key); /* returns the removed value, or N
 const struct map_slot *map_next(const struct map *m, size_t *i);
 /* Sets the process seed once at start (io/random gives it); tests set a fixed one. */
 void map_set_process_seed(uint64_t seed);
+uint64_t map_process_seed(void);

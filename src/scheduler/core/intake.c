@@ -99,6 +99,16 @@ static void put_images(struct buf *b, const struct containers *c)
     buf_char(b, '\n');
 }
 
+/* What pod_requests reads of containers. */
+static void put_resources(struct buf *b, struct json containers)
+{
+    for (struct json_iter it = json_iter(containers); json_next(&it);) {
+        put_text(b, json_get(it.value, STR("resources")));
+        put_text(b, json_get(it.value, STR("restartPolicy")));
+    }
+    buf_char(b, '\n');
+}
+
 /* Parts of GPUs that annotations ask for; those that resources ask for are among the requests. */
 static void put_share(struct buf *b, const struct pod *view)
 {
@@ -147,8 +157,11 @@ static void put_key(struct buf *b, const struct profile *p, const struct kobj *o
     buf_char(b, '\n');
     put_amounts(b, &view->requests);
     put_share(b, view);
-    if (view->has_pod_resources) /* Fit's score looks below them */
-        put_text(b, json_get(spec, STR("containers")));
+    if (view->has_pod_resources) { /* Fit's score looks below them */
+        put_resources(b, json_get(spec, STR("containers")));
+        put_resources(b, json_get(spec, STR("initContainers")));
+        put_text(b, json_get(spec, STR("overhead")));
+    }
     put_text(b, view->node_selector);
     put_text(b, json_path(spec, "affinity.nodeAffinity"));
     put_text(b, json_get(spec, STR("tolerations")));

@@ -30,146 +30,30 @@ static struct mono now_of(const struct scheduler *s)
 
 /* ---- from caches to the core ---- */
 
-static void on_node(void *arg, const struct kobj *before, const struct kobj *after)
+int service_hear(struct scheduler *s, const struct core_input *in, struct err *err)
 {
-    struct scheduler *s = arg;
-    if (!s->live)
-        return;
-    if (after)
-        core_node_set(s->core, after, now_of(s));
-    else
-        core_node_del(s->core, before->name, now_of(s));
+    struct core_input full = *in;
+    full.now = now_of(s);
+    service_record_input(s, &full);
+    return core_hear(s->core, &full, err);
 }
 
-static void on_pod(void *arg, const struct kobj *before, const struct kobj *after)
+static void on_object(void *arg, const struct kobj *before, const struct kobj *after)
 {
-    struct scheduler *s = arg;
+    const struct source_watch *w = arg;
+    struct scheduler *s = w->s;
+    enum input_kind kind = w->source->kind;
     if (!s->live)
         return;
-    if (!before && after && json_str(kobj_path(after, "spec.nodeName")).n == 0)
+    if (kind == INPUT_POD && !before && after && json_str(kobj_path(after, "spec.nodeName")).n == 0)
         sched_meter_queued(s->meter, SCHED_POD_ADDED);
-    if (after)
-        core_pod_set(s->core, after, now_of(s));
-    else
-        core_pod_del(s->core, before->namespace, before->name, now_of(s));
+    const struct core_input in = { .kind = kind, .obj = after ? after : before, .gone = !after };
+    service_hear(s, &in, NULL);
 }
-
-static void on_namespace(void *arg, const struct kobj *before, const struct kobj *after)
-{
-    struct scheduler *s = arg;
-    if (!s->live)
-        return;
-    if (after)
-        core_namespace_set(s->core, after, now_of(s));
-    else
-        core_namespace_del(s->core, before->name);
-}
-
-static void selecting_event(struct scheduler *s,
-                            enum selecting kind,
-                            const struct kobj *before,
-                            const struct kobj *after)
-{
-    if (!s->live)
-        return;
-    if (after)
-        core_selecting_set(s->core, kind, after, now_of(s));
-    else
-        core_selecting_del(s->core, kind, before);
-}
-
-static void on_service(void *arg, const struct kobj *before, const struct kobj *after)
-{
-    selecting_event(arg, SELECTING_SERVICE, before, after);
-}
-
-static void on_replicaset(void *arg, const struct kobj *before, const struct kobj *after)
-{
-    selecting_event(arg, SELECTING_RS, before, after);
-}
-
-static void on_statefulset(void *arg, const struct kobj *before, const struct kobj *after)
-{
-    selecting_event(arg, SELECTING_STS, before, after);
-}
-
-static void on_controller(void *arg, const struct kobj *before, const struct kobj *after)
-{
-    selecting_event(arg, SELECTING_RC, before, after);
-}
-
-static void on_budget(void *arg, const struct kobj *before, const struct kobj *after)
-{
-    struct scheduler *s = arg;
-    if (!s->live)
-        return;
-    if (after)
-        core_budget_set(s->core, after);
-    else
-        core_budget_del(s->core, before->namespace, before->name);
-}
-
-static void device_event(struct scheduler *s,
-                         enum dra_kind kind,
-                         const struct kobj *before,
-                         const struct kobj *after)
-{
-    if (!s->live)
-        return;
-    if (after)
-        core_device_set(s->core, kind, after, now_of(s));
-    else
-        core_device_del(s->core, kind, before, now_of(s));
-}
-
-static void on_claim(void *arg, const struct kobj *before, const struct kobj *after)
-{
-    device_event(arg, DRA_CLAIM, before, after);
-}
-
-static void on_class(void *arg, const struct kobj *before, const struct kobj *after)
-{
-    device_event(arg, DRA_CLASS, before, after);
-}
-
-static void on_slice(void *arg, const struct kobj *before, const struct kobj *after)
-{
-    device_event(arg, DRA_SLICE, before, after);
-}
-
-#define DEVICES(plural)                                                                            \
-    {                                                                                              \
-        STR_INIT("resource.k8s.io"), STR_INIT("v1"), STR_INIT(plural)                              \
-    } /* a macro: a static initialiser */
-
-/* The first feed, in an order that never sees a pod before its node and its claims. */
-static const struct {
-    struct gvr resource;
-    informer_event_fn event;
-} watches[] = {
-    { { STR_INIT(""), STR_INIT("v1"), STR_INIT("nodes") }, on_node },
-    { { STR_INIT(""), STR_INIT("v1"), STR_INIT("namespaces") }, on_namespace },
-    { { STR_INIT(""), STR_INIT("v1"), STR_INIT("services") }, on_service },
-    { { STR_INIT("apps"), STR_INIT("v1"), STR_INIT("replicasets") }, on_replicaset },
-    { { STR_INIT("apps"), STR_INIT("v1"), STR_INIT("statefulsets") }, on_statefulset },
-    { { STR_INIT(""), STR_INIT("v1"), STR_INIT("replicationcontrollers") }, on_controller },
-    { { STR_INIT("policy"), STR_INIT("v1"), STR_INIT("poddisruptionbudgets") }, on_budget },
-    { DEVICES("deviceclasses"), on_class },
-    { DEVICES("resourceslices"), on_slice },
-    { DEVICES("resourceclaims"), on_claim },
-    { { STR_INIT(""), STR_INIT("v1"), STR_INIT("pods") }, on_pod },
-};
-static_assert(COUNT_OF(watches) == SERVICE_WATCHES, "one informer per row");
-
-struct feed {
-    struct scheduler *s;
-    informer_event_fn event;
-};
 
 static bool feed_one(void *arg, const struct kobj *o)
 {
-    const struct feed *f = arg;
-    f->event(f->s, NULL, o);
+    on_object(arg, NULL, o);
     return true;
 }
 
@@ -177,10 +61,8 @@ void service_try_begin(struct scheduler *s)
 {
     if (!s->live && informers_synced(s->informers) && service_gangs_ready(s)) {
         s->live = true;
-        for (size_t i = 0; i < COUNT_OF(watches); i++) {
-            struct feed f = { s, watches[i].event };
-            informer_each(s->caches[i], feed_one, &f);
-        }
+        for (size_t i = 0; i < SOURCES_MAIN; i++)
+            informer_each(s->watches[i].cache, feed_one, &s->watches[i]);
         service_gangs_restore(s);
         struct core_counts n = core_count(s->core);
         LOG_INFO("scheduler.ready", kv_i64("nodes", (int64_t)n.nodes),
@@ -191,7 +73,8 @@ void service_try_begin(struct scheduler *s)
 
 static void on_batch(void *arg)
 {
-    service_try_begin(arg);
+    const struct source_watch *w = arg;
+    service_try_begin(w->s);
 }
 
 /* ---- turns ---- */
@@ -208,47 +91,63 @@ static void sleep_until_due(struct scheduler *s)
         timer_start(s->timer, delay);
 }
 
+static void carry_out(struct scheduler *s, const struct decision *d)
+{
+    switch (d->kind) {
+    case DECISION_NONE:
+        break;
+    case DECISION_BIND:
+        if (d->reserves)
+            service_gangs_bind(s, d);
+        else
+            service_bind(s, d);
+        break;
+    case DECISION_WAIT:
+        sched_meter_queued(s->meter, SCHED_ATTEMPT_FAILED);
+        service_report(s, d);
+        service_preempt(s, d); /* nodes that are kept no more */
+        break;
+    case DECISION_LATE:
+        service_late(s, d);
+        break;
+    case DECISION_ASK:
+        service_ask(s, d);
+        break;
+    case DECISION_PREEMPT:
+        service_report(s, d);
+        service_preempt(s, d);
+        break;
+    }
+}
+
+/* False: nothing is due. */
+static bool decide(struct scheduler *s)
+{
+    struct decision d;
+    arena_reset(s->cycle_arena);
+    struct mono began = clock_mono();
+    core_step(s->core, now_of(s), s->cycle_arena, &d);
+    sched_meter_cycle(s->meter, &d, clock_mono().ns - began.ns);
+    service_record_step(s, &d);
+    carry_out(s, &d);
+    return d.kind != DECISION_NONE;
+}
+
 static void turn(void *arg)
 {
     struct scheduler *s = arg;
+    bool more = true;
     s->turn_pending = false;
-    core_set_wall(s->core, now_of(s), loop_wall(s->t->loop));
-    for (unsigned i = 0; i < CYCLES_PER_TURN; i++) {
-        struct decision d;
-        arena_reset(s->cycle_arena);
-        struct mono began = clock_mono();
-        core_step(s->core, now_of(s), s->cycle_arena, &d);
-        sched_meter_cycle(s->meter, &d, clock_mono().ns - began.ns);
-        switch (d.kind) {
-        case DECISION_NONE:
-            service_bind_flush(s);
-            sleep_until_due(s);
-            return;
-        case DECISION_BIND:
-            if (d.reserves)
-                service_gangs_bind(s, &d);
-            else
-                service_bind(s, &d);
-            break;
-        case DECISION_WAIT:
-            sched_meter_queued(s->meter, SCHED_ATTEMPT_FAILED);
-            service_report(s, &d);
-            service_preempt(s, &d); /* nodes that are kept no more */
-            break;
-        case DECISION_LATE:
-            service_late(s, &d);
-            break;
-        case DECISION_ASK:
-            service_ask(s, &d);
-            break;
-        case DECISION_PREEMPT:
-            service_report(s, &d);
-            service_preempt(s, &d);
-            break;
-        }
-    }
+    service_hear(s, &(struct core_input){ .kind = INPUT_CLOCK, .wall = loop_wall(s->t->loop) },
+                 NULL);
+    for (unsigned i = 0; more && i < CYCLES_PER_TURN; i++)
+        more = decide(s);
     service_bind_flush(s);
-    service_poke(s);
+    service_record_flush(s);
+    if (more)
+        service_poke(s);
+    else
+        sleep_until_due(s);
 }
 
 /* ---- life ---- */
@@ -293,11 +192,13 @@ scheduler_new(struct transport *t, const struct scheduler_options *o, struct err
     list_init(&s->patches);
     list_init(&s->errands.waiting);
     list_init(&s->errands.on_wire);
-    for (size_t i = 0; i < COUNT_OF(watches); i++) {
-        s->caches[i] = informers_get(s->informers, watches[i].resource, (struct str){ 0 });
-        informer_on_event(s->caches[i], watches[i].event, on_batch, s);
+    for (size_t i = 0; i < SOURCES_MAIN; i++) {
+        struct source_watch *w = &s->watches[i];
+        *w = (struct source_watch){ s, &sources_main[i], NULL };
+        w->cache = informers_get(s->informers, w->source->resource, (struct str){ 0 });
+        informer_on_event(w->cache, on_object, on_batch, w);
     }
-    if (service_ask_start(s, err)) {
+    if (service_ask_start(s, err) || service_record_start(s, o, err)) {
         scheduler_free(s);
         return NULL;
     }
@@ -338,6 +239,7 @@ void scheduler_free(struct scheduler *s)
     informers_free(s->informers);
     recorder_free(s->recorder);
     sched_meter_free(s->meter);
+    service_record_stop(s);
     core_free(s->core);
     arena_free(s->cycle_arena);
     free(s);

@@ -23,6 +23,7 @@ struct scheduler;
 struct scheduler_options {
     struct str
         config; /* text of a KubeSchedulerConfiguration (config.h); absent: built-in profiles */
+    const char *record; /* file to which all that is heard and decided goes; NULL: none */
     struct metrics
         *metrics; /* of scheduler_metric_table (scheduler/service/metrics.h); NULL: none */
 };

@@ -183,7 +183,10 @@ static void go_on(struct errand *e)
         return;
     }
     const struct pod_id id = { e->pod->namespace, e->pod->name, e->pod->uid };
-    core_answer(s->core, &id, talk_take(e->talk), loop_now(s->t->loop));
+    const struct core_input in = {
+        .kind = INPUT_ANSWER, .pods = &id, .n_pods = 1, .answer = talk_take(e->talk)
+    };
+    service_hear(s, &in, NULL);
     finish(e);
 }
 
@@ -228,7 +231,8 @@ static void on_bound(void *arg, const struct fetch_answer *a, const struct err *
                           STR_ARG(e->pod->namespace), STR_ARG(e->pod->name), STR_ARG(e->node)));
     } else {
         complain(e, str_from(why.msg));
-        core_forget(s->core, &id, 1, loop_now(s->t->loop));
+        service_hear(s, &(struct core_input){ .kind = INPUT_FORGET, .pods = &id, .n_pods = 1 },
+                     NULL);
     }
     finish(e);
 }

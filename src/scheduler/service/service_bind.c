@@ -150,7 +150,8 @@ static void take_back(const struct bind_batch *b, const struct reply *reply, con
     LOG_WARN("bind.refused", kv_str("pod", b->pods.items[0].pod->name),
              kv_i64("pods", (int64_t)b->pods.n), kv_i64("code", reply ? reply->code : 0),
              kv_err(&why), kv_cstr("next", "the gang is queued again in 1s"));
-    core_forget(b->s->core, ids, b->pods.n, loop_now(b->s->t->loop));
+    service_hear(
+        b->s, &(struct core_input){ .kind = INPUT_FORGET, .pods = ids, .n_pods = b->pods.n }, NULL);
     answer_claims(b, 0);
 }
 
@@ -183,15 +184,18 @@ void service_bind_flush(struct scheduler *s)
 
 /* What the pod's claims got, as the API is to write it; from here on it is kept until it answers.
  */
-static void put_claims(struct bound_pod *b, const struct spod *pod, struct arena *a)
+static void
+put_claims(struct scheduler *s, struct bound_pod *b, const struct spod *pod, struct arena *a)
 {
+    const struct pod_id id = { pod->obj->namespace, pod->obj->name, pod->obj->uid };
     struct dra_write *writes = dra_writes(pod, a, &b->n_claims);
     struct claim_use *uses = ARENA_ARRAY(a, struct claim_use, b->n_claims + 1);
     for (size_t i = 0; i < b->n_claims; i++)
         uses[i] = (struct claim_use){ writes[i].namespace, writes[i].name, writes[i].uid,
                                       json_text(json_root(writes[i].allocation)) };
     b->claims = uses;
-    dra_sent(pod);
+    if (b->n_claims)
+        service_hear(s, &(struct core_input){ .kind = INPUT_SENT, .pods = &id, .n_pods = 1 }, NULL);
 }
 
 static void add_plan(struct bind_batch *batch, const struct decision *d)
@@ -208,7 +212,7 @@ static void add_plan(struct bind_batch *batch, const struct decision *d)
                                .node = snap->nodes.items[p->where.node]->name,
                                .annotations = placement_annotations(batch->a, &p->where),
                                .since = d->since };
-        put_claims(&b, p->pod, batch->a);
+        put_claims(batch->s, &b, p->pod, batch->a);
         batch_add(batch, &b);
     }
     if (batch->pods.n > before)

@@ -26,6 +26,12 @@ static void read_free(struct claim_read *r)
     free(r);
 }
 
+static void tell_core(struct scheduler *s, const struct claim_id *id, uint64_t revision)
+{
+    const struct core_input in = { .kind = INPUT_CLAIM_ANSWER, .claim = *id, .revision = revision };
+    service_hear(s, &in, NULL);
+}
+
 static void on_read(void *arg, const struct reply *reply, const struct err *err)
 {
     struct claim_read *r = arg;
@@ -39,8 +45,7 @@ static void on_read(void *arg, const struct reply *reply, const struct err *err)
         timer_start(r->again, RETRY_NS);
         return;
     }
-    core_claim_answered(s->core, &r->id, reply->code == 404 ? 0 : reply->object->revision,
-                        loop_now(s->t->loop));
+    tell_core(s, &r->id, reply->code == 404 ? 0 : reply->object->revision);
     read_free(r);
     service_poke(s);
 }
@@ -77,7 +82,7 @@ void service_claims_answered(struct scheduler *s,
         if (!u->allocation.p)
             continue;
         if (revision)
-            core_claim_answered(s->core, &id, revision, loop_now(s->t->loop));
+            tell_core(s, &id, revision);
         else
             read_start(s, u);
     }

@@ -391,9 +391,11 @@ static bool restore(void *arg, const struct kobj *o)
     struct follower *f = json_len(list) ? map_get(&all->by_key, kobj_key(a, o)) : NULL;
     if (!f || !f->g || !wall_parse(json_str(kobj_path(o, "status.reservedUntil")), &until))
         return true;
-    struct mono now = loop_now(l);
-    core_places_restore(all->s->core, f->g, list,
-                        (struct mono){ now.ns + until.ns - loop_wall(l).ns }, now);
+    const struct core_input in = { .kind = INPUT_PLACES,
+                                   .gang = f->g->key,
+                                   .places = list,
+                                   .until = { loop_now(l).ns + until.ns - loop_wall(l).ns } };
+    service_hear(all->s, &in, NULL);
     LOG_INFO("gang.places_restored", kv_str("gang", f->key),
              kv_i64("places", (int64_t)f->g->n_places));
     return true;
@@ -416,11 +418,10 @@ static void on_group(void *arg, const struct kobj *before, const struct kobj *af
 {
     struct group_watch *w = arg;
     struct scheduler *s = w->all->s;
-    struct mono now = loop_now(s->t->loop);
-    if (after)
-        core_group_set(s->core, w->kind->bit, after, now);
-    else
-        core_group_del(s->core, w->kind->bit, before, now);
+    const struct core_input in = { .kind = INPUT_GROUP,
+                                   .obj = after ? after : before,
+                                   .gone = !after };
+    service_hear(s, &in, NULL);
     service_poke(s);
 }
 

@@ -6,24 +6,30 @@
 #include "client/informer.h"
 #include "client/recorder.h"
 #include "io/loop.h"
-#include "scheduler/core/core.h"
+#include "scheduler/core/input.h"
 #include "scheduler/service/service.h"
+#include "scheduler/service/sources.h"
 
 #include <assert.h>
-
-#define SERVICE_WATCHES 11
 
 struct bind_batch;
 struct service_ask;
 struct service_gangs;
+struct service_record;
 VEC_TYPE(pod_refs, struct kobj *);
+
+struct source_watch {
+    struct scheduler *s;
+    const struct sched_source *source;
+    struct informer *cache;
+};
 
 struct scheduler {
     struct transport *t;
     struct sched_core *core;
     struct arena *cycle_arena;
     struct informers *informers;
-    struct informer *caches[SERVICE_WATCHES];
+    struct source_watch watches[SOURCES_MAIN];
     struct recorder *recorder;
     struct sched_meter *meter; /* NULL: nobody asks */
     struct timer *timer;
@@ -46,10 +52,13 @@ struct scheduler {
     struct service_ask *ask;       /* talks with extenders; NULL: there are none */
     struct service_gangs *gangs;   /* group objects and mirrors; service_gangs.c */
     struct service_queues *queues; /* queues and topologies; service_queues.c */
+    struct service_record *record; /* what the core hears, on file; NULL: nobody asked for it */
 };
 
 /* Begins to work when everything is known that must be. */
 void service_try_begin(struct scheduler *s);
+/* Tells the core, with the time of now, and the record. The one way in; see core/input.h. */
+int service_hear(struct scheduler *s, const struct core_input *in, struct err *err);
 /* Runs a turn soon. */
 void service_poke(struct scheduler *s);
 
@@ -95,6 +104,16 @@ bool service_gangs_ready(const struct scheduler *s);
 void service_gangs_restore(struct scheduler *s);
 /* Binds a plan that holds places: they are recorded first. */
 void service_gangs_bind(struct scheduler *s, const struct decision *d);
+
+/* The record (service_record.c); without one these do nothing. ERR_* when its file cannot be made.
+ */
+int service_record_start(struct scheduler *s, const struct scheduler_options *o, struct err *err);
+void service_record_stop(struct scheduler *s);
+void service_record_input(struct scheduler *s, const struct core_input *in);
+/* d, which core_step gave just now; before anything is done about it. */
+void service_record_step(struct scheduler *s, const struct decision *d);
+/* What was written so far goes to the file. At the end of a turn. */
+void service_record_flush(struct scheduler *s);
 
 void service_queues_start(struct scheduler *s);
 void service_queues_stop(struct scheduler *s);

@@ -142,13 +142,13 @@ static void tell_evicted(const struct preempt_call *e)
 
 static void refused(const struct preempt_call *e, const struct reply *reply, const struct err *err)
 {
-    struct loop *l = e->s->t->loop;
+    const struct pod_id id = { e->pod->namespace, e->pod->name, e->pod->uid };
     struct err why = call_error(reply, err);
     LOG_WARN("preempt.refused", kv_str("namespace", e->pod->namespace), kv_str("pod", e->pod->name),
              kv_i64("code", reply ? reply->code : 0), kv_err(&why),
              kv_cstr("next", "room is looked for again"));
-    core_evict_refused(e->s->core, &(struct pod_id){ e->pod->namespace, e->pod->name, e->pod->uid },
-                       loop_now(l));
+    service_hear(e->s, &(struct core_input){ .kind = INPUT_REFUSED, .pods = &id, .n_pods = 1 },
+                 NULL);
 }
 
 /* Gone, or another pod of that name: nothing is left to do. */

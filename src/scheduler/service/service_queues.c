@@ -6,22 +6,9 @@
 
 #include "scheduler/service/service_internal.h"
 
-static const struct gvr watched[] = {
-    { STR_INIT("aiplatform.ganglion.io"), STR_INIT("v1alpha1"), STR_INIT("aijobqueues") },
-    { STR_INIT("aiplatform.example.com"), STR_INIT("v1alpha1"), STR_INIT("aijobqueues") },
-    { STR_INIT("kueue.x-k8s.io"), STR_INIT("v1beta2"), STR_INIT("clusterqueues") },
-    { STR_INIT("kueue.x-k8s.io"), STR_INIT("v1beta2"), STR_INIT("cohorts") },
-    { STR_INIT("kueue.x-k8s.io"), STR_INIT("v1beta2"), STR_INIT("localqueues") },
-    { STR_INIT("kueue.x-k8s.io"), STR_INIT("v1beta2"), STR_INIT("topologies") },
-    { STR_INIT("scheduling.run.ai"), STR_INIT("v2"), STR_INIT("queues") },
-    { STR_INIT("scheduling.volcano.sh"), STR_INIT("v1beta1"), STR_INIT("queues") },
-    { STR_INIT("kai.scheduler"), STR_INIT("v1alpha1"), STR_INIT("topologies") },
-    { STR_INIT("topology.volcano.sh"), STR_INIT("v1alpha1"), STR_INIT("hypernodes") },
-    { STR_INIT("topology.node.k8s.io"), STR_INIT("v1alpha2"), STR_INIT("noderesourcetopologies") },
-};
-
 struct service_queues {
     struct informers *informers;
+    struct source_watch watches[SOURCES_QUEUES];
 };
 
 static void tell_problem(struct scheduler *s, const struct kobj *o, struct str problem)
@@ -32,31 +19,24 @@ static void tell_problem(struct scheduler *s, const struct kobj *o, struct str p
     recorder_event(s->recorder, &note, loop_wall(s->t->loop));
 }
 
-static void set(struct scheduler *s, const struct kobj *o)
-{
-    struct mono now = loop_now(s->t->loop);
-    struct err err = { 0 };
-    if (core_topology_set(s->core, o, now))
-        return;
-    if (core_queue_set(s->core, o, now, &err)) {
-        tell_problem(s, o, str_from(err.msg));
-        return;
-    }
-    struct str problem = core_queue_problem(s->core, o->name);
-    if (problem.p)
-        tell_problem(s, o, problem);
-}
-
 static void on_object(void *arg, const struct kobj *before, const struct kobj *after)
 {
-    struct scheduler *s = arg;
+    const struct source_watch *w = arg;
+    struct scheduler *s = w->s;
+    struct err err = { 0 };
+    const struct core_input in = { .kind = w->source->kind,
+                                   .obj = after ? after : before,
+                                   .gone = !after };
     if (after && before && json_exists(kobj_path(after, "spec")) &&
         json_eq(kobj_path(before, "spec"), kobj_path(after, "spec")))
         return; /* somebody wrote a status */
-    if (after)
-        set(s, after);
-    else if (!core_topology_del(s->core, before, loop_now(s->t->loop)))
-        core_queue_del(s->core, before, loop_now(s->t->loop));
+    bool refused = service_hear(s, &in, &err) != 0;
+    bool queue = after && in.kind == INPUT_QUEUE;
+    struct str problem = queue ? core_queue_problem(s->core, after->name) : (struct str){ 0 };
+    if (refused)
+        problem = str_from(err.msg);
+    if (problem.p)
+        tell_problem(s, after, problem);
     service_poke(s);
 }
 
@@ -65,9 +45,11 @@ void service_queues_start(struct scheduler *s)
     struct service_queues *all = MEM_NEW(struct service_queues);
     s->queues = all;
     all->informers = informers_new(s->t);
-    for (size_t i = 0; i < COUNT_OF(watched); i++) {
-        struct informer *cache = informers_get(all->informers, watched[i], (struct str){ 0 });
-        informer_on_event(cache, on_object, NULL, s);
+    for (size_t i = 0; i < SOURCES_QUEUES; i++) {
+        struct source_watch *w = &all->watches[i];
+        *w = (struct source_watch){ s, &sources_queues[i], NULL };
+        w->cache = informers_get(all->informers, w->source->resource, (struct str){ 0 });
+        informer_on_event(w->cache, on_object, NULL, w);
     }
     informers_start(all->informers);
 }

@@ -44,7 +44,9 @@ static struct str why_text(struct scheduler *s, struct spod *pod, struct arena *
         return s->explained.json;
     struct explanation e;
     struct buf b;
-    core_why(s->core, pod, a, &e);
+    const struct pod_id id = { pod->obj->namespace, pod->obj->name, pod->obj->uid };
+    const struct core_input in = { .kind = INPUT_WHY, .pods = &id, .n_pods = 1, .why = &e, .a = a };
+    service_hear(s, &in, NULL);
     buf_init(&b, WHY_BYTES_MAX);
     jnode_write(&b, explain_json(a, &e));
     keep_text(&s->explained.message, message);
