@@ -13,6 +13,7 @@
 static const struct cli_verb *const service_verbs[] = {
     &apiserver_verb,
     &sim_oracle_verb,
+    &sim_replay_verb,
     &sim_trace_verb,
     &up_verb,
 };

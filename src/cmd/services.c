@@ -102,7 +102,9 @@ static void *
 scheduler_begin(struct transport *t, const struct service_given *given, struct err *err)
 {
     const struct up_options *up = given->options;
-    struct scheduler_options o = { .config = up->scheduler_config, .metrics = given->metrics };
+    struct scheduler_options o = { .config = up->scheduler_config,
+                                   .record = up->record,
+                                   .metrics = given->metrics };
     struct scheduler *s = scheduler_new(t, &o, err);
     if (s)
         scheduler_start(s);

@@ -44,7 +44,9 @@
       "what the local node runs for an image when the container has no command")                   \
     R(STR, pod_network, "pod-network", "host|namespace", "host",                                   \
       "network of local pods: the machine's, or one of their own (needs root)")                    \
-    R(STR, scheduler_config, "scheduler-config", "FILE", "", "a KubeSchedulerConfiguration")
+    R(STR, scheduler_config, "scheduler-config", "FILE", "", "a KubeSchedulerConfiguration")       \
+    R(STR, record, "record", "FILE", "",                                                           \
+      "add all that the scheduler hears and decides to this file, for ganglion sim replay")
 
 /* ---- rows of the file ---- */
 

@@ -12,7 +12,7 @@ struct up_config {
     struct str enable_admission, disable_admission; /* comma-separated lists */
     bool allow_remote, verbose;
     /* `up` alone */
-    struct str scheduler_config, node_name, pod_network;
+    struct str scheduler_config, record, node_name, pod_network;
     struct config_strs sim_nodes;
     struct config_lists images;
     bool no_local_node, end_pods;
@@ -22,7 +22,7 @@ struct up_config {
 /* The rows of both verbs, and those of `up` with them. */
 extern const struct config_table apiserver_config_table, up_config_table;
 /* The same as options, --config in front. */
-enum { APISERVER_OPTIONS = 9, UP_OPTIONS = 20 };
+enum { APISERVER_OPTIONS = 9, UP_OPTIONS = 21 };
 extern const struct option apiserver_options[APISERVER_OPTIONS], up_options[UP_OPTIONS];
 
 /* Defaults, then the file that --config names, then the command line. Texts live in a. ERR_INVALID

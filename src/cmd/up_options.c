@@ -127,6 +127,8 @@ static int read_node(struct up_options *out, const struct up_config *c, struct e
 static int read_scheduler(struct up_options *out, const struct up_config *c, struct err *err)
 {
     struct sched_config config;
+    if (c->record.n)
+        out->record = c->record.p;
     if (!c->scheduler_config.n)
         return 0;
     if (file_read_text(&out->scheduler_config, out->a, c->scheduler_config, FILE_BYTES_MAX, err) !=

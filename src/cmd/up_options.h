@@ -13,6 +13,7 @@ struct up_options { /* texts and tables live in the arena */
     struct apiserver_options api;
     const char *data_dir, *kubeconfig;
     struct str scheduler_config; /* text of a KubeSchedulerConfiguration; absent: none */
+    const char *record;          /* of the scheduler; NULL: none */
     struct sim_groups sim;
     bool local_node, end_pods;
     struct node_options node;
