@@ -94,12 +94,13 @@ struct service *service_start(const struct service_kind *kind,
     if (kind->metrics)
         s->given.metrics = metrics_new(kind->metrics->rows, kind->metrics->n);
     s->transport = apiserver_transport(api, loop, str_from(kind->user), NULL, 0);
-    loop_post(loop, begin, s);
     s->thread = thread_start(kind->name, run, s, err);
-    if (s->thread && kind->metrics)
-        apiserver_add_metrics(api, s->given.metrics);
-    if (s->thread)
+    if (s->thread) {
+        if (kind->metrics)
+            apiserver_add_metrics(api, s->given.metrics);
+        loop_post(loop, begin, s);
         return s;
+    }
     s->transport->ops->close(s->transport);
     loop_free(loop);
     metrics_free(s->given.metrics);

@@ -78,9 +78,9 @@ static void on_check(uv_check_t *h)
     run_deferred(h->data);
 }
 
-static void on_wake(uv_async_t *h)
+/* Runs the posts that wait; says whether a stop was among them. */
+static bool take_posts(struct loop *l)
 {
-    struct loop *l = h->data;
     pthread_mutex_lock(&l->lock);
     struct call_vec batch = l->posts;
     l->posts = l->spare;
@@ -91,7 +91,13 @@ static void on_wake(uv_async_t *h)
         batch.items[i].fn(batch.items[i].arg);
     call_vec_clear(&batch);
     l->spare = batch;
-    if (stop)
+    return stop;
+}
+
+static void on_wake(uv_async_t *h)
+{
+    struct loop *l = h->data;
+    if (take_posts(l))
         uv_stop(&l->uv);
 }
 
@@ -129,6 +135,7 @@ void loop_free(struct loop *l)
 {
     if (!l)
         return;
+    take_posts(l); /* that came after the stop: each owns what it carries */
     uv_close((uv_handle_t *)&l->wake, NULL);
     uv_close((uv_handle_t *)&l->idle, NULL);
     uv_close((uv_handle_t *)&l->prepare, NULL);

@@ -17,7 +17,9 @@ struct watch_fd;
 typedef void (*loop_fn)(void *arg);
 
 struct loop *loop_new(struct err *err);
-void loop_free(struct loop *l); /* all handles must be closed; NULL is fine */
+/* Delivers the messages posted since the stop, here and now; nobody posts any more and all handles
+ * must be closed. NULL is fine. */
+void loop_free(struct loop *l);
 /* Runs until loop_stop. Messages posted before the stop are still delivered. */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l); /* any thread */

@@ -82,6 +82,17 @@ static void posts_before_the_stop_are_delivered(void **state)
     loop_free(f.loop);
 }
 
+static void posts_after_the_stop_are_delivered_at_the_end(void **state)
+{
+    (void)state;
+    struct fixture f = { .loop = loop_new(NULL) };
+    loop_stop(f.loop);
+    loop_run(f.loop);
+    loop_post(f.loop, mark_a, &f);
+    loop_free(f.loop);
+    CHECK_CSTR(f.trace, "a");
+}
+
 static void timer_once(void *arg)
 {
     struct fixture *f = arg;
@@ -206,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(deferred_calls_run_in_order),
         cmocka_unit_test(posts_before_the_stop_are_delivered),
+        cmocka_unit_test(posts_after_the_stop_are_delivered_at_the_end),
         cmocka_unit_test(timers_are_never_early),
         cmocka_unit_test(repeating_timers_stop),
         cmocka_unit_test(signals_arrive_on_the_loop),
