@@ -16,9 +16,12 @@
 struct inproc {
     struct transport t;
     struct apiserver *s;
+    struct loop *home; /* the server's */
     struct arena *arena;
     struct user user;
     _Atomic uint32_t refs; /* the opener, and each call */
+    bool closed;           /* caller's loop only: no callback any more */
+    bool caller_gone;      /* server's loop only: its loop may be gone, nothing is posted there */
 };
 
 struct call {
@@ -96,25 +99,16 @@ static void delivery_free(struct delivery *d)
     free(d);
 }
 
-static void deliver_reply(void *arg)
+static void deliver(void *arg)
 {
     struct delivery *d = arg;
     struct call *c = d->call;
     if (!c->cancelled) {
         c->cancelled = true; /* no callback after this one */
-        c->reply(c->arg, d->failed ? NULL : &d->reply, d->failed ? &d->err : NULL);
-        call_unref(c); /* the caller's */
-    }
-    delivery_free(d);
-}
-
-static void deliver_end(void *arg)
-{
-    struct delivery *d = arg;
-    struct call *c = d->call;
-    if (!c->cancelled) {
-        c->cancelled = true;
-        c->end(c->arg, &d->err);
+        if (!c->t->closed && c->end)
+            c->end(c->arg, &d->err);
+        else if (!c->t->closed)
+            c->reply(c->arg, d->failed ? NULL : &d->reply, d->failed ? &d->err : NULL);
         call_unref(c); /* the caller's */
     }
     delivery_free(d);
@@ -138,13 +132,13 @@ static void deliver_events(void *arg)
 {
     struct parcel *p = arg;
     struct call *c = p->call;
-    if (!c->cancelled)
+    if (!c->cancelled && !c->t->closed)
         c->events(c->arg, p->events, p->n);
     for (size_t i = 0; i < p->n; i++)
         kobj_unref(p->events[i].object);
     uint32_t before = atomic_fetch_sub(&c->in_flight, (uint32_t)p->n);
-    if (before >= EVENTS_IN_FLIGHT && before - p->n < EVENTS_IN_FLIGHT)
-        loop_post(c->t->s->loop, resume_watcher, call_ref(c));
+    if (!c->t->closed && before >= EVENTS_IN_FLIGHT && before - p->n < EVENTS_IN_FLIGHT)
+        loop_post(c->t->home, resume_watcher, call_ref(c));
     call_unref(c);
     free(p);
 }
@@ -168,6 +162,15 @@ static void copy_reply(struct delivery *d, struct action *a)
     d->reply.warnings = warnings;
 }
 
+/* To the caller's loop. Once the caller is gone, here: its flags say that nobody waits. */
+static void post(struct call *c, loop_fn fn, void *message)
+{
+    if (c->t->caller_gone)
+        fn(message);
+    else
+        loop_post(c->t->t.loop, fn, message);
+}
+
 static void on_done(void *arg, struct action *a)
 {
     struct call *c = arg;
@@ -175,7 +178,7 @@ static void on_done(void *arg, struct action *a)
     d->call = call_ref(c);
     copy_reply(d, a);
     action_free(a);
-    loop_post(c->t->t.loop, deliver_reply, d);
+    post(c, deliver, d);
     call_unref(c);
 }
 
@@ -190,7 +193,7 @@ static bool on_events(void *arg, const struct watch_event *events, size_t n)
         p->events[i].object = kobj_ref(events[i].object);
     }
     uint32_t waiting = atomic_fetch_add(&c->in_flight, (uint32_t)n) + (uint32_t)n;
-    loop_post(c->t->t.loop, deliver_events, p);
+    post(c, deliver_events, p);
     return waiting < EVENTS_IN_FLIGHT;
 }
 
@@ -200,7 +203,7 @@ static void post_end(struct call *c, const struct err *err)
     d->call = call_ref(c);
     if (err)
         d->err = *err;
-    loop_post(c->t->t.loop, deliver_end, d);
+    post(c, deliver, d);
 }
 
 static void on_end(void *arg, const struct err *err)
@@ -346,7 +349,7 @@ inproc_start(struct transport *t, const struct request *r, reply_fn done, void *
     c->reply = done;
     c->arg = arg;
     copy_request(c, r);
-    loop_post(c->t->s->loop, take_call, c);
+    loop_post(c->t->home, take_call, c);
     return c;
 }
 
@@ -362,7 +365,7 @@ static struct call *inproc_watch(struct transport *t,
     c->arg = arg;
     copy_request(c, r);
     c->r.verb = VERB_WATCH;
-    loop_post(c->t->s->loop, take_call, c);
+    loop_post(c->t->home, take_call, c);
     return c;
 }
 
@@ -411,7 +414,7 @@ inproc_bind_all(struct transport *t, const struct binding *b, size_t n, reply_fn
             .n_claims = b[i].n_claims,
         };
     c->bindings = (struct bindings){ copy, n };
-    loop_post(c->t->s->loop, take_call, c);
+    loop_post(c->t->home, take_call, c);
     return c;
 }
 
@@ -420,12 +423,21 @@ static void inproc_cancel(struct call *c)
     if (c->cancelled)
         return;
     c->cancelled = true;
-    loop_post(c->t->s->loop, close_call, c); /* hands over the caller's reference */
+    loop_post(c->t->home, close_call, c); /* hands over the caller's reference */
+}
+
+static void on_closed(void *arg)
+{
+    struct inproc *in = arg;
+    in->caller_gone = true;
+    inproc_unref(in);
 }
 
 static void inproc_close(struct transport *t)
 {
-    inproc_unref(CONTAINER_OF(t, struct inproc, t));
+    struct inproc *in = CONTAINER_OF(t, struct inproc, t);
+    in->closed = true;
+    loop_post(in->home, on_closed, in);
 }
 
 static const struct transport_ops inproc_ops = {
@@ -452,6 +464,7 @@ struct transport *apiserver_transport(struct apiserver *s,
     atomic_init(&in->refs, 1);
     in->t = (struct transport){ .ops = &inproc_ops, .loop = caller };
     in->s = s;
+    in->home = s->loop;
     in->arena = arena_new();
     struct str *copy = ARENA_ARRAY(in->arena, struct str, n_groups);
     for (size_t i = 0; i < n_groups; i++)

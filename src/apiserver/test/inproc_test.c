@@ -93,6 +93,40 @@ static void test_watch_by_selector(void **state)
     CHECK(!s.ended);
 }
 
+static void never(void *arg, const struct reply *r, const struct err *err)
+{
+    (void)arg;
+    (void)r;
+    (void)err;
+    CHECK(false);
+}
+
+static void stop_home(void *arg)
+{
+    loop_stop(arg);
+}
+
+/* A service ends, and its loop with it, while the disk still writes what it asked for. */
+static void test_a_caller_may_go_before_its_answer(void **state)
+{
+    (void)state;
+    struct loop *loop = loop_new(NULL);
+    struct transport *t = apiserver_transport(fx.api, loop, STR("system:brief"), NULL, 0);
+    struct json_doc *doc = NULL;
+    CHECK(json_parse(&doc, STR("{\"metadata\":{\"name\":\"last\"}}"), &json_limits_own, NULL) == 0);
+    struct request r = config_watch();
+    r.verb = VERB_CREATE;
+    r.body = json_root(doc);
+    t->ops->start(t, &r, never, NULL);
+    json_doc_unref(doc);
+    t->ops->close(t);
+    loop_post(fx.loop, stop_home, fx.loop);
+    loop_run(fx.loop); /* the server has heard both */
+    loop_free(loop);
+    fixture_create(&fx, "configmaps", "{\"metadata\":{\"name\":\"next\"}}");
+    fixture_delete(&fx, "configmaps", "last");
+}
+
 static void test_watch_refusals(void **state)
 {
     (void)state;
@@ -278,7 +312,7 @@ int main(void)
         TEST(test_watch_by_selector),     TEST(test_watch_refusals),
         TEST(test_gang_is_bound_at_once), TEST(test_custom_resources),
         TEST(test_bad_definitions),       TEST(test_other_users_need_rights),
-        TEST(test_metrics_count_calls),
+        TEST(test_metrics_count_calls),   TEST(test_a_caller_may_go_before_its_answer),
     };
     return CHECK_MAIN(tests);
 }
