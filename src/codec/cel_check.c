@@ -47,42 +47,19 @@ static const struct cel_type *type_of(struct checker *k,
 
 struct str cel_type_text(struct arena *a, const struct cel_type *t)
 {
-    struct cel_value v = { .kind = t->kind };
-    switch (t->kind) {
-    case CEL_LIST:
-    case CEL_OPTIONAL: {
+    if (t->kind == CEL_LIST || t->kind == CEL_OPTIONAL) {
         struct str elem = cel_type_text(a, or_dyn(t->elem));
         return arena_printf(a, "%s(%.*s)", t->kind == CEL_LIST ? "list" : "optional_type",
                             STR_ARG(elem));
     }
-    case CEL_MAP: {
+    if (t->kind == CEL_MAP) {
         struct str key = cel_type_text(a, or_dyn(t->key)), elem = cel_type_text(a, or_dyn(t->elem));
         return arena_printf(a, "map(%.*s, %.*s)", STR_ARG(key), STR_ARG(elem));
     }
-    case CEL_OBJECT:
+    if (t->kind == CEL_OBJECT)
         return t->name.n ? t->name : STR("object");
-    case CEL_NULL:
-        return STR("null");
-    case CEL_DYN:
-    case CEL_BOOL:
-    case CEL_INT:
-    case CEL_UINT:
-    case CEL_DOUBLE:
-    case CEL_STRING:
-    case CEL_BYTES:
-    case CEL_TIMESTAMP:
-    case CEL_DURATION:
-    case CEL_TYPE:
-    case CEL_QUANTITY:
-    case CEL_SEMVER:
-    case CEL_URL:
-    case CEL_IP:
-    case CEL_CIDR:
-    case CEL_ERROR:
-    case CEL_KINDS:
-        break;
-    }
-    return cel_type_name(&v);
+    return t->kind == CEL_NULL ? STR("null")
+                               : cel_type_name(&(struct cel_value){ .kind = t->kind });
 }
 
 static bool is_null_like(const struct cel_type *t)

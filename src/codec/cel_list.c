@@ -62,37 +62,14 @@ static struct cel_value add(struct cel_state *e, struct cel_value a, const struc
     bool overflow = false;
     if (a.kind != b->kind)
         return no_such_overload(e);
-    switch (a.kind) {
-    case CEL_INT:
-    case CEL_DURATION:
+    if (a.kind == CEL_INT || a.kind == CEL_DURATION)
         overflow = __builtin_add_overflow(a.i, b->i, &a.i);
-        break;
-    case CEL_UINT:
+    else if (a.kind == CEL_UINT)
         overflow = __builtin_add_overflow(a.u, b->u, &a.u);
-        break;
-    case CEL_DOUBLE:
+    else if (a.kind == CEL_DOUBLE)
         a.d += b->d;
-        break;
-    case CEL_DYN:
-    case CEL_NULL:
-    case CEL_BOOL:
-    case CEL_STRING:
-    case CEL_BYTES:
-    case CEL_LIST:
-    case CEL_MAP:
-    case CEL_OBJECT:
-    case CEL_TIMESTAMP:
-    case CEL_TYPE:
-    case CEL_OPTIONAL:
-    case CEL_QUANTITY:
-    case CEL_SEMVER:
-    case CEL_URL:
-    case CEL_IP:
-    case CEL_CIDR:
-    case CEL_ERROR:
-    case CEL_KINDS:
+    else
         return no_such_overload(e);
-    }
     return overflow ? cel_error(e, "integer overflow") : a;
 }
 

@@ -530,43 +530,19 @@ static void write_members(struct buf *out, const struct cel_value *v)
 
 void cel_write_json(struct buf *out, const struct cel_value *v)
 {
-    AUTO(arena_freep) struct arena *a = arena_new();
-    switch (v->kind) {
-    case CEL_NULL:
-        buf_str(out, STR("null"));
-        return;
-    case CEL_BOOL:
-    case CEL_INT:
-    case CEL_UINT:
-        buf_str(out, cel_text(a, v));
-        return;
-    case CEL_DOUBLE:
-        buf_str(out, isfinite(v->d) ? cel_text(a, v) : STR("null"));
-        return;
-    case CEL_LIST:
-    case CEL_MAP:
+    if (v->kind == CEL_OPTIONAL && v->held) {
+        cel_write_json(out, v->held);
+    } else if (v->kind == CEL_LIST || v->kind == CEL_MAP) {
         write_members(out, v);
-        return;
-    case CEL_OPTIONAL:
-        if (v->held)
-            cel_write_json(out, v->held);
+    } else if (v->kind == CEL_NULL || v->kind == CEL_OPTIONAL ||
+               (v->kind == CEL_DOUBLE && !isfinite(v->d))) {
+        buf_str(out, STR("null"));
+    } else {
+        AUTO(arena_freep) struct arena *a = arena_new();
+        struct str text = cel_text(a, v);
+        if (cel_is_number(v) || v->kind == CEL_BOOL)
+            buf_str(out, text);
         else
-            buf_str(out, STR("null"));
-        return;
-    case CEL_DYN:
-    case CEL_STRING:
-    case CEL_BYTES:
-    case CEL_OBJECT:
-    case CEL_TIMESTAMP:
-    case CEL_DURATION:
-    case CEL_TYPE:
-    case CEL_QUANTITY:
-    case CEL_SEMVER:
-    case CEL_URL:
-    case CEL_IP:
-    case CEL_CIDR:
-    case CEL_ERROR:
-    case CEL_KINDS:
-        json_write_str(out, cel_text(a, v));
+            json_write_str(out, text);
     }
 }
