@@ -35,7 +35,8 @@ struct http_limits {
     size_t all_bodies_bytes; /* request bodies held at one time by all; 503 beyond (256 MiB) */
     size_t stream_bytes; /* unsent bytes of one response stream; http_write fails beyond (4 MiB) */
     size_t all_streams_bytes; /* the same of all; beyond, the slowest are cut (default 64 MiB) */
-    uint32_t connections;     /* further ones are closed (default 10,000) */
+    uint32_t connections;     /* further ones are closed (default 10,000); never more than three
+                                 quarters of the files that the process may open */
     uint32_t streams;         /* concurrent per HTTP/2 connection (default 250) */
     uint32_t resets_per_s;    /* HTTP/2 stream resets per connection before GOAWAY (default 1000) */
     uint32_t controls_per_s;  /* HTTP/2 PING and SETTINGS frames, the same (default 1000) */

@@ -11,6 +11,7 @@
 #include "base/num.h"
 #include "io/http_internal.h"
 #include "io/loop_internal.h"
+#include "io/usage.h"
 
 enum { BACKLOG = 1024, SPARE_KEEP_MAX = 512 * 1024 };
 #define SWEEP_MAX_NS NS_PER_S
@@ -32,6 +33,11 @@ const struct http_limits http_limits_default = {
     .write_timeout_ns = 60 * NS_PER_S,
     .stall_timeout_ns = 2 * NS_PER_S,
 };
+
+/* Of the files that the process may open, connections take three quarters at most: the rest is for
+ * the store, pods, and calls to others. */
+#define FDS_WHOLE 4
+#define FDS_OURS 3
 
 /* A macro because the members have different types. */
 #define DEFAULT_TO(l, member)                                                                      \
@@ -56,6 +62,11 @@ static struct http_limits complete_limits(struct http_limits l)
     DEFAULT_TO(&l, idle_timeout_ns);
     DEFAULT_TO(&l, write_timeout_ns);
     DEFAULT_TO(&l, stall_timeout_ns);
+    struct usage u;
+    usage_read(&u);
+    int64_t room = u.max_fds / FDS_WHOLE * FDS_OURS;
+    if (room > 0 && room < l.connections)
+        l.connections = (uint32_t)room;
     return l;
 }
 

@@ -53,3 +53,12 @@ void usage_read(struct usage *out)
     out->open_fds = count_entries("/proc/self/fd") - 1; /* not the one that counts */
     out->threads = count_entries("/proc/self/task");
 }
+
+void usage_want_fds(int64_t n)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= (rlim_t)n)
+        return;
+    limit.rlim_cur = limit.rlim_max < (rlim_t)n ? limit.rlim_max : (rlim_t)n;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}

@@ -11,3 +11,7 @@ struct usage { /* plain data; 0: the kernel does not say */
 };
 
 void usage_read(struct usage *out);
+
+/* Lets this process, and those it starts, open so many files where the hard limit allows; shells
+ * often give 1024 by default. Never lowers the limit. */
+void usage_want_fds(int64_t n);

@@ -7,6 +7,7 @@ import sys
 import time
 import unittest
 
+from pods import PODS, container, pod
 from server import CONFIG_MAPS, Server, config_map
 
 PROGRAM = sys.argv.pop(1)
@@ -45,13 +46,40 @@ class SlowReaders(unittest.TestCase):
             s.wait("room again", lambda: s.request("GET", CONFIG_MAPS)[0] == 200, 10)
 
 
+class FewFiles(Server):
+    """May open 200 files."""
+
+    def command(self):
+        return ["prlimit", "--nofile=200:200", *super().command()]
+
+
+class Crowds(unittest.TestCase):
+    def test_connections_leave_files_for_the_rest(self):
+        with FewFiles(PROGRAM, "up", "--end-pods") as s:
+            mine = s.connect()
+            self.assertEqual(s.request("GET", "/version", connection=mine)[0], 200)
+            crowd = [socket.create_connection((s.host, s.port)) for _ in range(300)]
+            status, answer = s.request("POST", PODS, pod("p", container("sleep 60")),
+                                       connection=mine)
+            self.assertEqual(status, 201, answer)
+
+            def phase():
+                return s.request("GET", f"{PODS}/p", connection=mine)[1]["status"].get("phase")
+            s.wait("a pod that runs", lambda: phase() == "Running", 10)
+            for c in [*crowd, mine]:
+                c.close()
+            s.stop()
+
+
 class Permissions(unittest.TestCase):
     def test_what_is_kept_is_the_owners_alone(self):
         before = os.umask(0o022)
         try:
-            with Server(PROGRAM) as s:
+            with Server(PROGRAM, "up") as s:
                 data = os.path.join(s.folder, "data")
-                for folder, _, names in os.walk(data):
+                for folder, inner, names in os.walk(data):
+                    if os.path.basename(folder) == "node":
+                        inner.clear()  # what pods see below has the modes that they ask for
                     for path in [folder] + [os.path.join(folder, n) for n in names]:
                         mode = stat.S_IMODE(os.stat(path).st_mode)
                         self.assertEqual(mode & 0o077, 0, path)
