@@ -37,9 +37,9 @@
       "end the local pods when stopping; they run on otherwise")                                   \
     R(STR, node_name, "node-name", "NAME", "", "of the local node; default: the host name")        \
     R(I64, gpus, "gpus", "N", "-1", "GPUs of the local node; -1: those that the driver finds")     \
-    R(I64, max_pods, "max-pods", "N", "250", "most pods on the local node")                        \
+    R(COUNT, max_pods, "max-pods", "N", "250", "most pods on the local node")                      \
     R(BYTES, log_bytes, "pod-log-size", "SIZE", "10Mi", "of a pod's log before it rotates")        \
-    R(I64, log_files, "pod-log-files", "N", "5", "logs kept of each container")                    \
+    R(COUNT, log_files, "pod-log-files", "N", "5", "logs kept of each container")                  \
     R(LISTS, images, "images", "IMAGE=WORD,WORD", NULL,                                            \
       "what the local node runs for an image when the container has no command")                   \
     R(STR, pod_network, "pod-network", "host|namespace", "host",                                   \
@@ -57,6 +57,8 @@
 #define LIMITS_STRS .choices = NULL
 #define LIMITS_LISTS .choices = NULL
 #define LIMITS_I64 .min = -1, .max = 100000
+#define LIMITS_COUNT .min = 1, .max = 100000
+#define CONFIG_TYPE_COUNT CONFIG_TYPE_I64
 #define LIMITS_BYTES .min = 4096, .max = INT64_C(1) << 40
 
 static const struct config_field fields[] = { SERVER_ROWS(AS_FIELD) UP_ROWS(AS_FIELD) };
@@ -83,12 +85,14 @@ const struct config_table up_config_table = { fields, COUNT_OF(fields) };
 #define OPTION_STRS OPTION_TEXT
 #define OPTION_LISTS OPTION_TEXT
 #define OPTION_I64 OPTION_NUMBER
+#define OPTION_COUNT OPTION_NUMBER
 #define OPTION_BYTES OPTION_TEXT
 #define REPEATS_STR false
 #define REPEATS_BOOL false
 #define REPEATS_STRS true
 #define REPEATS_LISTS true
 #define REPEATS_I64 false
+#define REPEATS_COUNT false
 #define REPEATS_BYTES false
 #define CONFIG_OPTION                                                                              \
     { .name = "config",                                                                            \

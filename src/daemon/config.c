@@ -133,6 +133,8 @@ static int set_number(const struct config_field *f, void *at, struct str s, stru
 static int
 set_str(const struct config_field *f, void *at, struct arena *a, struct str s, struct err *err)
 {
+    if (str_find_char(s, '\0') >= 0) /* a path would end there */
+        return err_set(err, ERR_INVALID, "%s: holds a NUL character", f->key);
     struct str choices = str_from(f->choices), choice = { 0 };
     while (choices.p && !str_eq(choice, s))
         choice = str_split(&choices, ',');
@@ -241,12 +243,13 @@ static int set_lists(const struct config_field *f,
         if (json_type(it.value) == JSON_STR) {
             values = (struct config_strs){ ARENA_NEW(a, struct str), 1 };
             *values.items = arena_str(a, json_str(it.value));
-        } else if (json_type(it.value) != JSON_ARR) {
-            return err_set(err, ERR_INVALID, "%s.%.*s: wants a text or a list of texts", f->key,
-                           STR_ARG(str_take(it.key, 80)));
-        } else if (set_list(f, &values, a, it.value, err) != 0) {
+        } else if (json_type(it.value) == JSON_ARR && set_list(f, &values, a, it.value, err) != 0) {
             return -1;
         }
+        if (values.n == 0 || it.key.n == 0)
+            return err_set(err, ERR_INVALID,
+                           "%s.%.*s: wants a text or a list of texts, at least one", f->key,
+                           STR_ARG(str_take(it.key, 80)));
         lists_put(&lists, a, it.key, values);
     }
     *out = lists;
