@@ -63,6 +63,7 @@ struct str apiserver_url(const struct apiserver *s); /* "https://127.0.0.1:6443"
 struct str
 apiserver_token(const struct apiserver *s);         /* of user kubernetes-admin, system:masters */
 struct str apiserver_ca(const struct apiserver *s); /* PEM */
+#define APISERVER_CLUSTER "ganglion"                /* and context, in the kubeconfig */
 /* A kubeconfig with the CA and the admin token inside, mode 0600. */
 int apiserver_write_kubeconfig(struct apiserver *s, const char *path, struct err *err);
 

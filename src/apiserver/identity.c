@@ -12,6 +12,7 @@
 #define CA_DAYS 3650
 #define CERT_DAYS 397
 #define SECRET_BYTES 32
+#define TOKEN_CHARS_MIN 16
 #define PEM_BYTES_MAX 65536
 
 /* Reads DIR/NAME into a string to free; NULL when there is no such file. */
@@ -76,6 +77,23 @@ static int need_secret(char **secret, const char *dir, const char *name, struct 
     return dir ? save_text(dir, name, *secret, err) : 0;
 }
 
+/* Also one that somebody chose. */
+static bool is_token(const char *s)
+{
+    size_t n = 0;
+    while (s[n] > ' ' && s[n] < 0x7f && s[n] != '"' && s[n] != '\\' && s[n] != '#')
+        n++;
+    return s[n] == '\0' && n >= TOKEN_CHARS_MIN;
+}
+
+static int damaged(struct err *err, const char *what)
+{
+    if (err)
+        err->kind = ERR_IO; /* the file is wrong, not the command line */
+    return err_wrap(err, "%s of the data directory: restore it, or remove it to get a new one",
+                    what);
+}
+
 int identity_load(struct apiserver *s, const char *dir, struct err *err)
 {
     if (dir && (load_text(&s->ca.cert_pem, dir, "ca.crt", err) != 0 ||
@@ -88,9 +106,13 @@ int identity_load(struct apiserver *s, const char *dir, struct err *err)
         if (make_ca(s, dir, err) != 0)
             return -1;
     }
-    if (need_secret(&s->token_key, dir, "sa.key", err) != 0)
+    if (need_secret(&s->token_key, dir, "sa.key", err) != 0 ||
+        need_secret(&s->token, dir, "admin.token", err) != 0)
         return -1;
-    return need_secret(&s->token, dir, "admin.token", err);
+    if (is_token(s->token))
+        return 0;
+    err_set(err, ERR_INVALID, "not %d or more printable characters", TOKEN_CHARS_MIN);
+    return damaged(err, "admin.token");
 }
 
 int identity_server(struct apiserver *s, struct str address, struct err *err)
@@ -104,7 +126,7 @@ int identity_server(struct apiserver *s, struct str address, struct err *err)
                                   .valid_days = CERT_DAYS };
     struct tls_pair own = { 0 };
     if (tls_make_cert(&own, &s->ca, &r, api_now(s), err) != 0)
-        return -1;
+        return damaged(err, "ca.crt and ca.key");
     int rc = tls_server_new(&s->tls, str_from(own.cert_pem), str_from(own.key_pem),
                             str_from(s->ca.cert_pem), err);
     tls_pair_fini(&own);
@@ -121,14 +143,16 @@ int apiserver_write_kubeconfig(struct apiserver *s, const char *path, struct err
     struct buf b;
     buf_init(&b, 4 * PEM_BYTES_MAX);
     buf_printf(&b,
-               "apiVersion: v1\nkind: Config\nclusters:\n- name: ganglion\n  cluster:\n"
+               "apiVersion: v1\nkind: Config\nclusters:\n- name: " APISERVER_CLUSTER
+               "\n  cluster:\n"
                "    server: %s\n    certificate-authority-data: ",
                s->url ? s->url : "");
     put_base64(&b, s->ca.cert_pem);
     buf_printf(&b,
                "\nusers:\n- name: ganglion-admin\n  user:\n    token: %s\ncontexts:\n"
-               "- name: ganglion\n  context:\n    cluster: ganglion\n    user: ganglion-admin\n"
-               "current-context: ganglion\n",
+               "- name: " APISERVER_CLUSTER "\n  context:\n    cluster: " APISERVER_CLUSTER
+               "\n    user: ganglion-admin\n"
+               "current-context: " APISERVER_CLUSTER "\n",
                s->token);
     int rc = b.failed ? err_set(err, ERR_TOO_LARGE, "the kubeconfig is too large")
                       : file_write_atomic(path, buf_view(&b), 0600, err);

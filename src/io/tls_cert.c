@@ -177,6 +177,8 @@ int tls_make_cert(struct tls_pair *out,
     EVP_PKEY *signer = key_bio ? PEM_read_bio_PrivateKey(key_bio, NULL, NULL, NULL) : NULL;
     if (!issuer || !signer)
         return tls_err(err, ERR_INVALID, "reading the CA");
+    if (X509_check_private_key(issuer, signer) != 1)
+        return err_set(err, ERR_INVALID, "the key of the CA is not that of its certificate");
     AUTO(buf_fini) struct buf alt;
     buf_init(&alt, SAN_BYTES_MAX);
     if (alt_names(&alt, r, err) != 0)

@@ -74,8 +74,11 @@ static int load_object(void *arg, int64_t id, struct str resource, struct str do
 {
     struct store *s = arg;
     AUTO(kobj_unrefp) struct kobj *o = NULL;
-    if (kobj_parse(&o, doc, &json_limits_own, err) != 0)
+    if (kobj_parse(&o, doc, &json_limits_own, err) != 0) {
+        if (err)
+            err->kind = ERR_IO; /* the file is damaged, nobody's input is wrong */
         return err_wrap(err, "row %lld of %.*s", (long long)id, STR_ARG(resource));
+    }
     struct store_table *t = table_by_key(s, resource);
     struct tree_item item = { o, id, key_order(s, o) };
     t->newest = tree_put(t->newest, &item);
