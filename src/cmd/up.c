@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -15,8 +16,10 @@
 #include "cmd/up_options.h"
 #include "daemon/lifecycle.h"
 #include "io/file.h"
+#include "io/usage.h"
 
-#define MALLOC_ARENAS 2 /* objects pass between threads; more arenas keep more holes */
+#define FDS_WANTED 16384 /* for the 10,000 connections that a server takes, and all else */
+#define MALLOC_ARENAS 2  /* objects pass between threads; more arenas keep more holes */
 #define HOUSEKEEPING_NS (10 * NS_PER_S)
 #define STOP_DEADLINE_NS (1800 * NS_PER_MS) /* then we exit without waiting for the rest */
 
@@ -93,17 +96,30 @@ static int write_kubeconfig(struct up *up, struct err *err)
     if (apiserver_write_kubeconfig(up->api, up->options.kubeconfig, err) == 0)
         return 0;
     if (err->sys != ENOSPC || !file_exists(up->options.kubeconfig))
-        return -1;
+        return err_wrap(err, "--kubeconfig");
     LOG_WARN("up.kubeconfig_kept", kv_cstr("file", up->options.kubeconfig), kv_err(err),
              kv_cstr("next", "trying again every 10 s"));
     up->kubeconfig_due = true;
     return 0;
 }
 
+/* It holds the keys to everything: whoever may write there owns the server. */
+static int open_data_dir(const char *path, struct err *err)
+{
+    struct stat st;
+    if (file_make_dirs(path, 0700, err) != 0)
+        return -1;
+    if (stat(path, &st) == 0 && (st.st_mode & S_IWOTH))
+        return err_set(
+            err, ERR_INVALID,
+            "--data-dir %s: everybody may write there: chmod o-w, or name another folder", path);
+    return 0;
+}
+
 static int start_api(struct up *up, struct err *err)
 {
     up->loop = loop_new(err);
-    if (!up->loop || file_make_dirs(up->options.data_dir, 0700, err) != 0)
+    if (!up->loop || open_data_dir(up->options.data_dir, err) != 0)
         return -1;
     if (apiserver_new(&up->api, up->loop, &up->options.api, err) != 0)
         return err->kind == ERR_DENIED ? err_wrap(err, "--listen without --allow-remote") : -1;
@@ -155,6 +171,7 @@ static int run(struct cli *cli, struct args *args, bool services, struct err *er
 {
     struct up up = { .cli = cli };
     mallopt(M_ARENA_MAX, MALLOC_ARENAS);
+    usage_want_fds(FDS_WANTED);
     if (up_options_read(&up.options, args, services, err) != 0 || start_api(&up, err) != 0) {
         up_fini(&up);
         return -1;

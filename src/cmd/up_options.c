@@ -3,13 +3,16 @@
 #include "cmd/up_options.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/log.h"
 #include "cmd/own_crds.h"
 #include "cmd/up_config.h"
+#include "codec/yaml.h"
 #include "io/clock.h"
 #include "io/file.h"
+#include "kube/meta.h"
 #include "scheduler/config/config.h"
 
 #define FILE_BYTES_MAX ((size_t)4 << 20)
@@ -39,6 +42,39 @@ static int read_listen(struct apiserver_options *api, struct str text, struct er
     api->address = str_take(text, (size_t)colon);
     api->port = (uint16_t)port;
     return 0;
+}
+
+/* A kubeconfig that we wrote, perhaps changed by kubectl since: it knows our cluster alone. */
+static bool is_own_kubeconfig(struct str text)
+{
+    struct json_doc *doc = NULL;
+    if (yaml_parse_one(&doc, text, &json_limits_body, NULL) != 0)
+        return false;
+    struct json clusters = json_get(json_root(doc), STR("clusters"));
+    size_t ours = 0;
+    for (struct json_iter it = json_iter(clusters); json_next(&it);)
+        ours += str_is(json_str(json_get(it.value, STR("name"))), APISERVER_CLUSTER);
+    bool own = ours > 0 && ours == json_len(clusters);
+    json_doc_unref(doc);
+    return own;
+}
+
+/* The file is replaced when the server is ready: what is not ours stays as it is. */
+static int check_kubeconfig(struct arena *a, struct str path, struct err *err)
+{
+    struct stat st;
+    struct str text;
+    if (stat(path.p, &st) != 0 || (S_ISREG(st.st_mode) && st.st_size == 0))
+        return 0; /* what else is wrong shows when it is written */
+    if (!S_ISREG(st.st_mode))
+        return err_set(err, ERR_INVALID, "--kubeconfig %.*s: is not an ordinary file: name another",
+                       STR_ARG(path));
+    if (file_read_text(&text, a, path, FILE_BYTES_MAX, NULL) == 0 && is_own_kubeconfig(text))
+        return 0;
+    return err_set(err, ERR_INVALID,
+                   "--kubeconfig %.*s: is not from an earlier start and would be overwritten: name "
+                   "another file, or move it away",
+                   STR_ARG(path));
 }
 
 static int read_log(const struct up_config *c, struct err *err)
@@ -101,6 +137,11 @@ static int read_node(struct up_options *out, const struct up_config *c, struct e
     if (!own && !str_is(c->pod_network, "host"))
         return err_set(err, ERR_INVALID, "--pod-network is host or namespace, not \"%.*s\"",
                        STR_ARG(c->pod_network));
+    struct meta_wrong name =
+        c->node_name.n ? meta_dns_subdomain(c->node_name) : (struct meta_wrong){ 0 };
+    if (name.n)
+        return err_set(err, ERR_INVALID, "--node-name \"%.*s\": %s",
+                       STR_ARG(str_take(c->node_name, 80)), name.texts[0]);
     struct node_image_command *images =
         ARENA_ARRAY(out->a, struct node_image_command, c->images.n + 1);
     for (size_t i = 0; i < c->images.n; i++) {
@@ -151,6 +192,8 @@ int up_options_read(struct up_options *out,
         read_listen(&out->api, c.listen, err) != 0)
         return -1;
     out->data_dir = c.data_dir.n ? c.data_dir.p : default_data_dir(out->a);
+    if (c.kubeconfig.n && check_kubeconfig(out->a, c.kubeconfig, err) != 0)
+        return -1;
     out->kubeconfig =
         c.kubeconfig.n ? c.kubeconfig.p : arena_printf(out->a, "%s/kubeconfig", out->data_dir).p;
     out->api.data_dir = out->data_dir;

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "io/file.h"
+#include "kube/meta.h"
 #include "node/agent_internal.h"
 #include "node/metrics.h"
 
@@ -174,7 +175,7 @@ static void copy_options(struct node_agent *n, const struct node_options *o)
 /* The folder's absolute path: shims and mounts have other working directories. */
 static int open_data_dir(struct node_agent *n, struct err *err)
 {
-    if (file_make_dirs(n->o.data_dir, 0755, err) < 0)
+    if (file_make_dirs(n->o.data_dir, 0700, err) < 0) /* Secrets lie there */
         return -1;
     char *absolute = realpath(n->o.data_dir, NULL);
     if (!absolute)
@@ -185,6 +186,18 @@ static int open_data_dir(struct node_agent *n, struct err *err)
     return file_lock(&n->lock, lock.p, err);
 }
 
+static int choose_name(struct node_agent *n, struct err *err)
+{
+    n->name = n->o.name.n ? arena_str(n->arena, n->o.name) : n->machine.host;
+    struct meta_wrong w = meta_dns_subdomain(n->name);
+    if (w.n)
+        return err_set(err, ERR_INVALID,
+                       "the host name \"%.*s\" cannot name a node: give another "
+                       "(--node-name)",
+                       STR_ARG(n->name));
+    return 0;
+}
+
 static int open_executor(struct node_agent *n, struct err *err)
 {
     static const struct executor_hooks hooks = {
@@ -192,6 +205,7 @@ static int open_executor(struct node_agent *n, struct err *err)
         .event = on_executor_event,
         .removed = on_removed,
     };
+    n->meter = node_meter_new(n->o.metrics, n->name);
     struct executor_options o = {
         .dir = arena_printf(n->arena, "%s/pods", n->o.data_dir).p,
         .node_name = n->name,
@@ -249,13 +263,11 @@ node_agent_new(struct transport *t, const struct node_options *o, struct err *er
                  kv_cstr("next", "pods share the machine's network"));
         n->o.pod_network = NODE_NETWORK_HOST;
     }
-    n->name = o->name.n ? arena_str(n->arena, o->name) : n->machine.host;
-    n->meter = node_meter_new(o->metrics, n->name);
-    n->recorder = recorder_new(t, "kubelet");
-    if (open_executor(n, err) < 0) {
+    if (choose_name(n, err) < 0 || open_executor(n, err) < 0) {
         node_agent_free(n);
         return NULL;
     }
+    n->recorder = recorder_new(t, "kubelet");
     n->beat = timer_new(t->loop, agent_on_beat, n);
     n->again = timer_new(t->loop, on_again, n);
     n->tidy = timer_new(t->loop, agent_volumes_tidy, n);

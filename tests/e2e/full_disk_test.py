@@ -19,7 +19,7 @@ class FullDisk(unittest.TestCase):
         self.addCleanup(self.s.close)
         self.data = os.path.join(self.s.folder, "data")
         os.mkdir(self.data)
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "none", self.data],
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={ROOM},mode=0700", "none", self.data],
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if done.returncode != 0:
             self.skipTest("no right to mount a small file system")

@@ -30,6 +30,64 @@ class Life(unittest.TestCase):
             self.assertIn("data", second.stderr)
             self.assertEqual(s.request("GET", "/readyz", raw=True)[0], 200)
 
+    def test_a_folder_that_everybody_writes_to_is_refused(self):
+        s = Server(PROGRAM)
+        self.addCleanup(s.close)
+        data = os.path.join(s.folder, "data")
+        os.mkdir(data)
+        os.chmod(data, 0o777)
+        done = subprocess.run(s.command(), capture_output=True, text=True, timeout=20)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("chmod o-w", done.stderr)
+        self.assertEqual(os.listdir(data), [])
+
+    def test_damaged_keys_are_named(self):
+        s = Server(PROGRAM)
+        self.addCleanup(s.close)
+        s.start().stop()
+        other = Server(PROGRAM)
+        self.addCleanup(other.close)
+        other.start().stop()
+        for name, bad in (("ca.crt", b"-----BEGIN"), ("ca.key", b"\0" * 99),
+                          ("admin.token", b"short"), ("admin.token", b"two words, a \"quote\""),
+                          ("ca.key", None)):
+            path = os.path.join(s.folder, "data", name)
+            with open(path, "rb") as f:
+                good = f.read()
+            if bad is None:  # another server's
+                with open(os.path.join(other.folder, "data", name), "rb") as f:
+                    bad = f.read()
+            with open(path, "wb") as f:
+                f.write(bad)
+            done = subprocess.run(s.command(), capture_output=True, text=True, timeout=20)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn(name, done.stderr)
+            with open(path, "wb") as f:
+                f.write(good)
+        s.start().stop()
+
+    def test_what_others_wrote_is_not_overwritten(self):
+        s = Server(PROGRAM)
+        self.addCleanup(s.close)
+        for text in ("my thesis", "clusters: [{name: production}, {name: ganglion}]\n"):
+            with open(s.kubeconfig, "w") as f:
+                f.write(text)
+            done = subprocess.run(s.command(), capture_output=True, text=True, timeout=20)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("--kubeconfig", done.stderr)
+            with open(s.kubeconfig) as f:
+                self.assertEqual(f.read(), text)
+        os.remove(s.kubeconfig)
+        os.mkfifo(s.kubeconfig)
+        done = subprocess.run(s.command(), capture_output=True, text=True, timeout=20)
+        self.assertIn("not an ordinary file", done.stderr)
+        self.assertTrue(stat.S_ISFIFO(os.stat(s.kubeconfig).st_mode))
+        os.remove(s.kubeconfig)
+        s.start().stop()
+        with open(s.kubeconfig, "a") as f:
+            f.write("preferences: {}\n")  # our own, changed by kubectl
+        s.start().stop()
+
     def test_addresses_beyond_loopback_need_two_words(self):
         s = Server(PROGRAM)
         try:
@@ -81,7 +139,12 @@ class Settings(unittest.TestCase):
         for config, words in (("sim-node: 3\n", 'did you mean "sim-nodes"'),
                               ("gpus: many\n", "gpus"),
                               ("sim-nodes: [FOLDER/nodes.yaml]\n", "nodes[0]: cpus"),
-                              ("scheduler-config: FOLDER/nodes.yaml\n", "scheduler-config")):
+                              ("scheduler-config: FOLDER/nodes.yaml\n", "scheduler-config"),
+                              ("max-pods: 0\n", "max-pods: 0 is not from 1"),
+                              ("pod-log-files: -1\n", "pod-log-files"),
+                              ("images: {a: []}\n", "images"),
+                              ("node-name: My_Host\n", "--node-name"),
+                              ("scheduler-config: \"a\\0b\"\n", "NUL")):
             s = self.start(config, nodes="nodes: [{cpus: x}]")
             done = subprocess.run(s.command(), capture_output=True, text=True, timeout=20)
             self.assertNotEqual(done.returncode, 0)
