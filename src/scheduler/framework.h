@@ -59,7 +59,15 @@ struct sched_cycle {
     const struct shape *shape;
     const struct spod *pod; /* NULL while caches are filled */
     struct arena *a;
+    /* NULL: each of the nodes that scoring hooks get stands for itself. Else each stands for so
+     * many feasible nodes that no plugin of cluster or class scope can tell from it. */
+    const uint32_t *stands_for;
 };
+
+static inline size_t sched_stands_for(const struct sched_cycle *c, size_t i)
+{
+    return c->stands_for ? c->stands_for[i] : 1;
+}
 
 struct sched_plugin;
 

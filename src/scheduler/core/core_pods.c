@@ -174,13 +174,17 @@ static void renew(struct sched_core *s, struct spod *p, const struct kobj *obj)
     struct kobj *old = p->obj;
     struct labelset labels = p->labels;
     struct relations *relations = p->relations;
+    struct snapshot *snap = &s->cluster.snap;
+    snapshot_relabel(snap, p, -1);
     p->obj = kobj_ref(obj);
     p->view = pod_of(p->obj);
     p->labels = labelset_decode(p->view->labels);
-    p->relations = relations_new(p->obj, &p->labels);
+    p->relations = relations_get(snap->relations, p->obj, &p->labels);
+    snapshot_relabel(snap, p, 1);
+    snapshot_commit(snap);
     victim_read_wishes(p);
     labelset_fini(&labels);
-    relations_free(relations);
+    relations_put(snap->relations, snap->tallies, relations);
     kobj_unref(old);
     if (begins_to_leave)
         gang_count_leaving(p);
@@ -253,6 +257,8 @@ void core_pod_set(struct sched_core *s, const struct kobj *obj, struct mono now)
         refresh(s, p, obj, now);
     } else if (p->assumed) {
         renew(s, p, obj); /* being bound: its node decides, not what it says now */
+        snapshot_touch(&s->cluster.snap, (uint32_t)p->node);
+        snapshot_commit(&s->cluster.snap);
     } else {
         pod_gone(s, p, now);
         pod_came(s, obj, now);

@@ -10,7 +10,6 @@
 #include "scheduler/extender/extender.h"
 #include "scheduler/preempt/victim.h"
 #include "scheduler/state/numa.h"
-#include "scheduler/state/relations.h"
 
 #define SHAPE_KEY_BYTES_MAX (256u << 10)
 #define DEFAULT_CPU_MILLI 100
@@ -279,7 +278,6 @@ spod_new(struct cluster *c, struct shapes *s, const struct profile *profile, con
     p->view = pod_of(p->obj);
     p->labels = labelset_decode(p->view->labels);
     p->shape = shape_get(c, s, profile, obj);
-    p->relations = relations_new(obj, &p->labels);
     dra_claims_init(c->snap.dra, &p->claims, obj);
     size_t n = p->view->requests.n;
     if (n) {
@@ -309,7 +307,6 @@ void spod_free(struct shapes *s, struct spod *p)
         return;
     list_remove(&p->in_gang);
     list_remove(&p->nominated);
-    relations_free(p->relations);
     dra_claims_fini(&p->claims);
     extender_answer_free(p->extended);
     labelset_fini(&p->labels);

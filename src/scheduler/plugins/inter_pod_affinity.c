@@ -3,25 +3,42 @@
  * Required terms of the incoming pod and required anti-affinity of placed pods reject; preferred
  * terms of both sides, and required affinity of placed pods, score. The quirks of
  * kube-scheduler 1.36 are kept: namespace selectors of the incoming pod are expanded to names but
- * also tested against no labels; counts of one label are shared between terms. Pure. */
+ * also tested against no labels; counts of one label are shared between terms. What counts is kept
+ * by tally.h. Pure. */
 #include "scheduler/framework.h"
+#include "scheduler/state/relations.h"
+#include "scheduler/state/tally.h"
 
-#define KEYS_MAX 64 /* different topology keys that one cycle looks at */
+#define TERMS_MAX 64 /* of one pod; "64" in the message below */
+#define OTHERS_MAX                                                                                 \
+    64 /* terms of others whose sums are looked at one by one, not added up before                 \
+        */
 
-struct per_domain { /* sums by domain of one topology key */
+struct part { /* of a sum by domain */
     const struct domains *domains;
-    int64_t *sum;
+    const int64_t *sum;
+    int64_t times;
+    uint64_t serial; /* of the tally; 0: the sum is of this cycle only */
 };
 
-struct tally { /* (topology key, value) → sum */
-    struct per_domain keys[KEYS_MAX];
+struct parts {
+    struct part *items;
     size_t n;
-    size_t entries; /* additions, so that a sum of 0 still counts as said */
+    int64_t entries; /* pods that count, so that a sum of 0 still counts as said */
+};
+
+struct own_terms { /* of one sort, of the incoming pod */
+    const struct term *items;
+    struct crowd *crowds; /* whom each is about */
+    size_t n;
 };
 
 struct affinity_state {
-    const struct relations *own; /* with namespaces merged; never NULL */
-    struct tally affinity, anti, existing, score;
+    struct own_terms required, preferred, anti_required, anti_preferred;
+    struct parts affinity, anti; /* by own required term */
+    struct parts existing;       /* others' required anti-affinity that is about this pod */
+    struct parts score;
+    bool starts; /* nobody matches the required terms, but the pod itself does */
 };
 
 struct affinity_args {
@@ -43,247 +60,243 @@ static int affinity_configure(void *args, struct json in, struct arena *a, struc
 
 /* ---- terms ---- */
 
-static bool names_have(const struct strs *s, struct str name)
+/* The namespaces that the term names, and those that its selector chooses now. */
+static struct strs names_of(struct sched_cycle *c, const struct term *t)
 {
-    for (size_t i = 0; i < s->n; i++) {
-        if (str_eq(s->items[i], name))
-            return true;
+    struct strs names = t->names;
+    if (!t->namespaces.present || t->namespaces.n == 0)
+        return names;
+    names.items = ARENA_ARRAY(c->a, struct str, names.n + c->cluster->namespaces.n);
+    for (size_t i = 0; i < names.n; i++)
+        names.items[i] = t->names.items[i];
+    const struct map_slot *s;
+    for (size_t i = 0; (s = map_next(&c->cluster->namespaces, &i));) {
+        const struct namespace_entry *e = s->value;
+        if (label_sel_matches(&t->namespaces, &e->labels))
+            names.items[names.n++] = s->key;
     }
-    return false;
+    return names;
 }
 
-static bool term_matches(const struct term *t, const struct spod *p, const struct labelset *ns)
+static struct own_terms own_terms_of(struct sched_cycle *c, const struct term *terms, size_t n)
 {
-    return (names_have(&t->names, spod_namespace(p)) || label_sel_matches(&t->namespaces, ns)) &&
-           label_sel_matches(&t->selector, &p->labels);
-}
-
-/* The incoming pod's namespace selectors are expanded once into names. */
-static struct term *merge_names(struct sched_cycle *c, const struct term *terms, size_t n)
-{
-    struct term *out = ARENA_ARRAY(c->a, struct term, n);
-    for (size_t i = 0; i < n; i++) {
-        out[i] = terms[i];
-        if (!terms[i].namespaces.present || terms[i].namespaces.n == 0)
-            continue;
-        struct strs *names = &out[i].names;
-        struct str *items = ARENA_ARRAY(c->a, struct str, names->n + c->cluster->namespaces.n);
-        for (size_t j = 0; j < names->n; j++)
-            items[j] = names->items[j];
-        names->items = items;
-        const struct map_slot *s;
-        for (size_t j = 0; (s = map_next(&c->cluster->namespaces, &j));) {
-            const struct namespace_entry *e = s->value;
-            if (label_sel_matches(&terms[i].namespaces, &e->labels))
-                names->items[names->n++] = s->key;
-        }
-    }
+    static const struct labelset none = { 0 };
+    struct own_terms out = { terms, ARENA_ARRAY(c->a, struct crowd, n), n };
+    for (size_t i = 0; i < n; i++)
+        out.crowds[i] =
+            (struct crowd){ .names = names_of(c, &terms[i]),
+                            .everywhere = label_sel_matches(&terms[i].namespaces, &none),
+                            .selector = terms[i].selector };
     return out;
 }
 
-static const struct relations *merged(struct sched_cycle *c)
+static bool is_in_all(const struct own_terms *terms, const struct spod *p)
 {
-    struct relations *out = ARENA_NEW(c->a, struct relations);
-    const struct relations *r = c->pod->relations;
-    if (!r || !r->terms)
-        return out;
-    *out = *r;
-    out->required = merge_names(c, r->required, r->n_required);
-    out->preferred = merge_names(c, r->preferred, r->n_preferred);
-    out->anti_required = merge_names(c, r->anti_required, r->n_anti_required);
-    out->anti_preferred = merge_names(c, r->anti_preferred, r->n_anti_preferred);
-    return out;
+    for (size_t i = 0; i < terms->n; i++) {
+        if (!crowd_has(&terms->crowds[i], p))
+            return false;
+    }
+    return terms->n > 0;
+}
+
+/* ---- sums ---- */
+
+static void parts_add(struct parts *to, const struct tally *t, int64_t times)
+{
+    to->items[to->n++] = (struct part){ t->domains, t->sum, times, t->serial };
+    to->entries += t->total;
+}
+
+static void parts_room(struct sched_cycle *c, struct parts *parts, size_t n)
+{
+    parts->items = ARENA_ARRAY(c->a, struct part, n);
+}
+
+/* A pod counts only when it is meant by all required terms at once. */
+static void count_required(struct sched_cycle *c, struct affinity_state *st)
+{
+    const struct own_terms *all = &st->required, *anti = &st->anti_required;
+    parts_room(c, &st->affinity, all->n);
+    parts_room(c, &st->anti, anti->n);
+    for (size_t i = 0; i < all->n; i++) {
+        struct tally_ask q = { .crowds = all->crowds,
+                               .n_crowds = all->n,
+                               .key = all->items[i].topology_key };
+        parts_add(&st->affinity, tally_get(c->snap->tallies, &q, c->a), 1);
+    }
+    for (size_t i = 0; i < anti->n; i++) {
+        struct tally_ask q = { .crowds = &anti->crowds[i],
+                               .n_crowds = 1,
+                               .key = anti->items[i].topology_key };
+        parts_add(&st->anti, tally_get(c->snap->tallies, &q, c->a), 1);
+    }
+    st->starts = st->affinity.entries == 0 && is_in_all(all, c->pod);
 }
 
 static void
-tally_add(struct sched_cycle *c, struct tally *t, struct str key, uint32_t node, int64_t amount)
+count_preferred(struct sched_cycle *c, struct parts *to, const struct own_terms *terms, int sign)
 {
-    size_t i = 0;
-    while (i < t->n && !str_eq(t->keys[i].domains->key, key))
-        i++;
-    if (i == t->n) {
-        if (t->n == KEYS_MAX)
-            return;
-        const struct domains *d = domains_get(c->cluster->domains, c->snap, key);
-        t->keys[t->n++] = (struct per_domain){ d, ARENA_ARRAY(c->a, int64_t, d->n) };
+    for (size_t i = 0; i < terms->n; i++) {
+        struct tally_ask q = { .crowds = &terms->crowds[i],
+                               .n_crowds = 1,
+                               .key = terms->items[i].topology_key };
+        parts_add(to, tally_get(c->snap->tallies, &q, c->a), sign * terms->items[i].weight);
     }
-    uint32_t domain = t->keys[i].domains->of[node];
-    if (domain == DOMAIN_MISSING)
-        return;
-    t->keys[i].sum[domain] += amount;
-    t->entries++;
 }
 
-static int64_t tally_get(const struct tally *t, struct str key, uint32_t node)
+/* ---- terms of others that are about this pod ---- */
+
+struct meeting {
+    struct sched_cycle *c;
+    const struct labelset *ns; /* labels of the pod's namespace */
+    struct affinity_state *st;
+    struct arena *scratch;
+    int64_t hard_weight;
+    bool scores;
+};
+
+/* Into the one sum of its label that all further terms share. */
+static void fold(struct meeting *m, struct parts *to, const struct tally_ask *q, int64_t times)
 {
-    for (size_t i = 0; i < t->n; i++) {
-        if (str_eq(t->keys[i].domains->key, key))
-            return t->keys[i].sum[t->keys[i].domains->of[node]];
+    const struct tally *t = tally_get(m->c->snap->tallies, q, m->scratch);
+    size_t i = 0;
+    while (i < to->n && (to->items[i].serial || to->items[i].domains != t->domains))
+        i++;
+    if (i == 2 * OTHERS_MAX)
+        return; /* so many labels: the rest is not looked at */
+    if (i == to->n)
+        to->items[to->n++] = (struct part){ .domains = t->domains,
+                                            .sum = ARENA_ARRAY(m->c->a, int64_t, t->domains->n),
+                                            .times = 1 };
+    int64_t *sum = (int64_t *)(uintptr_t)to->items[i].sum; /* ours, const for readers only */
+    for (uint32_t d = 1; d < t->domains->n; d++)
+        sum[d] += times * t->sum[d];
+    to->entries += t->total;
+    arena_reset(m->scratch);
+}
+
+static void meet_into(struct meeting *m, struct parts *to, const struct owned *o, int64_t times)
+{
+    struct tally_ask q = { .owner = o->by, .key = o->term->topology_key };
+    if (times == 0)
+        return;
+    if (to->n < OTHERS_MAX)
+        parts_add(to, tally_get(m->c->snap->tallies, &q, m->c->a), times);
+    else
+        fold(m, to, &q, times);
+}
+
+static int64_t worth(const struct meeting *m, const struct owned *o)
+{
+    switch (o->kind) {
+    case OWNED_REQUIRED:
+        return m->hard_weight;
+    case OWNED_PREFERRED:
+        return o->term->weight;
+    case OWNED_ANTI_REQUIRED:
+        return 0;
+    case OWNED_ANTI_PREFERRED:
+        return -o->term->weight;
     }
     return 0;
 }
 
-static bool matches_all(const struct term *terms, size_t n, const struct spod *p)
+static void meet(void *arg, struct anchored *filed)
 {
-    static const struct labelset none = { 0 };
-    for (size_t i = 0; i < n; i++) {
-        if (!term_matches(&terms[i], p, &none))
-            return false;
-    }
-    return n > 0;
-}
-
-/* ---- counting over placed pods ---- */
-
-static void count_own_required(struct sched_cycle *c,
-                               struct affinity_state *st,
-                               const struct spod *p,
-                               uint32_t node)
-{
-    static const struct labelset none = { 0 };
-    const struct relations *own = st->own;
-    if (matches_all(own->required, own->n_required, p)) {
-        for (size_t i = 0; i < own->n_required; i++)
-            tally_add(c, &st->affinity, own->required[i].topology_key, node, 1);
-    }
-    for (size_t i = 0; i < own->n_anti_required; i++) {
-        if (term_matches(&own->anti_required[i], p, &none))
-            tally_add(c, &st->anti, own->anti_required[i].topology_key, node, 1);
-    }
-}
-
-struct terms { /* whose terms are asked about whom, and what a match on this node adds */
-    const struct term *items;
-    size_t n;
-    const struct spod *target;
-    const struct labelset *ns; /* labels of the target's namespace, as far as they count */
-    uint32_t node;
-    int64_t sign;
-};
-
-static void score_terms(struct sched_cycle *c, struct tally *t, struct terms q)
-{
-    for (size_t i = 0; i < q.n; i++) {
-        if (term_matches(&q.items[i], q.target, q.ns))
-            tally_add(c, t, q.items[i].topology_key, q.node, q.sign * q.items[i].weight);
-    }
-}
-
-static void score_existing(struct sched_cycle *c,
-                           const struct affinity_args *args,
-                           struct affinity_state *st,
-                           const struct spod *p,
-                           uint32_t node)
-{
-    static const struct labelset none = { 0 };
-    const struct relations *own = st->own, *theirs = p->relations;
-    score_terms(c, &st->score,
-                (struct terms){ own->preferred, own->n_preferred, p, &none, node, 1 });
-    score_terms(c, &st->score,
-                (struct terms){ own->anti_preferred, own->n_anti_preferred, p, &none, node, -1 });
-    if (!theirs || !theirs->terms)
+    struct meeting *m = arg;
+    const struct owned *o = CONTAINER_OF(filed, struct owned, filed);
+    struct crowd whom = { o->term->names, label_sel_matches(&o->term->namespaces, m->ns),
+                          o->term->selector };
+    if (!crowd_has(&whom, m->c->pod))
         return;
-    const struct labelset *ns = cluster_namespace(c->cluster, spod_namespace(c->pod));
-    for (size_t i = 0; args->hard_weight && i < theirs->n_required; i++) {
-        if (term_matches(&theirs->required[i], c->pod, ns))
-            tally_add(c, &st->score, theirs->required[i].topology_key, node, args->hard_weight);
-    }
-    score_terms(c, &st->score,
-                (struct terms){ theirs->preferred, theirs->n_preferred, c->pod, ns, node, 1 });
-    score_terms(
-        c, &st->score,
-        (struct terms){ theirs->anti_preferred, theirs->n_anti_preferred, c->pod, ns, node, -1 });
+    if (o->kind == OWNED_ANTI_REQUIRED)
+        meet_into(m, &m->st->existing, o, 1);
+    else if (m->scores)
+        meet_into(m, &m->st->score, o, worth(m, o));
 }
 
-static void count_existing_anti(struct sched_cycle *c,
-                                struct affinity_state *st,
-                                const struct spod *p,
-                                uint32_t node)
+static void meet_others(struct sched_cycle *c,
+                        const struct affinity_args *args,
+                        struct affinity_state *st,
+                        bool scores)
 {
-    const struct relations *theirs = p->relations;
-    if (!theirs || !theirs->n_anti_required)
+    AUTO(arena_freep) struct arena *scratch = arena_new();
+    struct meeting m = { .c = c,
+                         .ns = cluster_namespace(c->cluster, spod_namespace(c->pod)),
+                         .st = st,
+                         .scratch = scratch,
+                         .hard_weight = args->hard_weight,
+                         .scores = scores };
+    anchor_visit(&c->snap->relations->terms, spod_namespace(c->pod), &c->pod->labels, meet, &m);
+}
+
+static void read_own(struct sched_cycle *c, struct affinity_state *st)
+{
+    const struct relations *r = c->pod->relations;
+    if (!r || !r->terms)
         return;
-    const struct labelset *ns = cluster_namespace(c->cluster, spod_namespace(c->pod));
-    for (size_t i = 0; i < theirs->n_anti_required; i++) {
-        if (term_matches(&theirs->anti_required[i], c->pod, ns))
-            tally_add(c, &st->existing, theirs->anti_required[i].topology_key, node, 1);
-    }
-}
-
-static void count_node(struct sched_cycle *c,
-                       const struct plugin_run *run,
-                       struct affinity_state *st,
-                       const struct snode *n)
-{
-    const struct affinity_args *args = run->args;
-    bool prefers = st->own->n_preferred || st->own->n_anti_preferred;
-    bool score = run->scores && (prefers || !args->ignore_existing_preferred) && n->labels.n;
-    for (int64_t id = n->first_pod; id >= 0; id = c->snap->pods.items[id]->next) {
-        const struct spod *p = c->snap->pods.items[id];
-        count_existing_anti(c, st, p, n->id);
-        if (st->own->terms)
-            count_own_required(c, st, p, n->id);
-        if (score)
-            score_existing(c, args, st, p, n->id);
-    }
+    st->required = own_terms_of(c, r->required, r->n_required);
+    st->preferred = own_terms_of(c, r->preferred, r->n_preferred);
+    st->anti_required = own_terms_of(c, r->anti_required, r->n_anti_required);
+    st->anti_preferred = own_terms_of(c, r->anti_preferred, r->n_anti_preferred);
 }
 
 static enum prepare affinity_prepare(struct sched_cycle *c, struct plugin_run *run, struct why *why)
 {
-    (void)why;
-    struct affinity_state *st = run->state = NULL;
+    const struct affinity_args *args = run->args;
     const struct relations *r = c->pod->relations;
     bool own = r && r->terms;
     if (!own && c->snap->n_terms == 0) {
         run->scores = false;
         return PREPARE_SKIP;
     }
-    run->state = st = ARENA_NEW(c->a, struct affinity_state);
-    st->own = merged(c);
-    for (size_t i = 0; i < c->snap->nodes.n; i++) {
-        const struct snode *n = c->snap->nodes.items[i];
-        if (n->alive && (own || n->n_terms))
-            count_node(c, run, st, n);
+    if (r && r->n_owned > TERMS_MAX) {
+        why_add(why, STR("pod has more than 64 terms of pod affinity and anti-affinity"));
+        return PREPARE_REJECT;
     }
-    run->scores = run->scores && st->score.entries;
-    bool filters = st->existing.entries || st->own->n_required || st->own->n_anti_required;
+    struct affinity_state *st = ARENA_NEW(c->a, struct affinity_state);
+    run->state = st;
+    read_own(c, st);
+    count_required(c, st);
+    bool prefers = st->preferred.n || st->anti_preferred.n;
+    bool scores = run->scores && (prefers || !args->ignore_existing_preferred);
+    parts_room(c, &st->existing, 2 * OTHERS_MAX);
+    parts_room(c, &st->score, TERMS_MAX + 2 * OTHERS_MAX);
+    if (c->snap->n_terms)
+        meet_others(c, args, st, scores);
+    if (scores) {
+        count_preferred(c, &st->score, &st->preferred, 1);
+        count_preferred(c, &st->score, &st->anti_preferred, -1);
+    }
+    run->scores = scores && st->score.entries;
+    bool filters = st->existing.entries || st->required.n || st->anti_required.n;
     return filters ? PREPARE_OK : PREPARE_SKIP;
 }
 
 /* ---- filter ---- */
 
-static bool
-affinity_holds(const struct sched_cycle *c, const struct affinity_state *st, uint32_t node)
+static bool any_at(const struct parts *parts, uint32_t node)
 {
-    const struct relations *own = st->own;
-    const struct labelset *labels = &c->snap->nodes.items[node]->labels;
+    for (size_t i = 0; i < parts->n; i++) {
+        const struct part *p = &parts->items[i];
+        if (p->sum[p->domains->of[node]] > 0)
+            return true;
+    }
+    return false;
+}
+
+static bool affinity_holds(const struct affinity_state *st, uint32_t node)
+{
     bool all = true;
-    for (size_t i = 0; i < own->n_required; i++) {
-        if (!labelset_get(labels, own->required[i].topology_key).p)
+    for (size_t i = 0; i < st->affinity.n; i++) {
+        const struct part *p = &st->affinity.items[i];
+        uint32_t domain = p->domains->of[node];
+        if (domain == DOMAIN_MISSING)
             return false;
-        all = all && tally_get(&st->affinity, own->required[i].topology_key, node) > 0;
+        all = all && p->sum[domain] > 0;
     }
     /* The first pod of a series that wants to be near its own kind may start anywhere. */
-    return all ||
-           (st->affinity.entries == 0 && matches_all(own->required, own->n_required, c->pod));
-}
-
-static bool anti_affinity_holds(const struct affinity_state *st, uint32_t node)
-{
-    for (size_t i = 0; i < st->own->n_anti_required; i++) {
-        if (tally_get(&st->anti, st->own->anti_required[i].topology_key, node) > 0)
-            return false;
-    }
-    return true;
-}
-
-static bool existing_holds(const struct affinity_state *st, uint32_t node)
-{
-    for (size_t i = 0; i < st->existing.n; i++) {
-        if (st->existing.keys[i].sum[st->existing.keys[i].domains->of[node]] > 0)
-            return false;
-    }
-    return true;
+    return all || st->starts;
 }
 
 static enum verdict affinity_filter(const struct sched_cycle *c,
@@ -291,16 +304,17 @@ static enum verdict affinity_filter(const struct sched_cycle *c,
                                     uint32_t node,
                                     struct why *why)
 {
+    (void)c;
     const struct affinity_state *st = run->state;
-    if (!affinity_holds(c, st, node)) {
+    if (!affinity_holds(st, node)) {
         why_add(why, STR("node(s) didn't match pod affinity rules"));
         return SCHED_UNRESOLVABLE;
     }
-    if (!anti_affinity_holds(st, node)) {
+    if (any_at(&st->anti, node)) {
         why_add(why, STR("node(s) didn't match pod anti-affinity rules"));
         return SCHED_UNSCHEDULABLE;
     }
-    if (!existing_holds(st, node)) {
+    if (any_at(&st->existing, node)) {
         why_add(why, STR("node(s) didn't satisfy existing pods anti-affinity rules"));
         return SCHED_UNSCHEDULABLE;
     }
@@ -315,8 +329,10 @@ affinity_score(const struct sched_cycle *c, const struct plugin_run *run, uint32
     (void)c;
     const struct affinity_state *st = run->state;
     int64_t sum = 0;
-    for (size_t i = 0; i < st->score.n; i++)
-        sum += st->score.keys[i].sum[st->score.keys[i].domains->of[node]];
+    for (size_t i = 0; i < st->score.n; i++) {
+        const struct part *p = &st->score.items[i];
+        sum += p->times * p->sum[p->domains->of[node]];
+    }
     return sum;
 }
 

@@ -6,9 +6,11 @@
 #include <math.h>
 
 #include "scheduler/framework.h"
+#include "scheduler/state/tally.h"
 
 #define HOSTNAME STR("kubernetes.io/hostname")
 #define NO_COUNT INT32_MAX /* of a minimum over no domain */
+#define RULES_MAX 64       /* of one pod; "64" in the message below */
 
 struct spread_args {
     struct spread_rule *defaults;
@@ -17,10 +19,9 @@ struct spread_args {
 };
 
 struct counted { /* matching pods per domain of one rule */
-    const struct domains *domains;
-    int64_t *count;
-    bool *seen; /* this domain has an eligible node */
-    size_t n_seen;
+    const struct tally *tally;
+    const int64_t *count;         /* its sums, or a copy that a dry run changed */
+    const struct domains *labels; /* of the rule's topology key: which nodes have it at all */
 };
 
 struct spread_set { /* the hard or the soft rules of this pod */
@@ -155,78 +156,89 @@ static void default_rules(struct sched_cycle *c,
 
 /* ---- counting ---- */
 
-static bool tolerates_all(const struct pod *pod, const struct node *node)
+static bool is_host(const struct spread_rule *rule)
 {
-    for (size_t i = 0; i < node->taints.n; i++) {
-        const struct taint *t = &node->taints.items[i];
-        bool ok = t->effect != TAINT_NO_SCHEDULE && t->effect != TAINT_NO_EXECUTE;
-        for (size_t j = 0; !ok && j < pod->tolerations.n; j++)
-            ok = pod_tolerates(&pod->tolerations.items[j], t->key, t->value, t->effect);
-        if (!ok)
-            return false;
-    }
-    return true;
-}
-
-static bool wants_node(const struct pod *pod, const struct snode *n)
-{
-    return match_node_selector(pod->node_selector, &n->labels) &&
-           (!pod->affinity || !pod->affinity->has_node_required ||
-            match_node_terms(&pod->affinity->node_required, &n->labels, n->name));
-}
-
-/* nodeAffinityPolicy and nodeTaintsPolicy: does this node count for the rule? */
-static bool
-is_included(const struct sched_cycle *c, const struct spread_rule *rule, const struct snode *n)
-{
-    if (!rule->ignore_affinity && !wants_node(c->shape->view, n))
-        return false;
-    return !rule->honor_taints || tolerates_all(c->shape->view, n->view);
-}
-
-static int64_t
-count_matching(const struct sched_cycle *c, const struct snode *n, const struct label_sel *sel)
-{
-    int64_t count = 0;
-    if (label_sel_is_empty(sel))
-        return 0;
-    for (int64_t id = n->first_pod; id >= 0; id = c->snap->pods.items[id]->next) {
-        const struct spod *p = c->snap->pods.items[id];
-        count += !p->view->deleting && str_eq(spod_namespace(p), spod_namespace(c->pod)) &&
-                 label_sel_matches(sel, &p->labels);
-    }
-    return count;
-}
-
-static void see(struct counted *k, uint32_t domain)
-{
-    k->n_seen += !k->seen[domain];
-    k->seen[domain] = true;
-}
-
-static struct spread_set
-pick_rules(struct sched_cycle *c, const struct spread_rule *rules, size_t n, bool hard)
-{
-    struct spread_set set = { ARENA_ARRAY(c->a, struct spread_rule, n),
-                              ARENA_ARRAY(c->a, struct counted, n), 0 };
-    for (size_t i = 0; i < n; i++) {
-        if (rules[i].hard != hard)
-            continue;
-        const struct domains *d = domains_get(c->cluster->domains, c->snap, rules[i].topology_key);
-        set.counted[set.n] = (struct counted){ d, ARENA_ARRAY(c->a, int64_t, d->n),
-                                               ARENA_ARRAY(c->a, bool, d->n), 0 };
-        set.rules[set.n++] = rules[i];
-    }
-    return set;
+    return str_eq(rule->topology_key, HOSTNAME);
 }
 
 static bool has_all_domains(const struct spread_set *set, uint32_t node)
 {
     for (size_t i = 0; i < set->n; i++) {
-        if (set->counted[i].domains->of[node] == DOMAIN_MISSING)
+        if (set->counted[i].labels->of[node] == DOMAIN_MISSING)
             return false;
     }
     return true;
+}
+
+/* nodeAffinityPolicy and nodeTaintsPolicy: which nodes count for the rule. */
+static void
+ask_nodes(const struct sched_cycle *c, const struct spread_rule *rule, struct tally_ask *q)
+{
+    const struct pod *view = c->shape->view;
+    bool picky =
+        json_len(view->node_selector) || (view->affinity && view->affinity->has_node_required);
+    q->wanting = picky && !rule->ignore_affinity ? c->shape->obj : NULL;
+    q->tolerating = rule->honor_taints ? c->shape->obj : NULL;
+}
+
+/* The question of one rule. Of a soft rule about hosts only the node itself counts, whatever the
+ * rule says about nodes; an empty selector counts nobody. */
+static struct tally_ask
+ask_of(const struct sched_cycle *c, const struct spread_rule *rule, const struct strs *labels)
+{
+    struct crowd *crowd = ARENA_NEW(c->a, struct crowd);
+    struct str *own = ARENA_NEW(c->a, struct str);
+    *own = spod_namespace(c->pod);
+    *crowd = (struct crowd){ .names = { own, 1 }, .selector = rule->selector };
+    struct tally_ask q = { .crowds = crowd, .n_crowds = 1, .staying = true };
+    q.nobody = label_sel_is_empty(&rule->selector);
+    if (is_host(rule) && !rule->hard) {
+        q.by_node = true;
+        return q;
+    }
+    q.key = rule->topology_key;
+    q.labels = labels->items;
+    q.n_labels = labels->n;
+    ask_nodes(c, rule, &q);
+    return q;
+}
+
+/* all_labels: only nodes that have the labels of all rules count. */
+static struct spread_set pick_rules(struct sched_cycle *c,
+                                    const struct spread_rule *rules,
+                                    size_t n,
+                                    bool hard,
+                                    bool all_labels)
+{
+    struct tallies *ts = c->snap->tallies;
+    struct spread_set set = { ARENA_ARRAY(c->a, struct spread_rule, n),
+                              ARENA_ARRAY(c->a, struct counted, n), 0 };
+    struct strs labels = { ARENA_ARRAY(c->a, struct str, n), 0 };
+    for (size_t i = 0; i < n; i++) {
+        if (rules[i].hard == hard)
+            set.rules[set.n++] = rules[i];
+    }
+    for (size_t i = 0; i < set.n && all_labels; i++)
+        labels.items[labels.n++] = set.rules[i].topology_key;
+    for (size_t i = 0; i < set.n; i++) {
+        struct tally_ask q = ask_of(c, &set.rules[i], &labels);
+        const struct tally *t = tally_get(ts, &q, c->a);
+        set.counted[i] = (struct counted){ t, t->sum, NULL };
+    }
+    for (size_t i = 0; i < set.n; i++) /* after the tallies, which may drop idle labels */
+        set.counted[i].labels = tallies_domains(ts, set.rules[i].topology_key);
+    return set;
+}
+
+static void uncount(struct sched_cycle *c, struct counted *k, uint32_t node)
+{
+    uint32_t domain = k->tally->domains->of[node], n = k->tally->domains->n;
+    if (k->count == k->tally->sum) {
+        int64_t *copy = ARENA_ARRAY(c->a, int64_t, n);
+        memcpy(copy, k->tally->sum, n * sizeof *copy);
+        k->count = copy;
+    }
+    ((int64_t *)(uintptr_t)k->count)[domain]--; /* the copy, const for readers only */
 }
 
 /* What kube-scheduler's counts say when a dry run takes a pod off: one less for every pod that the
@@ -242,45 +254,44 @@ static void uncount_lifted(struct sched_cycle *c, struct spread_set *set)
             continue;
         for (size_t r = 0; r < set->n; r++) {
             const struct label_sel *sel = &set->rules[r].selector;
+            struct tally_ask q = { 0 };
+            ask_nodes(c, &set->rules[r], &q);
             if ((l->pod->view->deleting || label_sel_is_empty(sel)) &&
-                label_sel_matches(sel, &l->pod->labels) && is_included(c, &set->rules[r], n))
-                set->counted[r].count[set->counted[r].domains->of[l->node]]--;
+                label_sel_matches(sel, &l->pod->labels) && tally_ask_allows(&q, n))
+                uncount(c, &set->counted[r], l->node);
         }
     }
-}
-
-static void count_hard(struct sched_cycle *c, struct spread_set *set)
-{
-    for (uint32_t i = 0; i < c->snap->nodes.n; i++) {
-        const struct snode *n = c->snap->nodes.items[i];
-        if (!n->alive || !has_all_domains(set, i))
-            continue;
-        for (size_t r = 0; r < set->n; r++) {
-            struct counted *k = &set->counted[r];
-            if (!is_included(c, &set->rules[r], n))
-                continue;
-            see(k, k->domains->of[i]);
-            k->count[k->domains->of[i]] += count_matching(c, n, &set->rules[r].selector);
-        }
-    }
-    uncount_lifted(c, set);
 }
 
 static int64_t minimum(const struct counted *k, int64_t min_domains)
 {
+    const struct tally *t = k->tally;
     int64_t min = NO_COUNT;
-    if ((int64_t)k->n_seen < min_domains)
+    if ((int64_t)t->n_seen < min_domains)
         return 0;
-    for (uint32_t d = 0; d < k->domains->n; d++) {
-        if (k->seen[d] && k->count[d] < min)
+    if (k->count == t->sum)
+        return tally_min(t);
+    for (uint32_t d = 0; d < t->domains->n; d++) {
+        if (t->nodes[d] && k->count[d] < min)
             min = k->count[d];
     }
     return min;
 }
 
+static enum prepare prepare_hard(struct sched_cycle *c, struct spread_state *st)
+{
+    uncount_lifted(c, &st->hard);
+    st->self = ARENA_ARRAY(c->a, int64_t, st->hard.n);
+    st->min = ARENA_ARRAY(c->a, int64_t, st->hard.n);
+    for (size_t i = 0; i < st->hard.n; i++) {
+        st->self[i] = label_sel_matches(&st->hard.rules[i].selector, &c->pod->labels);
+        st->min[i] = minimum(&st->hard.counted[i], st->hard.rules[i].min_domains);
+    }
+    return PREPARE_OK;
+}
+
 static enum prepare spread_prepare(struct sched_cycle *c, struct plugin_run *run, struct why *why)
 {
-    (void)why;
     const struct spread_args *args = run->args;
     const struct relations *rel = c->pod->relations;
     bool own = rel && rel->n_spreads;
@@ -292,22 +303,17 @@ static enum prepare spread_prepare(struct sched_cycle *c, struct plugin_run *run
         run->scores = false;
         return PREPARE_SKIP;
     }
+    if (n > RULES_MAX) {
+        why_add(why, STR("pod has more than 64 topology spread constraints"));
+        return PREPARE_REJECT;
+    }
     struct spread_state *st = ARENA_NEW(c->a, struct spread_state);
-    st->hard = pick_rules(c, rules, n, true);
-    st->soft = pick_rules(c, rules, n, false);
     st->all_labels = own || !args->system;
+    st->hard = pick_rules(c, rules, n, true, true);
+    st->soft = pick_rules(c, rules, n, false, st->all_labels);
     run->state = st;
     run->scores = run->scores && st->soft.n;
-    if (st->hard.n == 0)
-        return PREPARE_SKIP;
-    count_hard(c, &st->hard);
-    st->self = ARENA_ARRAY(c->a, int64_t, st->hard.n);
-    st->min = ARENA_ARRAY(c->a, int64_t, st->hard.n);
-    for (size_t i = 0; i < st->hard.n; i++) {
-        st->self[i] = label_sel_matches(&st->hard.rules[i].selector, &c->pod->labels);
-        st->min[i] = minimum(&st->hard.counted[i], st->hard.rules[i].min_domains);
-    }
-    return PREPARE_OK;
+    return st->hard.n ? prepare_hard(c, st) : PREPARE_SKIP;
 }
 
 /* ---- filter ---- */
@@ -322,7 +328,7 @@ static enum verdict spread_filter(const struct sched_cycle *c,
     for (size_t i = 0; i < st->hard.n; i++) {
         const struct spread_rule *rule = &st->hard.rules[i];
         const struct counted *k = &st->hard.counted[i];
-        uint32_t domain = k->domains->of[node];
+        uint32_t domain = k->labels->of[node];
         if (domain == DOMAIN_MISSING) {
             why_add(why, STR("node(s) didn't match pod topology spread constraints (missing "
                              "required label)"));
@@ -338,78 +344,57 @@ static enum verdict spread_filter(const struct sched_cycle *c,
 
 /* ---- score ---- */
 
-static bool is_host(const struct spread_rule *rule)
+/* How many different values of the rule's label the nodes have; none is a value too. */
+static size_t count_values(struct sched_cycle *c,
+                           const struct spread_state *st,
+                           size_t rule,
+                           const uint32_t *nodes,
+                           size_t n)
 {
-    return str_eq(rule->topology_key, HOSTNAME);
-}
-
-/* The domains of the feasible nodes, and how much each rule weighs: ln(domains + 2). */
-static void find_domains(struct spread_state *st, const uint32_t *nodes, size_t n)
-{
-    size_t ignored = 0;
+    const struct domains *d = st->soft.counted[rule].labels;
+    bool *seen = ARENA_ARRAY(c->a, bool, d->n);
+    size_t found = 0;
     for (size_t i = 0; i < n; i++) {
-        st->ignored[i] = st->all_labels && !has_all_domains(&st->soft, nodes[i]);
-        ignored += st->ignored[i];
-        for (size_t r = 0; r < st->soft.n && !st->ignored[i]; r++) {
-            struct counted *k = &st->soft.counted[r];
-            if (!is_host(&st->soft.rules[r]))
-                see(k, k->domains->of[nodes[i]]);
-        }
+        uint32_t domain = d->of[nodes[i]];
+        found += !st->ignored[i] && !seen[domain];
+        seen[domain] = seen[domain] || !st->ignored[i];
     }
-    for (size_t r = 0; r < st->soft.n; r++) {
-        size_t size = is_host(&st->soft.rules[r]) ? n - ignored : st->soft.counted[r].n_seen;
-        st->weights[r] = log((double)size + 2);
-    }
+    return found;
 }
 
-static void count_soft(struct sched_cycle *c, struct spread_state *st)
-{
-    for (uint32_t i = 0; i < c->snap->nodes.n; i++) {
-        const struct snode *n = c->snap->nodes.items[i];
-        if (!n->alive || (st->all_labels && !has_all_domains(&st->soft, i)))
-            continue;
-        for (size_t r = 0; r < st->soft.n; r++) {
-            const struct spread_rule *rule = &st->soft.rules[r];
-            struct counted *k = &st->soft.counted[r];
-            if (k->seen[k->domains->of[i]] && is_included(c, rule, n))
-                k->count[k->domains->of[i]] += count_matching(c, n, &rule->selector);
-        }
-    }
-}
-
+/* How much each rule weighs: ln(values + 2), where each host that is not ignored is a value. */
 static enum prepare
 spread_prescore(struct sched_cycle *c, struct plugin_run *run, const uint32_t *nodes, size_t n)
 {
     struct spread_state *st = run->state;
-    for (size_t r = 0; r < st->soft.n; r++) {
-        struct counted *k = &st->soft.counted[r];
-        k->n_seen = 0;
-        memset(k->count, 0, k->domains->n * sizeof *k->count);
-        memset(k->seen, 0, k->domains->n * sizeof *k->seen);
-    }
+    size_t hosts = 0;
     st->weights = ARENA_ARRAY(c->a, double, st->soft.n);
     st->ignored = ARENA_ARRAY(c->a, bool, n);
-    find_domains(st, nodes, n);
-    count_soft(c, st);
+    for (size_t i = 0; i < n; i++) {
+        st->ignored[i] = st->all_labels && !has_all_domains(&st->soft, nodes[i]);
+        hosts += st->ignored[i] ? 0 : sched_stands_for(c, i);
+    }
+    for (size_t r = 0; r < st->soft.n; r++) {
+        size_t size = is_host(&st->soft.rules[r]) ? hosts : count_values(c, st, r, nodes, n);
+        st->weights[r] = log((double)size + 2);
+    }
     return PREPARE_OK;
 }
 
 static int64_t
 spread_score(const struct sched_cycle *c, const struct plugin_run *run, uint32_t node)
 {
+    (void)c;
     const struct spread_state *st = run->state;
-    const struct snode *n = c->snap->nodes.items[node];
     if (st->all_labels && !has_all_domains(&st->soft, node))
         return 0;
     double score = 0;
     for (size_t r = 0; r < st->soft.n; r++) {
-        const struct spread_rule *rule = &st->soft.rules[r];
         const struct counted *k = &st->soft.counted[r];
-        uint32_t domain = k->domains->of[node];
-        if (domain == DOMAIN_MISSING)
+        if (k->labels->of[node] == DOMAIN_MISSING)
             continue;
-        int64_t count = is_host(rule) ? count_matching(c, n, &rule->selector) : k->count[domain];
-        score += (double)count * st->weights[r] + (double)(rule->max_skew - 1);
+        int64_t count = k->count[k->tally->domains->of[node]];
+        score += (double)count * st->weights[r] + (double)(st->soft.rules[r].max_skew - 1);
     }
     return (int64_t)round(score);
 }

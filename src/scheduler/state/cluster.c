@@ -18,7 +18,6 @@ void cluster_init(struct cluster *c)
     c->gpus = gpu_sense_new();
     c->forecast = forecast_new();
     c->snap.dra = dra_new();
-    c->domains = MEM_NEW(struct domain_index);
     c->forest = domain_forest_new();
     map_init(&c->namespaces);
     map_init(&c->selecting);
@@ -63,9 +62,7 @@ void cluster_fini(struct cluster *c)
     images_clear(c);
     gpu_sense_free(c->gpus);
     forecast_free(c->forecast);
-    domain_index_fini(c->domains);
     domain_forest_free(c->forest);
-    free(c->domains);
     map_fini(&c->namespaces);
     map_fini(&c->selecting);
     map_fini(&c->images);

@@ -6,7 +6,6 @@
 
 #include "base/map.h"
 #include "base/time.h"
-#include "scheduler/state/domains.h"
 #include "scheduler/state/pod.h"
 
 struct namespace_entry {
@@ -58,7 +57,6 @@ struct cluster {
     struct lifted_pods lifted;    /* by the dry run under way; empty otherwise */
     struct quota *quota;          /* the tree of queues */
     struct domain_forest *forest; /* network topologies */
-    struct domain_index *domains; /* a pointer: plugins with a const cluster may fill it */
     struct forecast *forecast;    /* what will be free when, and what is held of it */
     size_t n_nominated;           /* pods that have a node kept for them */
     uint64_t nominations;         /* how often that changed */

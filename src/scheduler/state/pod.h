@@ -78,8 +78,15 @@ struct spread_rule { /* a topology spread constraint, compiled */
     bool hard, ignore_affinity, honor_taints;
 };
 
-struct relations { /* to other pods; NULL in a pod that has none */
+struct relations { /* to other pods; NULL in a pod that has none; counted by `pods`, interned */
     struct arena *a;
+    struct str key;
+    struct kobj *obj;    /* one pod that has them: texts borrow from it */
+    size_t pods;         /* how many have them */
+    uint64_t serial;     /* never used twice */
+    struct list tallies; /* of those pods (tally.h) */
+    struct owned *owned; /* the terms as others meet them (relations.h) */
+    size_t n_owned;
     struct term *required, *preferred, *anti_required, *anti_preferred;
     size_t n_required, n_preferred, n_anti_required, n_anti_preferred;
     struct spread_rule *spreads;

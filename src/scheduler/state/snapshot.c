@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * snapshot — nodes, columns and the undo log; see snapshot.h. Classes are in snapshot_class.c. */
+#include "scheduler/state/relations.h"
 #include "scheduler/state/snapshot_internal.h"
+#include "scheduler/state/tally.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -24,6 +26,8 @@ void snapshot_init(struct snapshot *s)
     for (uint32_t r = 0; r < RES_FIXED; r++)
         s->res_names[r] = fixed_names[r];
     s->n_res = RES_FIXED;
+    s->tallies = tallies_new(s);
+    s->relations = relation_pool_new();
 }
 
 static void snode_free(struct snode *n)
@@ -39,6 +43,8 @@ static void snode_free(struct snode *n)
 
 void snapshot_fini(struct snapshot *s)
 {
+    tallies_free(s->tallies);
+    relation_pool_free(s->relations);
     for (size_t i = 0; i < s->nodes.n; i++)
         snode_free(s->nodes.items[i]);
     snode_vec_fini(&s->nodes);
@@ -147,17 +153,24 @@ static struct snode *node_new(struct snapshot *s)
     return n;
 }
 
-static bool same_static(const struct snode *n, const struct node *view, const struct labelset *l)
+/* Labels and taints: what decides in which domains its pods count. */
+static bool same_domains(const struct snode *n, const struct node *view, const struct labelset *l)
 {
     const struct node *old = n->view;
-    if (!labelset_equal(&n->labels, l) || old->unschedulable != view->unschedulable ||
-        old->taints.n != view->taints.n || old->images.n != view->images.n)
+    if (!labelset_equal(&n->labels, l) || old->taints.n != view->taints.n)
         return false;
     for (size_t i = 0; i < view->taints.n; i++) {
         const struct taint *a = &old->taints.items[i], *b = &view->taints.items[i];
         if (!str_eq(a->key, b->key) || !str_eq(a->value, b->value) || a->effect != b->effect)
             return false;
     }
+    return true;
+}
+
+static bool same_images(const struct node *old, const struct node *view)
+{
+    if (old->images.n != view->images.n)
+        return false;
     for (size_t i = 0; i < view->images.n; i++) {
         const struct node_image *a = &old->images.items[i], *b = &view->images.items[i];
         if (a->size_bytes != b->size_bytes || a->names.n != b->names.n)
@@ -267,8 +280,12 @@ struct snode *snapshot_node_set(struct snapshot *s, const struct kobj *obj)
         n = node_new(s);
     }
     const struct links *links = links_read(&s->links, &topology, view);
-    bool changed = fresh || !same_static(n, view, &labels) || links != n->links ||
+    bool moved = fresh || !same_domains(n, view, &labels);
+    bool changed = moved || n->view->unschedulable != view->unschedulable ||
+                   !same_images(n->view, view) || links != n->links ||
                    memcmp(&topology, &n->topology, sizeof topology) != 0;
+    if (moved && !fresh)
+        tallies_node_leave(s->tallies, n);
     struct kobj *old = n->obj;
     struct labelset old_labels = n->labels;
     n->obj = kobj_ref(obj);
@@ -276,6 +293,8 @@ struct snode *snapshot_node_set(struct snapshot *s, const struct kobj *obj)
     n->name = obj->name;
     n->labels = labels;
     map_put(&s->by_name, n->name, n);
+    if (moved)
+        tallies_node_join(s->tallies, n);
     bool resized = set_allocatable(s, n);
     if (changed) {
         if (!fresh)
@@ -300,6 +319,7 @@ void snapshot_node_del(struct snapshot *s, struct snode *n)
     assert(n->alive && n->first_pod < 0);
     snapshot_commit(s);
     s->n_managed -= is_managed(&n->topology);
+    tallies_node_leave(s->tallies, n);
     map_del(&s->by_name, n->name);
     snapshot_class_leave(s, n);
     for (uint32_t r = 0; r < s->n_res; r++)

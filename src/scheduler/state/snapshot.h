@@ -73,7 +73,9 @@ struct placement {  /* where a pod goes; plain data */
 };
 
 struct spod; /* scheduler/state/pod.h */
-struct dra;  /* scheduler/claims/dra.h */
+struct tallies;
+struct relation_pool;
+struct dra; /* scheduler/claims/dra.h */
 
 struct node_class {
     struct labelset labels; /* without kubernetes.io/hostname */
@@ -117,6 +119,8 @@ struct snapshot {
     uint32_t *journal;       /* the last SCHED_JOURNAL of them */
     bool quiet;              /* snapshot_quiet */
     struct tx_log log;
+    struct tallies *tallies;         /* pods per domain (tally.h) */
+    struct relation_pool *relations; /* what pods say about others (relations.h) */
     struct dra *dra; /* the cluster's devices by claim (dra.h), charged with the pods */
 };
 
@@ -148,6 +152,8 @@ void snapshot_pod_leave(struct snapshot *s, struct spod *pod); /* must not be pl
 /* Takes the pod's demands, devices and cells from the node. Checks nothing: filters did. */
 void snapshot_place(struct snapshot *s, struct spod *pod, const struct placement *p);
 void snapshot_remove(struct snapshot *s, struct spod *pod); /* must be placed */
+/* Before (-1) and after (1) the labels, relations or deletion of a pod change where it is. */
+void snapshot_relabel(struct snapshot *s, struct spod *pod, int sign);
 
 /* ---- transactions ---- */
 static inline void tx_set(struct snapshot *s, int64_t *addr, int64_t value)

@@ -2,12 +2,15 @@
  * snapshot_place — putting pods on nodes and taking them off, word by word through the undo log. */
 #include <assert.h>
 
+#include "scheduler/state/relations.h"
 #include "scheduler/state/snapshot_internal.h"
+#include "scheduler/state/tally.h"
 
 void snapshot_pod_enter(struct snapshot *s, struct spod *pod)
 {
     pod->node = SCHED_NO_NODE;
     pod->next = pod->prev = -1;
+    pod->relations = relations_get(s->relations, pod->obj, &pod->labels);
     if (s->free_pods.n) {
         pod->id = id_vec_pop(&s->free_pods);
         s->pods.items[pod->id] = pod;
@@ -21,6 +24,8 @@ void snapshot_pod_leave(struct snapshot *s, struct spod *pod)
 {
     assert(pod->node == SCHED_NO_NODE && s->pods.items[pod->id] == pod);
     snapshot_commit(s); /* the log may hold addresses inside the pod */
+    relations_put(s->relations, s->tallies, pod->relations);
+    pod->relations = NULL;
     s->pods.items[pod->id] = NULL;
     id_vec_push(&s->free_pods, pod->id);
 }
@@ -159,6 +164,14 @@ static void count_kinds(struct snapshot *s, struct snode *n, struct spod *p, int
     }
 }
 
+void snapshot_relabel(struct snapshot *s, struct spod *pod, int sign)
+{
+    if (pod->node < 0)
+        return;
+    count_kinds(s, s->nodes.items[pod->node], pod, sign);
+    tallies_pod(s->tallies, pod, (uint32_t)pod->node, sign);
+}
+
 static void set_parts(struct snapshot *s, struct spod *pod, const struct placement *p)
 {
     tx_set(s, &pod->shared, (int64_t)p->shared);
@@ -183,6 +196,7 @@ void snapshot_place(struct snapshot *s, struct spod *pod, const struct placement
     count_kinds(s, n, pod, 1);
     quota_charge(&pod->quota, pod->demands, pod->n_demands, 1);
     link_pod(s, n, pod);
+    tallies_pod(s->tallies, pod, n->id, 1);
     snapshot_touch(s, n->id);
 }
 
@@ -190,6 +204,7 @@ void snapshot_remove(struct snapshot *s, struct spod *pod)
 {
     assert(pod->node >= 0);
     struct snode *n = s->nodes.items[pod->node];
+    tallies_pod(s->tallies, pod, n->id, -1);
     unlink_pod(s, n, pod);
     count_kinds(s, n, pod, -1);
     snapshot_charge_devices(s, n, pod, -1);

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What is kept about pods per domain is what counting anew gives, whatever happens in between:
+ * pods that come, go and change labels, transactions that are rolled back, nodes that come, go and
+ * change labels; and tallies that are made in the middle of any of it. */
+#include "scheduler/cycle/evaluate.h"
+#include "scheduler/state/tally.h"
+#include "scheduler/test/fixture.h"
+
+#define NODES 14
+#define PODS 60
+#define ROUNDS 600
+
+static const char *const relations[] = {
+    "",
+    ",'topologySpreadConstraints':[{'maxSkew':1,'topologyKey':'zone','whenUnsatisfiable':"
+    "'DoNotSchedule','labelSelector':{'matchLabels':{'app':'a'}}}]",
+    ",'topologySpreadConstraints':[{'maxSkew':2,'topologyKey':'kubernetes.io/hostname',"
+    "'minDomains':3,'whenUnsatisfiable':'DoNotSchedule','nodeTaintsPolicy':'Honor','labelSelector':"
+    "{'matchExpressions':[{'key':'app','operator':'In','values':['a','b']}]}},"
+    "{'maxSkew':1,'topologyKey':'rack','whenUnsatisfiable':'ScheduleAnyway','labelSelector':"
+    "{'matchLabels':{'app':'b'}}}]",
+    ",'nodeSelector':{'disk':'ssd'},'topologySpreadConstraints':[{'maxSkew':1,'topologyKey':'rack',"
+    "'whenUnsatisfiable':'DoNotSchedule','labelSelector':{'matchLabels':{'tier':'x'}},"
+    "'matchLabelKeys':['app']},{'maxSkew':1,'topologyKey':'kubernetes.io/hostname',"
+    "'whenUnsatisfiable':'ScheduleAnyway','labelSelector':{}}]",
+    ",'affinity':{'podAntiAffinity':{'requiredDuringSchedulingIgnoredDuringExecution':[{"
+    "'topologyKey':'kubernetes.io/hostname','labelSelector':{'matchLabels':{'app':'a'}}}]}}",
+    ",'affinity':{'podAffinity':{'requiredDuringSchedulingIgnoredDuringExecution':[{"
+    "'topologyKey':'zone','labelSelector':{'matchLabels':{'app':'b'}}},{'topologyKey':'rack',"
+    "'namespaceSelector':{},'labelSelector':{'matchExpressions':[{'key':'tier','operator':"
+    "'Exists'}]}}]}}",
+    ",'affinity':{'podAffinity':{'preferredDuringSchedulingIgnoredDuringExecution':[{'weight':7,"
+    "'podAffinityTerm':{'topologyKey':'rack','labelSelector':{'matchLabels':{'app':'b'}}}}]},"
+    "'podAntiAffinity':{'preferredDuringSchedulingIgnoredDuringExecution':[{'weight':3,"
+    "'podAffinityTerm':{'topologyKey':'zone','labelSelector':{'matchExpressions':[{'key':'app',"
+    "'operator':'NotIn','values':['c']}]}}}]}}",
+};
+
+/* A member of a small set: the same texts come again and again. */
+static const char *one_of(const char *const *list, size_t n)
+{
+    return list[check_random_below((uint32_t)n)];
+}
+
+static const char *pod_meta(bool leaving)
+{
+    static const char *const apps[] = { "a", "b", "c" };
+    static char meta[256];
+    snprintf(meta, sizeof meta, ",'labels':{'app':'%s'%s}%s", one_of(apps, COUNT_OF(apps)),
+             check_random_below(2) ? ",'tier':'x'" : "",
+             leaving ? ",'deletionTimestamp':'2026-11-01T00:00:00Z'" : "");
+    return meta;
+}
+
+static void set_node(struct sched_core *s, unsigned i)
+{
+    char name[16], meta[256];
+    snprintf(name, sizeof name, "n%u", i);
+    snprintf(meta, sizeof meta, ",'labels':{'kubernetes.io/hostname':'n%u'%s%s%s}", i,
+             check_random_below(4) ? (i % 2 ? ",'zone':'z1'" : ",'zone':'z2'") : "",
+             check_random_below(3) ? (i % 3 ? ",'rack':'r1'" : ",'rack':'r2'") : ",'rack':'r3'",
+             check_random_below(2) ? ",'disk':'ssd'" : "");
+    fixture_node(s, name, meta,
+                 check_random_below(4) ? "" : "'taints':[{'key':'k','effect':'NoSchedule'}]");
+}
+
+static void set_pod(struct sched_core *s, unsigned i)
+{
+    char name[16], node[16];
+    snprintf(name, sizeof name, "p%u", i);
+    snprintf(node, sizeof node, "n%u", (unsigned)check_random_below(NODES));
+    core_pod_del(s, STR("default"), str_from(name), at_s(1));
+    fixture_pod(s,
+                (struct fixture_pod){ .name = name,
+                                      .cpu = "100m",
+                                      .meta = pod_meta(false),
+                                      .spec = one_of(relations, COUNT_OF(relations)),
+                                      .node = check_random_below(3) ? node : NULL },
+                at_s(1));
+}
+
+/* The same pod says something else about itself, or that it is to go. */
+static void relabel_pod(struct sched_core *s, unsigned i)
+{
+    char name[16], spec[700] = "";
+    snprintf(name, sizeof name, "p%u", i);
+    struct spod *p = core_pod(s, STR("default"), str_from(name));
+    if (!p || p->node < 0)
+        return;
+    struct str node = core_cluster(s)->snap.nodes.items[p->node]->name;
+    char at[32];
+    snprintf(at, sizeof at, "%.*s", STR_ARG(node));
+    snprintf(spec, sizeof spec, "%s", one_of(relations, COUNT_OF(relations)));
+    struct fixture_pod f = { .name = name,
+                             .cpu = "100m",
+                             .meta = pod_meta(check_random_below(2)),
+                             .spec = spec,
+                             .node = at };
+    AUTO(kobj_unrefp) struct kobj *o = fixture_pod_object(&f);
+    static char uids[PODS][32]; /* of the pods as they came */
+    snprintf(uids[i], sizeof uids[i], "%.*s", STR_ARG(p->obj->uid));
+    o->uid = str_from(uids[i]);
+    p->assumed = check_random_below(2); /* the way of those that are being bound */
+    core_pod_set(s, o, at_s(1));
+}
+
+/* A question makes the tallies that it needs, if they are not there. */
+static void ask(struct sched_core *s)
+{
+    struct cluster *c = core_cluster(s);
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct spod *p =
+        c->snap.pods.n ? c->snap.pods.items[check_random_below((uint32_t)c->snap.pods.n)] : NULL;
+    struct evaluation e;
+    if (p && p->node < 0)
+        evaluate(c, p, true, a, &e);
+}
+
+static void place_and_remove(struct sched_core *s, int n)
+{
+    struct snapshot *snap = &core_cluster(s)->snap;
+    for (int i = 0; i < n && snap->pods.n; i++) {
+        struct spod *p = snap->pods.items[check_random_below((uint32_t)snap->pods.n)];
+        struct snode *n_at = snap->nodes.items[check_random_below((uint32_t)snap->nodes.n)];
+        if (p && p->node >= 0)
+            snapshot_remove(snap, p);
+        else if (p && n_at->alive)
+            snapshot_place(snap, p, &(struct placement){ .node = n_at->id });
+        if (check_random_below(4) == 0)
+            ask(s);
+    }
+}
+
+static void try_things(struct sched_core *s)
+{
+    struct snapshot *snap = &core_cluster(s)->snap;
+    size_t mark = snapshot_mark(snap);
+    uint64_t before = snapshot_hash(snap);
+    place_and_remove(s, 5);
+    size_t inner = snapshot_mark(snap);
+    place_and_remove(s, 5);
+    CHECK(tallies_hold(snap->tallies));
+    if (check_random_below(2))
+        snapshot_rollback(snap, inner);
+    CHECK(tallies_hold(snap->tallies));
+    snapshot_rollback(snap, mark);
+    CHECK(tallies_hold(snap->tallies));
+    CHECK(snapshot_hash(snap) == before);
+    snapshot_commit(snap);
+}
+
+static void node_comes_or_goes(struct sched_core *s)
+{
+    unsigned i = (unsigned)check_random_below(NODES);
+    char name[16];
+    snprintf(name, sizeof name, "n%u", i);
+    if (check_random_below(4))
+        set_node(s, i);
+    else
+        core_node_del(s, str_from(name), at_s(1));
+}
+
+static void test_kept_counts_are_fresh_counts(void **state)
+{
+    (void)state;
+    struct sched_core *s = core_new_default();
+    struct tallies *ts = core_cluster(s)->snap.tallies;
+    size_t most = 0;
+    for (unsigned i = 0; i < NODES; i++)
+        set_node(s, i);
+    for (int round = 0; round < ROUNDS; round++) {
+        set_pod(s, (unsigned)check_random_below(PODS));
+        relabel_pod(s, (unsigned)check_random_below(PODS));
+        if (check_random_below(4) == 0)
+            node_comes_or_goes(s);
+        CHECK(tallies_hold(ts));
+        ask(s);
+        try_things(s);
+        most = tallies_count(ts) > most ? tallies_count(ts) : most;
+    }
+    CHECK(most > 15); /* there was something to keep */
+    core_free(s);
+}
+
+/* ---- one by one ---- */
+
+struct small {
+    struct sched_core *s;
+    struct snapshot *snap;
+    struct arena *a;
+};
+
+static struct small small_new(void)
+{
+    struct small w = { core_new_default(), NULL, arena_new() };
+    w.snap = &core_cluster(w.s)->snap;
+    fixture_node(w.s, "n1", ",'labels':{'zone':'a'}", "");
+    fixture_node(w.s, "n2", ",'labels':{'zone':'a'}", "");
+    fixture_node(w.s, "n3", ",'labels':{'zone':'b'}", "");
+    fixture_node(w.s, "n4", "", "");
+    return w;
+}
+
+static void small_free(struct small *w)
+{
+    core_free(w->s);
+    arena_free(w->a);
+}
+
+static const struct tally *webs(const struct small *w)
+{
+    static struct str value = STR_INIT("web"), own = STR_INIT("default");
+    static struct need need = { STR_INIT("app"), NEED_IN, { &value, 1 } };
+    static const struct crowd crowd = { { &own, 1 }, false, { true, &need, 1 } };
+    struct tally_ask q = { .crowds = &crowd, .n_crowds = 1, .key = STR("zone") };
+    return tally_get(w->snap->tallies, &q, w->a);
+}
+
+static int64_t at(const struct tally *t, uint32_t node)
+{
+    return t->sum[t->domains->of[node]];
+}
+
+static void web(const struct small *w, const char *name, const char *node)
+{
+    fixture_pod(
+        w->s, (struct fixture_pod){ .name = name, .meta = ",'labels':{'app':'web'}", .node = node },
+        at_s(1));
+}
+
+static void test_pods_are_counted_where_they_are(void **state)
+{
+    (void)state;
+    struct small w = small_new();
+    web(&w, "p1", "n1");
+    const struct tally *t = webs(&w);
+    web(&w, "p2", "n2");
+    web(&w, "p3", "n4"); /* without a zone */
+    fixture_pod(w.s, (struct fixture_pod){ .name = "q", .node = "n3" }, at_s(1));
+    CHECK(webs(&w) == t); /* one question, one tally */
+    CHECK_I64(at(t, 0), 2);
+    CHECK_I64(at(t, 2), 0);
+    CHECK_I64(at(t, 3), 0);
+    CHECK_I64(t->total, 2);
+    CHECK_I64(t->n_seen, 2);
+    CHECK_I64(tally_min(t), 0);
+    core_pod_del(w.s, STR("default"), STR("p1"), at_s(2));
+    CHECK_I64(at(t, 0), 1);
+    small_free(&w);
+}
+
+static void test_a_node_takes_its_pods_along(void **state)
+{
+    (void)state;
+    struct small w = small_new();
+    web(&w, "p1", "n1");
+    const struct tally *t = webs(&w);
+    fixture_node(w.s, "n1", ",'labels':{'zone':'b'}", "");
+    CHECK_I64(at(t, 1), 0);
+    CHECK_I64(at(t, 2), 1);
+    fixture_node(w.s, "n3", ",'labels':{'zone':'c'}", "");
+    CHECK_I64(at(t, 0), 1); /* now n1's alone */
+    CHECK_I64(at(t, 2), 0);
+    CHECK_I64(t->n_seen, 3);
+    small_free(&w);
+}
+
+static void test_a_tally_made_in_a_transaction_ends_with_it(void **state)
+{
+    (void)state;
+    struct small w = small_new();
+    web(&w, "p1", NULL);
+    struct spod *p = core_pod(w.s, STR("default"), STR("p1"));
+    size_t mark = snapshot_mark(w.snap);
+    snapshot_place(w.snap, p, &(struct placement){ .node = 0 });
+    CHECK_I64(at(webs(&w), 0), 1);
+    snapshot_rollback(w.snap, mark);
+    CHECK_I64(at(webs(&w), 0), 0);
+    CHECK_I64(webs(&w)->total, 0);
+    snapshot_commit(w.snap);
+    small_free(&w);
+}
+
+static void test_the_least_used_make_room(void **state)
+{
+    (void)state;
+    struct small w = small_new();
+    const struct tally *kept = webs(&w);
+    char key[32];
+    for (int i = 0; i < TALLIES_MAX + 100; i++) {
+        snprintf(key, sizeof key, "zone-%d", i);
+        struct tally_ask q = { .nobody = true,
+                               .key = STR("zone"),
+                               .labels = &(struct str){ key, strlen(key) },
+                               .n_labels = 1 };
+        tally_get(w.snap->tallies, &q, w.a);
+        CHECK(i % 50 || webs(&w) == kept);
+    }
+    CHECK_I64(tallies_count(w.snap->tallies), TALLIES_MAX);
+    small_free(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pods_are_counted_where_they_are),
+        cmocka_unit_test(test_a_node_takes_its_pods_along),
+        cmocka_unit_test(test_a_tally_made_in_a_transaction_ends_with_it),
+        cmocka_unit_test(test_the_least_used_make_room),
+        cmocka_unit_test(test_kept_counts_are_fresh_counts),
+    };
+    return CHECK_MAIN(tests);
+}
