@@ -47,7 +47,7 @@ static void pump(void *arg)
         open = !piece.n || r->sink.write(r->arg, buf_view(&piece));
     }
     buf_fini(&piece);
-    if (!open || more == PODLOGS_END || (more == PODLOGS_IDLE && !r->q.follow))
+    if (!open || more == PODLOGS_END)
         reader_end(r, NULL);
     else
         timer_start(r->timer, more == PODLOGS_MORE ? NS_PER_MS : FOLLOW_NS);
@@ -83,6 +83,7 @@ static int reader_open(struct log_reader *r, struct err *err)
                                .container = r->q.container,
                                .previous = r->q.previous,
                                .timestamps = r->q.timestamps,
+                               .follow = r->q.follow,
                                .tail_lines = r->q.tail_lines,
                                .limit_bytes = r->q.limit_bytes,
                                .since = since_of(r) };

@@ -21,6 +21,7 @@ struct podlogs {
     int fd;
     struct podlogs_query q; /* its texts are not used after open */
     int64_t left;           /* of the limit; -1: none */
+    int64_t unread;         /* of the files' bytes at the start; INT64_MAX: following */
     struct buf pending;     /* bytes of the file up to an unfinished line */
     bool ended;             /* the exit file was there before the last read */
 };
@@ -122,6 +123,18 @@ static void seek_tail(struct podlogs *l, int last)
     }
 }
 
+/* Bytes from here to the end of the newest file. */
+static int64_t bytes_there(const struct podlogs *l)
+{
+    int64_t sum = -lseek(l->fd, 0, SEEK_CUR);
+    char path[1200];
+    struct stat st;
+    int k = number_now(l);
+    for (int i = k == FILES_MAX ? oldest(l) : k; i >= 0; i--)
+        sum += (path_of(path, l, i), stat(path, &st)) == 0 ? st.st_size : 0;
+    return sum > 0 ? sum : 0;
+}
+
 int64_t podlogs_latest_attempt(const char *dir)
 {
     int64_t last = -1, n;
@@ -172,6 +185,7 @@ struct podlogs *podlogs_open(const struct podlogs_query *q, struct err *err)
         podlogs_close(l);
         return NULL;
     }
+    l->unread = q->follow ? INT64_MAX : bytes_there(l);
     return l;
 }
 
@@ -238,13 +252,18 @@ static bool exited(const struct podlogs *l)
 enum podlogs_more podlogs_read(struct podlogs *l, struct buf *out)
 {
     bool was_ended = exited(l); /* asked first: what the run wrote is there when we read */
+    size_t want = l->unread < (int64_t)PODLOGS_PIECE ? (size_t)l->unread : PODLOGS_PIECE;
     char *room = buf_room(&l->pending, PODLOGS_PIECE);
-    ssize_t n = room ? read(l->fd, room, PODLOGS_PIECE) : 0;
+    ssize_t n = room ? read(l->fd, room, want) : 0;
     if (n > 0) {
         l->pending.n += (size_t)n;
+        l->unread -= l->q.follow ? 0 : n;
         take_lines(l, out);
-        return l->left == 0 ? PODLOGS_END : PODLOGS_MORE;
     }
+    if (l->left == 0 || l->unread == 0)
+        return PODLOGS_END;
+    if (n > 0)
+        return PODLOGS_MORE;
     int k = number_now(l);
     if (k > 0) { /* rotated meanwhile */
         int next = open_number(l, k < FILES_MAX ? k - 1 : oldest(l));
@@ -254,5 +273,5 @@ enum podlogs_more podlogs_read(struct podlogs *l, struct buf *out)
         l->fd = next;
         return PODLOGS_MORE;
     }
-    return was_ended ? PODLOGS_END : PODLOGS_IDLE;
+    return was_ended || !l->q.follow ? PODLOGS_END : PODLOGS_IDLE;
 }

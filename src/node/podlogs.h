@@ -21,6 +21,7 @@ struct podlogs_query {
     struct str container;
     bool previous;       /* the run before the latest */
     bool timestamps;     /* each line begins with its time */
+    bool follow;         /* also what is written later; else a flood would have no end */
     int64_t tail_lines;  /* -1: all */
     int64_t limit_bytes; /* -1: all */
     struct wall since;   /* 0: all */
@@ -33,7 +34,7 @@ void podlogs_close(struct podlogs *l); /* NULL is fine */
 enum podlogs_more {
     PODLOGS_MORE, /* call again */
     PODLOGS_IDLE, /* everything that is there was read; the run goes on */
-    PODLOGS_END,  /* the run has ended, or the limit is reached */
+    PODLOGS_END,  /* the run has ended, the limit is reached, or all that was there is read */
 };
 /* Appends up to about PODLOGS_PIECE bytes of text. */
 enum podlogs_more podlogs_read(struct podlogs *l, struct buf *out);

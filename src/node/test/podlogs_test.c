@@ -124,6 +124,7 @@ static void following_survives_rotation_and_ends_with_the_run(void **state)
     setup(&f);
     struct podlogs_query q = query(&f);
     q.tail_lines = 0;
+    q.follow = true;
     struct podlogs *l = podlogs_open(&q, &err);
     CHECK(l != NULL);
     CHECK_I64(drain(l, &f.out), PODLOGS_IDLE);
@@ -138,6 +139,27 @@ static void following_survives_rotation_and_ends_with_the_run(void **state)
     CHECK_STR(buf_view(&f.out), "five\nsix\n");
     put_file(&f, "exits/main.1", "1 exited 1 0 0 1 2 ");
     CHECK_I64(drain(l, &f.out), PODLOGS_END);
+    podlogs_close(l);
+    teardown(&f);
+}
+
+/* A container may write faster than anybody reads. */
+static void what_is_written_later_is_for_followers(void **state)
+{
+    struct fixture f;
+    struct err err = { 0 };
+    char from[200], to[200];
+    (void)state;
+    setup(&f);
+    struct podlogs_query q = query(&f);
+    struct podlogs *l = podlogs_open(&q, &err);
+    CHECK(l != NULL);
+    snprintf(from, sizeof from, "%s/logs/main/1.log", f.root);
+    snprintf(to, sizeof to, "%s/logs/main/1.log.1", f.root);
+    CHECK(rename(from, to) == 0);
+    put_file(&f, "logs/main/1.log", LINE("6", "F", "six") LINE("7", "F", "seven"));
+    CHECK_I64(drain(l, &f.out), PODLOGS_END);
+    CHECK(str_find(buf_view(&f.out), STR("seven")) < 0);
     podlogs_close(l);
     teardown(&f);
 }
@@ -161,6 +183,7 @@ int main(void)
         cmocka_unit_test(all_files_of_a_run_are_read),
         cmocka_unit_test(a_tail_reaches_over_files),
         cmocka_unit_test(following_survives_rotation_and_ends_with_the_run),
+        cmocka_unit_test(what_is_written_later_is_for_followers),
         cmocka_unit_test(what_is_not_there_is_said),
     };
     return CHECK_MAIN(tests);
