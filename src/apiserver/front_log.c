@@ -16,7 +16,8 @@ struct podlog {
     struct apiserver *s;
     struct front *f; /* loop only; NULL: the reader is gone */
     _Atomic bool gone;
-    _Atomic size_t unsent; /* posted or queued in the engine */
+    _Atomic size_t posted; /* bytes on their way to the loop */
+    _Atomic size_t queued; /* bytes that the engine has and the reader has not taken */
     bool begun;            /* loop only */
 };
 
@@ -30,6 +31,13 @@ struct piece { /* a message to the loop */
 
 /* ---- on the loop ---- */
 
+static void on_drain(void *arg)
+{
+    struct front *f = arg;
+    if (f->log)
+        atomic_store(&f->log->queued, http_unsent(f->x));
+}
+
 static void begin(struct podlog *p)
 {
     if (p->begun || !p->f || !p->f->x)
@@ -40,6 +48,7 @@ static void begin(struct podlog *p)
         .status = 200, .headers = headers, .n_headers = 1, .content_type = STR("text/plain")
     };
     http_begin(p->f->x, &head);
+    http_on_drain(p->f->x, on_drain, p->f);
 }
 
 static void on_piece(void *arg)
@@ -51,7 +60,8 @@ static void on_piece(void *arg)
         begin(p);
         if (f && f->x && !http_write(f->x, str_make(m->bytes, m->n)))
             atomic_store(&p->gone, true);
-        atomic_store(&p->unsent, f && f->x ? http_unsent(f->x) : 0);
+        atomic_store(&p->queued, f && f->x ? http_unsent(f->x) : 0);
+        atomic_fetch_sub(&p->posted, m->n);
         free(m);
         return;
     }
@@ -89,9 +99,9 @@ static void post(struct podlog *p, struct str bytes, bool end, const struct err 
 
 bool podlog_write(struct podlog *p, struct str piece)
 {
-    if (atomic_load(&p->gone) || atomic_load(&p->unsent) + piece.n > PODLOG_UNSENT_MAX)
+    if (atomic_load(&p->gone) || podlog_unsent(p) + piece.n > PODLOG_UNSENT_MAX)
         return false;
-    atomic_fetch_add(&p->unsent, piece.n);
+    atomic_fetch_add(&p->posted, piece.n);
     post(p, piece, false, NULL);
     return true;
 }
@@ -103,7 +113,7 @@ void podlog_end(struct podlog *p, const struct err *err)
 
 size_t podlog_unsent(const struct podlog *p)
 {
-    return atomic_load(&p->unsent);
+    return atomic_load(&p->posted) + atomic_load(&p->queued);
 }
 
 void apiserver_set_podlog(struct apiserver *s, podlog_source_fn fn, void *arg)
@@ -213,5 +223,6 @@ void front_log_gone(struct front *f)
     struct podlog *p = TAKE(f->log);
     p->f = NULL;
     atomic_store(&p->gone, true);
+    atomic_store(&p->queued, 0); /* else the writer would wait for it, and not learn of this */
     f->answered = true;
 }

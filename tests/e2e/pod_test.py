@@ -3,6 +3,7 @@
 import base64
 import os
 import sys
+import time
 import unittest
 
 from pods import PODS, SECRETS, Case, container, pod, serve
@@ -131,6 +132,30 @@ class Probes(Case):
             tcpSocket={"port": "nowhere"}))))
         self.event("lost", "Unhealthy", "Liveness probe errored and resulted in unknown state")
         self.phase("lost", "Running")
+
+
+class Logs(Case):
+    SIZE = 8_000_000
+
+    def test_a_reader_that_pauses_gets_all(self):
+        self.create(PODS, pod("long", container(f"head -c {self.SIZE} /dev/zero | tr '\\0' x; "
+                                                "echo; echo end; sleep 60")))
+        self.s.wait("the log's end", lambda: self.s.request(
+            "GET", f"{PODS}/long/log?tailLines=1", raw=True)[1] == b"end\n")
+        for _ in range(3):
+            c = self.s.connect()
+            c.request("GET", f"{PODS}/long/log",
+                      headers={"Authorization": "Bearer " + self.s.token})
+            time.sleep(0.3)  # more comes than sockets hold
+            self.assertEqual(len(c.getresponse().read()), self.SIZE + len("\nend\n"))
+            c.close()
+
+    def test_a_log_that_grows_faster_than_it_is_read_has_an_end(self):
+        self.create(PODS, pod("flood", container("cat /dev/zero | tr '\\0' x")))
+        self.phase("flood", "Running")
+        for _ in range(3):
+            self.assertLess(len(self.log("flood")), 60_000_000)  # the files hold 50 MiB
+        self.delete("flood", gracePeriodSeconds=0)
 
 
 class Ports(Case):
