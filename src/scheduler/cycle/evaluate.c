@@ -64,6 +64,12 @@ static bool matters_to(const struct spod *kept, const struct spod *pod)
     return kept->view->priority >= pod->view->priority;
 }
 
+/* A gang does not wait for itself, but what it holds for members to come stays theirs. */
+static bool is_own(const struct spod *kept, const struct spod *pod)
+{
+    return pod->gang && pod->gang == kept->gang && !(kept->to_come && kept->gang->admitted);
+}
+
 /* Places the pods that have this node kept for them and matter to the pod; true if there were any.
  */
 static bool place_nominated(struct cluster *cl, const struct spod *pod, struct snode *node)
@@ -72,7 +78,7 @@ static bool place_nominated(struct cluster *cl, const struct spod *pod, struct s
     LIST_EACH (&node->nominated, at) {
         struct spod *other = LIST_ITEM(at, struct spod, nominated);
         if (other == pod || other->node != SCHED_NO_NODE || !matters_to(other, pod) ||
-            (pod->gang && pod->gang == other->gang)) /* a gang does not wait for itself */
+            is_own(other, pod))
             continue;
         snapshot_place(&cl->snap, other, &other->kept_where);
         any = true;

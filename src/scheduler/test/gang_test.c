@@ -143,8 +143,46 @@ static void test_all_run_in_the_end(void **state)
     }
 }
 
+/* A driver of all 16 CPUs but one, which its executor is to have. */
+static void test_a_driver_leaves_its_executors_their_places(void **state)
+{
+    (void)state;
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct sched_core *s = core_new_default();
+    struct decision d;
+    fixture_node(s, "n0", "", "");
+    fixture_pod(s,
+                (struct fixture_pod){
+                    .name = "driver",
+                    .meta = ",'labels':{'applicationId':'app'},'annotations':{"
+                            "'yunikorn.apache.org/task-group-name':'driver',"
+                            "'yunikorn.apache.org/task-groups':'[{\\'name\\':\\'driver\\',"
+                            "\\'minMember\\':1},{\\'name\\':\\'executor\\',\\'minMember\\':1,"
+                            "\\'minResource\\':{\\'cpu\\':\\'15\\'}}]'}" },
+                at_s(1));
+    do { /* others may arrive first */
+        core_step(s, at_s(5), a, &d);
+    } while (d.kind != DECISION_BIND);
+    CHECK(d.reserves);
+    const struct kobj *o = d.items[0].pod->obj;
+    struct pod_id driver = { STR("default"), STR("driver"), arena_str(a, o->uid) };
+    core_forget(s, &driver, 1, at_s(6)); /* the API refused it */
+    fixture_pod(s, (struct fixture_pod){ .name = "other" }, at_s(6));
+    settle(s, a, 6);
+    CHECK_STR(fixture_where(s, "other"), "n0");
+    settle(s, a, 30);
+    CHECK_STR(fixture_where(s, "driver"), "");
+    core_pod_del(s, STR("default"), STR("other"), at_s(31));
+    settle(s, a, 60);
+    CHECK_STR(fixture_where(s, "driver"), "n0");
+    core_free(s);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_all_run_in_the_end) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_run_in_the_end),
+        cmocka_unit_test(test_a_driver_leaves_its_executors_their_places),
+    };
     return CHECK_MAIN(tests);
 }
