@@ -83,7 +83,7 @@ uint64_t check_random(void)
         generator.used = true;
         if (!text || !str_to_u64(str_from(text), &generator.seed))
             generator.seed = 1;
-        generator.state = generator.seed;
+        generator.state = 1 + ((generator.seed - 1) << 32); /* what seeds draw overlaps nowhere */
     }
     return num_mix64(generator.state++ * UINT64_C(0x9e3779b97f4a7c15));
 }

@@ -57,9 +57,22 @@ static void filter_node(struct sched_cycle *c,
     }
 }
 
+static bool is_placed(const struct gang *g)
+{
+    LIST_EACH (&g->members, at) {
+        if (LIST_ITEM(at, struct spod, in_gang)->node != SCHED_NO_NODE)
+            return true;
+    }
+    return false;
+}
+
+/* The place of a member to come is worth as much as a member that runs: who wants it has to evict
+ * the gang. */
 static bool matters_to(const struct spod *kept, const struct spod *pod)
 {
-    if (kept->held_by && kept->held_by->firm)
+    bool firm = kept->to_come ? kept->gang->admitted && is_placed(kept->gang)
+                              : kept->held_by && kept->held_by->firm;
+    if (firm)
         return pod->view->priority < QUEUE_SYSTEM_PRIORITY;
     return kept->view->priority >= pod->view->priority;
 }

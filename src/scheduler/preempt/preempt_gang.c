@@ -70,16 +70,27 @@ static uint32_t count_places(struct hunt *h, const struct places *p, uint32_t no
     return n;
 }
 
+static void recount_node(struct hunt *h, struct places *p, uint32_t node)
+{
+    uint32_t now = count_places(h, p, node);
+    p->sum += (size_t)now - p->of[node];
+    p->of[node] = now;
+}
+
+/* With the core of a gang go the places that it holds for members to come. */
 static void recount(struct hunt *h, struct places *p, const struct unit *u)
 {
     for (size_t k = 0; k < u->n; k++) {
-        uint32_t node = (uint32_t)u->where[k].node;
         bool again = k > 0 && u->where[k - 1].node == u->where[k].node;
-        if (again)
-            continue;
-        uint32_t now = count_places(h, p, node);
-        p->sum += (size_t)now - p->of[node];
-        p->of[node] = now;
+        if (!again)
+            recount_node(h, p, (uint32_t)u->where[k].node);
+    }
+    if (!u->gang || u->spare)
+        return;
+    LIST_EACH (&u->gang->places, at) {
+        const struct spod *place = LIST_ITEM(at, struct spod, in_gang);
+        if (place->kept)
+            recount_node(h, p, place->kept->id);
     }
 }
 

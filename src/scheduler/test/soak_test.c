@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Random operations for as long as one likes (SOAK_OPERATIONS; `make soak` asks for a million):
- * gangs of all kinds come, lose members, end, are refused and run into time-outs, nodes go and come
- * back. After each operation: nothing is over-committed; no
- * gang starts in part; queues sum up; an attempt that is undone restores every word. */
+ * gangs of all kinds and priorities come, lose members, end, are refused, run into time-outs and
+ * evict each other (some victims refuse to die), nodes go and come back. After each operation:
+ * nothing is over-committed, places that are held included; no gang starts in part, and none is
+ * left in part by an eviction; queues sum up; an attempt that is undone restores every word. */
 #include <stdlib.h>
 
 #include "scheduler/cycle/cycle.h"
@@ -18,7 +19,7 @@ struct soak {
     struct arena *a;
     int64_t t;     /* seconds */
     unsigned next; /* number of the next pod or gang */
-    size_t bound, late, refused, held, undone;
+    size_t bound, late, refused, held, undone, evicted;
 };
 
 /* ---- what must hold ---- */
@@ -192,7 +193,9 @@ static const char *gang_meta(unsigned kind, unsigned id, unsigned n, unsigned i)
             "\\'minMember\\':%u,\\'minResource\\':{\\'cpu\\':\\'1\\',\\'memory\\':\\'1Gi\\'}}]'}",
             id, 5 + id % 40, id % 2 ? "Hard" : "Soft", i ? "executor" : "driver", n);
         break;
-    default: /* alone */
+    case 3: /* as kube-scheduler knows them */
+        return "";
+    default: /* alone, in a queue */
         snprintf(meta, sizeof meta, ",'annotations':{'scheduling.volcano.sh/queue-name':'q%u'}",
                  queue);
         break;
@@ -202,14 +205,15 @@ static const char *gang_meta(unsigned kind, unsigned id, unsigned n, unsigned i)
 
 static void add_gang(struct soak *w)
 {
-    unsigned kind = (unsigned)check_random_below(4), id = w->next++;
-    unsigned n = kind == 3 ? 1 : 1 + (unsigned)check_random_below(6);
+    unsigned kind = (unsigned)check_random_below(5), id = w->next++;
+    unsigned n = kind >= 3 ? 1 : 1 + (unsigned)check_random_below(6);
     unsigned come = check_random_below(5) ? n : n - (unsigned)check_random_below(n); /* not all */
-    char name[32], cpu[8];
+    char name[32], cpu[8], priority[32];
     snprintf(cpu, sizeof cpu, "%u", (unsigned)(1 + check_random_below(5)));
+    snprintf(priority, sizeof priority, ",'priority':%u", (unsigned)check_random_below(4) / 2 * 10);
     for (unsigned i = 0; i < come; i++) {
         snprintf(name, sizeof name, "p%u-%u", id, i);
-        struct fixture_pod p = { .name = name, .cpu = kind == 2 ? "1" : cpu };
+        struct fixture_pod p = { .name = name, .cpu = kind == 2 ? "1" : cpu, .spec = priority };
         p.gpus = kind == 2 ? 0 : (int)check_random_below(4);
         p.meta = gang_meta(kind, id, n, i);
         fixture_pod(w->s, p, at_s(w->t));
@@ -261,7 +265,7 @@ static void change_any(struct soak *w)
     if (!p)
         return;
     struct str name = arena_str(a, p->obj->name);
-    switch (check_random_below(5)) {
+    switch (p->view->deleting ? check_random_below(2) : check_random_below(5)) {
     case 0:
         core_pod_del(w->s, STR("default"), name, at_s(w->t));
         break;
@@ -293,6 +297,56 @@ static void refuse(struct soak *w, const struct decision *d)
     w->refused++;
 }
 
+static bool is_victim(const struct decision *d, const struct spod *p)
+{
+    for (size_t i = 0; i < d->n_victims; i++) {
+        if (d->victims[i] == p)
+            return true;
+    }
+    return false;
+}
+
+/* Nobody's gang is left with less than it needs. */
+static void check_eviction(const struct decision *d)
+{
+    for (size_t i = 0; i < d->n_victims; i++) {
+        const struct gang *g = d->victims[i]->gang;
+        size_t left = 0;
+        if (!g || !g->dialect || !gang_has_started(g))
+            continue;
+        LIST_EACH (&g->members, at) {
+            const struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+            left += p->node >= 0 && !p->view->deleting && !p->evicting && !is_victim(d, p);
+        }
+        CHECK(left == 0 || left + g->n_succeeded >= gang_needs(g));
+    }
+}
+
+/* Most victims begin to leave, some are kept by the API, some evictions are lost. */
+static void evict(struct soak *w, const struct decision *d)
+{
+    struct spod **victims = ARENA_ARRAY(w->a, struct spod *, d->n_victims + 1);
+    size_t n = d->n_victims;
+    check_eviction(d);
+    memcpy(victims, d->victims, n * sizeof *victims);
+    for (size_t i = 0; i < n; i++) {
+        const struct kobj *o = victims[i]->obj;
+        struct pod_id id = { arena_str(w->a, o->namespace), arena_str(w->a, o->name),
+                             arena_str(w->a, o->uid) };
+        switch (check_random_below(10)) {
+        case 0:
+            core_evict_refused(w->s, &id, at_s(w->t));
+            break;
+        case 1:
+            break;
+        default:
+            change_pod(w, victims[i], "Running", true);
+            break;
+        }
+        w->evicted++;
+    }
+}
+
 static void decide(struct soak *w)
 {
     struct decision d;
@@ -301,6 +355,8 @@ static void decide(struct soak *w)
         core_step(w->s, at_s(w->t), w->a, &d);
         if (d.kind == DECISION_LATE)
             w->late++;
+        if (d.kind == DECISION_PREEMPT)
+            evict(w, &d);
         if (d.kind != DECISION_BIND)
             continue;
         w->bound += d.n;
@@ -333,9 +389,10 @@ static void add_queues(struct soak *w)
     for (int i = 0; i < 3; i++) {
         AUTO(kobj_unrefp)
         struct kobj *o = fixture_object("{'apiVersion':'scheduling.volcano.sh/v1beta1','kind':"
-                                        "'Queue','metadata':{'name':'q%d'},'spec':{'capability':"
-                                        "{'cpu':'%d','nvidia.com/gpu':'%d'}}}",
-                                        i, 20 + 20 * i, 10 + 10 * i);
+                                        "'Queue','metadata':{'name':'q%d'},'spec':{'deserved':"
+                                        "{'cpu':'%d','nvidia.com/gpu':'%d'},'capability':{'cpu':"
+                                        "'%d','nvidia.com/gpu':'%d'}}}",
+                                        i, 10 + 10 * i, 5 + 5 * i, 20 + 20 * i, 10 + 10 * i);
         CHECK_OK(core_queue_set(w->s, o, at_s(0), &err), err);
     }
 }
@@ -360,9 +417,9 @@ static void test_soak(void **state)
     }
     print_message(
         "%lld operations: %zu pods bound, %zu binds refused, %zu time-outs, %zu gangs with "
-        "places held, %zu attempts undone\n",
-        (long long)operations, w.bound, w.refused, w.late, w.held, w.undone);
-    CHECK(w.bound > 100 && w.refused && w.late && w.held && w.undone); /* all of it happened */
+        "places held, %zu pods evicted, %zu attempts undone\n",
+        (long long)operations, w.bound, w.refused, w.late, w.held, w.evicted, w.undone);
+    CHECK(w.bound > 100 && w.refused && w.late && w.held && w.evicted && w.undone);
     core_free(w.s);
     arena_free(w.a);
 }
