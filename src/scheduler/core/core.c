@@ -7,6 +7,7 @@
 
 #include "scheduler/cycle/cache.h"
 #include "scheduler/network/domain_tree.h"
+#include "scheduler/preempt/feuds.h"
 #include "scheduler/state/reservation.h"
 #include "scheduler/time/forecast.h"
 
@@ -27,7 +28,7 @@ struct sched_core *core_new(struct profile **profiles, size_t n)
     map_init(&s->local_queues);
     map_init(&s->pods);
     map_init(&s->gangs);
-    map_init(&s->feuds);
+    s->feuds = feuds_new();
     map_init(&s->groups);
     map_init(&s->ended);
     core_late_init(s);
@@ -62,7 +63,7 @@ void core_free(struct sched_core *s)
     queue_fini(&s->queue);
     map_fini(&s->pods);
     map_fini(&s->gangs);
-    core_feuds_fini(s);
+    feuds_free(s->feuds);
     core_backfill_fini(s);
     core_groups_fini(s);
     extenders_free(s->extenders);
@@ -392,7 +393,7 @@ static void assume(struct sched_core *s, struct gang *g, const struct plan *plan
     core_backfill_leave(s, g);
     g->has_run = g->has_run || gang_has_started(g);
     core_touch(s, g);
-    g->attempts = 0;
+    g->attempts = g->vain = 0;
     g->since = (struct mono){ 0 };
     gang_set_message(g, STR(""));
     if (gang_pending(g)) { /* members beyond the minimum */

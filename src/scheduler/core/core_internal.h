@@ -24,7 +24,7 @@ struct sched_core {
     uint64_t arrivals, cycles, bound_pods;
     struct mono now;           /* of the step under way */
     struct backfill *backfill; /* core_backfill.c */
-    struct map feuds;          /* identity of a victim → feud (core_preempt.c) */
+    struct feuds *feuds;       /* feuds.h */
     struct {
         struct mono mono;
         struct wall wall; /* ns 0: unknown */
@@ -64,7 +64,6 @@ bool core_preempt(struct sched_core *s,
 bool core_waits_for_victims(const struct sched_core *s, const struct gang *g);
 /* Somebody whom it would have to evict is spared, though not from others. */
 bool core_has_feud(const struct sched_core *s, const struct spod *p);
-void core_feuds_fini(struct sched_core *s);
 
 /* ---- core_ended.c ---- */
 /* A member ended, and counts from now on; pods in no gang are left out. */

@@ -5,22 +5,17 @@
 
 #include "scheduler/core/core_internal.h"
 #include "scheduler/preempt/budget.h"
+#include "scheduler/preempt/feuds.h"
 #include "scheduler/preempt/preempt.h"
 #include "scheduler/preempt/preempt_gang.h"
 #include "scheduler/state/reservation.h"
 
 #define SLACK_NS (30 * NS_PER_S) /* beyond the victims' grace, for those who end them */
-#define FEUDS_MAX 16384          /* victims that are remembered; then all are forgotten */
-#define FEUD_PREEMPTORS_MAX 64   /* of one victim; further ones are not remembered */
+#define VAIN_MAX 3               /* evictions without a start; from then on with pauses … */
+#define PAUSE_NS (30 * NS_PER_S) /* … of which each is twice as long as the one before … */
+#define PAUSE_DOUBLINGS 6        /* … up to 32 minutes */
 
-/* ---- feuds: a victim never preempts its preemptor ---- */
-
-VEC_TYPE(texts, char *);
-
-struct feud {
-    struct str victim; /* own text: its identity */
-    struct texts by;   /* own texts: identities of those for whom it had to leave */
-};
+/* ---- who must stay ---- */
 
 /* Who a pod is when it comes back under another name: its gang, its owner, itself. */
 static struct str identity(struct arena *a, const struct spod *p)
@@ -32,72 +27,27 @@ static struct str identity(struct arena *a, const struct spod *p)
                    : arena_printf(a, "pod %.*s", STR_ARG(p->key));
 }
 
-static void feud_free(struct feud *f)
-{
-    for (size_t i = 0; i < f->by.n; i++)
-        free(f->by.items[i]);
-    texts_fini(&f->by);
-    free((void *)(uintptr_t)f->victim.p); /* own text */
-    free(f);
-}
-
-static void feuds_clear(struct sched_core *s)
-{
-    const struct map_slot *slot;
-    for (size_t i = 0; (slot = map_next(&s->feuds, &i));)
-        feud_free(slot->value);
-    map_clear(&s->feuds);
-}
-
-void core_feuds_fini(struct sched_core *s)
-{
-    feuds_clear(s);
-    map_fini(&s->feuds);
-}
-
-static bool is_feud(const struct feud *f, struct str preemptor)
-{
-    for (size_t i = 0; i < f->by.n; i++) {
-        if (str_is(preemptor, f->by.items[i]))
-            return true;
-    }
-    return false;
-}
-
-static void feud_remember(struct sched_core *s, const struct spod *victim, struct str preemptor)
-{
-    AUTO(arena_freep) struct arena *a = arena_new();
-    struct str key = identity(a, victim);
-    struct feud *f = map_get(&s->feuds, key);
-    if (!f && s->feuds.n >= FEUDS_MAX)
-        feuds_clear(s);
-    if (!f) {
-        f = MEM_NEW(struct feud);
-        f->victim = str_make(str_dup(key), key.n);
-        map_put(&s->feuds, f->victim, f);
-    }
-    if (!is_feud(f, preemptor) && f->by.n < FEUD_PREEMPTORS_MAX)
-        texts_push(&f->by, str_dup(preemptor));
-}
-
 bool core_has_feud(const struct sched_core *s, const struct spod *p)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
-    return map_get(&s->feuds, identity(a, p)) != NULL;
+    return feuds_ask(s->feuds, identity(a, p));
 }
 
 struct judge { /* the argument of the policy's hooks */
     struct sched_core *s;
-    const struct feud *feud; /* of the gang that wants room; NULL: nobody ever preempted it */
-    struct quota_ask ask;    /* what it wants */
+    bool feud;            /* some stand above the gang that wants room */
+    bool reclaimed;       /* somebody may be evicted for quota's sake */
+    struct quota_ask ask; /* what it wants */
 };
 
 static bool spares(void *arg, const struct spod *by, const struct spod *victim)
 {
     const struct judge *j = arg;
+    const struct quota_queue *to = by->quota.queue, *from = victim->quota.queue;
+    if (to && from && to != from && quota_protects(j->s->cluster.quota, from, to, &j->ask))
+        return true;
     AUTO(arena_freep) struct arena *a = arena_new();
-    (void)by;
-    return is_feud(j->feud, identity(a, victim));
+    return j->feud && feuds_is_above(j->s->feuds, identity(a, victim));
 }
 
 void core_budget_set(struct sched_core *s, const struct kobj *obj)
@@ -115,9 +65,12 @@ void core_budget_del(struct sched_core *s, struct str namespace, struct str name
 /* What the victim's queue uses beyond its own is in the way of what belongs to the gang's queue. */
 static bool reclaims(void *arg, const struct spod *by, const struct spod *victim)
 {
-    const struct judge *j = arg;
+    struct judge *j = arg;
     const struct quota_queue *to = by->quota.queue, *from = victim->quota.queue;
-    return to && from && to != from && quota_may_reclaim(j->s->cluster.quota, to, from, &j->ask);
+    bool may =
+        to && from && to != from && quota_may_reclaim(j->s->cluster.quota, to, from, &j->ask);
+    j->reclaimed = j->reclaimed || may;
+    return may;
 }
 
 static void ask_for(struct judge *j, const struct gang *g)
@@ -165,7 +118,7 @@ static void displace(struct sched_core *s, struct gang *g, struct arena *a, stru
         struct snode *n = c->snap.nodes.items[out->items[i].where.node];
         LIST_EACH (&n->nominated, at) {
             struct spod *p = LIST_ITEM(at, struct spod, nominated);
-            if (p->gang == g || p->view->priority >= out->items[i].pod->view->priority)
+            if (p->gang == g || evaluate_minds(out->items[i].pod, p))
                 continue;
             cluster_nominate(c, p, NULL);
             p->nomination_over = true;
@@ -176,7 +129,8 @@ static void displace(struct sched_core *s, struct gang *g, struct arena *a, stru
     }
 }
 
-static void keep_room(struct sched_core *s, struct gang *g, struct decision *out)
+/* firm: those who leave may have a higher priority, and must not take the room again. */
+static void keep_room(struct sched_core *s, struct gang *g, bool firm, struct decision *out)
 {
     int64_t grace = 0;
     for (size_t i = 0; i < out->n_victims; i++) {
@@ -190,6 +144,7 @@ static void keep_room(struct sched_core *s, struct gang *g, struct decision *out
         r = reservation_open(&s->cluster, g->key, until);
     else if (r->expires.ns < until.ns)
         r->expires = until;
+    r->firm = r->firm || firm;
     for (size_t i = 0; i < out->n; i++)
         reservation_hold(&s->cluster, r, out->items[i].pod, &out->items[i].where);
 }
@@ -230,6 +185,15 @@ bool core_waits_for_victims(const struct sched_core *s, const struct gang *g)
         }
     }
     return false;
+}
+
+/* Others' rules (an extender, another scheduler, a pod that comes back at once) may keep it from
+ * starting in the room that it got, each time anew. */
+static bool must_pause(const struct gang *g, struct mono now)
+{
+    unsigned more = g->vain < VAIN_MAX ? 0 : g->vain - VAIN_MAX;
+    int64_t pause = PAUSE_NS << (more < PAUSE_DOUBLINGS ? more : PAUSE_DOUBLINGS);
+    return g->vain >= VAIN_MAX && now.ns < g->evicted_at.ns + pause;
 }
 
 struct search { /* for victims, on behalf of one gang */
@@ -344,11 +308,14 @@ bool core_preempt(struct sched_core *s,
     if (!plan->failed)
         return false;
     struct str me = identity(scratch, plan->failed);
-    struct judge judge = { .s = s, .feud = map_get(&s->feuds, me) };
+    struct judge judge = { .s = s, .feud = feuds_ask(s->feuds, me) };
     ask_for(&judge, g);
-    q.policy =
-        (struct preempt_policy){ .now = core_wall_now(s), .arg = &judge, .reclaims = reclaims };
-    q.policy.spares = judge.feud ? spares : NULL;
+    q.policy = (struct preempt_policy){
+        .now = core_wall_now(s), .arg = &judge, .spares = spares, .reclaims = reclaims
+    };
+    if (must_pause(g, s->now))
+        return nothing_helps(&q, STR("preemption: pauses, since it evicted pods several times and "
+                                     "could not start in their room."));
     bool found = is_plain(&q) ? for_pod(&q, out) : for_gang(&q, out);
     if (q.by_quota)
         plan->failed = NULL; /* the nodes did not say no */
@@ -357,8 +324,10 @@ bool core_preempt(struct sched_core *s,
     out->kind = DECISION_PREEMPT;
     drop_leaving(out);
     displace(s, g, a, out);
-    keep_room(s, g, out);
+    keep_room(s, g, judge.reclaimed, out);
     for (size_t i = 0; i < out->n_victims; i++)
-        feud_remember(s, out->victims[i], me);
+        feuds_remember(s->feuds, identity(scratch, out->victims[i]), me);
+    g->vain += out->n_victims > 0;
+    g->evicted_at = out->n_victims ? s->now : g->evicted_at;
     return true;
 }

@@ -28,11 +28,11 @@ static bool lacks_room(const struct gang *g)
     return g->state == GANG_PARKED && (g->wakes & WAKE_POD_GONE) && gang_is_complete(g);
 }
 
-static struct reservation *find_firm(const struct cluster *c)
+static struct reservation *find_helped(const struct cluster *c)
 {
     LIST_EACH (&c->reservations, at) {
         struct reservation *r = LIST_ITEM(at, struct reservation, in_all);
-        if (r->firm)
+        if (r->starving)
             return r;
     }
     return NULL;
@@ -81,14 +81,14 @@ static void hold(struct sched_core *s, struct gang *g, struct mono now)
         return;
     }
     struct reservation *r = reservation_open(c, g->key, (struct mono){ now.ns + HOLD_NS });
-    r->firm = true;
+    r->firm = r->starving = true;
     for (size_t i = 0; i < plan.n; i++)
         reservation_hold(c, r, plan.items[i].pod, &plan.items[i].where);
 }
 
 void core_starving_help(struct sched_core *s, const struct gang *failed, struct mono now)
 {
-    struct reservation *r = find_firm(&s->cluster);
+    struct reservation *r = find_helped(&s->cluster);
     if (!is_starved(failed, now))
         return;
     if (r && str_eq(r->owner, failed->key))

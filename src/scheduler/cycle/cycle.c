@@ -13,6 +13,7 @@
 #include "base/num.h"
 #include "scheduler/cycle/select.h"
 #include "scheduler/network/domain_place.h"
+#include "scheduler/state/reservation.h"
 
 #define GROUPS_MAX 16 /* of members that must lie together, in one gang */
 
@@ -180,12 +181,24 @@ static struct quota_ask ask_of(const struct quest *q, size_t from, size_t n)
     return ask;
 }
 
-/* May the members start that the gang needs? The largest come first: when not all may, the smallest
- * are counted, so that nothing is refused that could be. */
-static bool has_quota(struct quest *q, struct arena *a, struct str *why)
+/* What is held for others counts as used: they evicted for it, and must not lose it to those who
+ * left. The caller rolls back. */
+static void charge_kept(const struct quest *q)
 {
-    if (!q->n)
-        return true;
+    LIST_EACH (&q->c->reservations, in_all) {
+        const struct reservation *r = LIST_ITEM(in_all, struct reservation, in_all);
+        LIST_EACH (&r->held, at) {
+            const struct spod *p = LIST_ITEM(at, struct spod, in_hold);
+            if (evaluate_minds(q->items[0].pod, p))
+                quota_charge(&p->quota, p->demands, p->n_demands, 1);
+        }
+    }
+}
+
+/* The largest come first: when not all may start, the smallest are counted, so that nothing is
+ * refused that could be. */
+static bool fits_quota(struct quest *q, struct arena *a, struct str *why)
+{
     const struct quota_claim *claim = &q->items[0].pod->quota;
     size_t least = q->need ? q->need : 1;
     struct quota_ask all = ask_of(q, 0, q->n);
@@ -198,12 +211,28 @@ static bool has_quota(struct quest *q, struct arena *a, struct str *why)
     return quota_fits(q->c->quota, claim, &ask, a, why);
 }
 
+/* May the members start that the gang needs? */
+static bool has_quota(struct quest *q, struct arena *a, struct str *why)
+{
+    if (!q->n)
+        return true;
+    size_t mark = snapshot_mark(&q->c->snap);
+    charge_kept(q);
+    bool ok = fits_quota(q, a, why);
+    snapshot_rollback(&q->c->snap, mark);
+    return ok;
+}
+
 static bool may_start(const struct quest *q, size_t i)
 {
     if (!q->rationed)
         return true;
     struct quota_ask ask = ask_of(q, i, 1);
-    return quota_fits(q->c->quota, &q->items[i].pod->quota, &ask, NULL, NULL);
+    size_t mark = snapshot_mark(&q->c->snap);
+    charge_kept(q);
+    bool ok = quota_fits(q->c->quota, &q->items[i].pod->quota, &ask, NULL, NULL);
+    snapshot_rollback(&q->c->snap, mark);
+    return ok;
 }
 
 /* ---- places in the network ---- */

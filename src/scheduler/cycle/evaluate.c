@@ -66,21 +66,23 @@ static bool is_placed(const struct gang *g)
     return false;
 }
 
+/* A gang does not wait for itself, but what it holds for members to come stays theirs. */
+static bool is_own(const struct spod *kept, const struct spod *pod)
+{
+    return pod->gang && pod->gang == kept->gang && !(kept->to_come && kept->gang->admitted);
+}
+
 /* The place of a member to come is worth as much as a member that runs: who wants it has to evict
  * the gang. */
-static bool matters_to(const struct spod *kept, const struct spod *pod)
+bool evaluate_minds(const struct spod *pod, const struct spod *kept)
 {
+    if (kept->node != SCHED_NO_NODE || is_own(kept, pod))
+        return false;
     bool firm = kept->to_come ? kept->gang->admitted && is_placed(kept->gang)
                               : kept->held_by && kept->held_by->firm;
     if (firm)
         return pod->view->priority < QUEUE_SYSTEM_PRIORITY;
     return kept->view->priority >= pod->view->priority;
-}
-
-/* A gang does not wait for itself, but what it holds for members to come stays theirs. */
-static bool is_own(const struct spod *kept, const struct spod *pod)
-{
-    return pod->gang && pod->gang == kept->gang && !(kept->to_come && kept->gang->admitted);
 }
 
 /* Places the pods that have this node kept for them and matter to the pod; true if there were any.
@@ -90,8 +92,7 @@ static bool place_nominated(struct cluster *cl, const struct spod *pod, struct s
     bool any = false;
     LIST_EACH (&node->nominated, at) {
         struct spod *other = LIST_ITEM(at, struct spod, nominated);
-        if (other == pod || other->node != SCHED_NO_NODE || !matters_to(other, pod) ||
-            is_own(other, pod))
+        if (other == pod || !evaluate_minds(pod, other))
             continue;
         snapshot_place(&cl->snap, other, &other->kept_where);
         any = true;

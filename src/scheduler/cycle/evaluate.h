@@ -43,6 +43,10 @@ void evaluate_node(struct cluster *c,
                    struct arena *a,
                    struct node_answer *out);
 
+/* Does the room that is kept for `kept` count for the pod as if it were in use? Not what its own
+ * gang keeps for itself, nor, but for firm reservations, what is kept for pods of lower priority.
+ */
+bool evaluate_minds(const struct spod *pod, const struct spod *kept);
 /* The first of the two passes, alone: the node would do even with the pods for which it is kept. */
 bool evaluate_beside_nominated(struct cluster *c,
                                const struct spod *pod,

@@ -76,6 +76,8 @@ struct gang {
     const struct shape *blocked; /* the shape that did not fit; NULL: something else */
     size_t pos, age_pos;         /* in the queue's heaps */
     struct list parked;
+    unsigned vain; /* how often others were evicted for it since it last started something */
+    struct mono evicted_at;     /* the last time */
     uint64_t hopeless_at;       /* static version on which not even the empty cluster would do */
     struct quota_ticket ticket; /* its place among the active ones, and what decides it */
     struct mono starts_at;      /* as far as can be foretold; ns 0: nobody knows */

@@ -29,7 +29,7 @@ struct places { /* how many members each node would hold */
  * than what belongs to it now, so it stays. */
 static bool take(struct hunt *h, struct unit *u)
 {
-    if (u->reclaimed && !u->leaving && !victim_may_leave(h->policy, h->failed, u->pods[0]))
+    if (u->conditional && !u->leaving && !victim_may_leave(h->policy, h->failed, u->pods[0]))
         return false;
     for (size_t i = 0; u->gang && !u->spare && i < h->units.n; i++) {
         struct unit *other = &h->units.items[i];

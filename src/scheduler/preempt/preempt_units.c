@@ -41,7 +41,7 @@ static struct unit *add_unit(struct hunt *h, struct spod **pods, size_t n, const
         u.priority = num_max_i64(u.priority, p->view->priority);
         u.started = num_max_i64(u.started, victim_started(p));
         u.leaving = u.leaving && (p->view->deleting || victim_is_leaving(p));
-        u.reclaimed = u.reclaimed || !victim_is_lower(p, h->failed->view->priority);
+        u.conditional = u.conditional || p->quota.queue != h->failed->quota.queue;
         if (h->policy->cost)
             u.cost = num_max_i64(u.cost, h->policy->cost(h->policy->arg, p));
     }

@@ -19,7 +19,7 @@ struct unit { /* pods that are evicted together */
     uint32_t rank;           /* evictions that give one place on its best node; or UNIT_USELESS */
     uint32_t node;           /* that node */
     bool violates;           /* a disruption budget */
-    bool reclaimed;          /* not lower: only as long as its queue has too much */
+    bool conditional;        /* of another queue: only as long as that has too much */
     bool leaving;            /* it goes anyway */
     bool out;                /* of the snapshot, in the dry run */
 };

@@ -146,6 +146,13 @@ bool quota_may_reclaim(struct quota *t,
                        const struct quota_queue *to,
                        const struct quota_queue *from,
                        const struct quota_ask *ask);
+/* Must what `from` uses stay, whatever the priorities, because `to` would take for ask what belongs
+ * to another? Where objects define both: at the lowest common queue, the branch of `from` is within
+ * its nominal amount of every resource that ask names. */
+bool quota_protects(struct quota *t,
+                    const struct quota_queue *from,
+                    const struct quota_queue *to,
+                    const struct quota_ask *ask);
 struct quota_usage { /* of one resource in one queue */
     struct str resource;
     int64_t nominal, used, borrowed;

@@ -274,31 +274,54 @@ static unsigned depth_of(const struct quota_queue *q)
     return n;
 }
 
-bool quota_may_reclaim(struct quota *t,
-                       const struct quota_queue *to,
-                       const struct quota_queue *from,
-                       const struct quota_ask *ask)
+/* The branches below the lowest common queue. False: one lies above the other, the same branch. */
+static bool part(const struct quota_queue **to, const struct quota_queue **from)
 {
-    quota_link(t);
-    if (to == from || from->kept)
-        return false;
-    const struct quota_queue *x = to, *y = from;
+    const struct quota_queue *x = *to, *y = *from;
     unsigned dx = depth_of(x), dy = depth_of(y);
     for (; dx > dy; dx--)
         x = x->parent;
     for (; dy > dx; dy--)
         y = y->parent;
     if (x == y)
-        return false; /* one lies above the other: the same branch */
+        return false;
     while (x->parent != y->parent) {
         x = x->parent;
         y = y->parent;
     }
+    *to = x;
+    *from = y;
+    return true;
+}
+
+bool quota_may_reclaim(struct quota *t,
+                       const struct quota_queue *to,
+                       const struct quota_queue *from,
+                       const struct quota_ask *ask)
+{
+    quota_link(t);
+    const struct quota_queue *x = to, *y = from;
+    if (from->kept || !part(&x, &y))
+        return false;
     for (size_t r = 0; r < t->n_res; r++) {
         if (ask->amount[r] > 0 && quota_sum(x->used[r], ask->amount[r]) > x->subtree[r])
             return false;
     }
     return quota_over_nominal(t, y, ask);
+}
+
+bool quota_protects(struct quota *t,
+                    const struct quota_queue *from,
+                    const struct quota_queue *to,
+                    const struct quota_ask *ask)
+{
+    bool named = false;
+    quota_link(t);
+    if (!from->said || !to->said || !part(&to, &from))
+        return false;
+    for (size_t r = 0; r < t->n_res; r++)
+        named = named || ask->amount[r] > 0;
+    return named && !quota_over_nominal(t, from, ask);
 }
 
 size_t quota_usage(struct quota *t, const struct quota_queue *q, struct quota_usage *out)

@@ -15,7 +15,8 @@ struct reservation {
     struct str owner;   /* own text: a gang's key */
     struct list held;   /* spods, by in_hold */
     struct mono expires;
-    bool firm; /* against any priority but the system's (core_starving.c) */
+    bool firm;     /* against any priority but the system's */
+    bool starving; /* for one that starved (core_starving.c) */
 };
 
 /* A new, empty one; one that the owner has already is closed first. Hold something at once: an
