@@ -64,7 +64,7 @@ docs: build ## check the links of the documents, make the reference pages
 	@tools/docs
 
 install: build ## install to PREFIX set by MESON_ARGS=--prefix=..., below DESTDIR if set
-	@meson install -C build --no-rebuild --tags runtime,man
+	@meson install -C build --no-rebuild --tags runtime,man,devel
 
 deps: ## install the packages that build and test need
 	@tools/deps build test

@@ -11,11 +11,7 @@
 #include "io/clock.h"
 
 static const struct cli_verb *const service_verbs[] = {
-    &apiserver_verb,
-    &sim_oracle_verb,
-    &sim_replay_verb,
-    &sim_trace_verb,
-    &up_verb,
+    &apiserver_verb, &sim_oracle_verb, &sim_replay_verb, &sim_trace_verb, &up_verb,
 };
 
 static const struct cli_page pages[] = { { "config", up_config_page },

@@ -104,6 +104,7 @@ scheduler_begin(struct transport *t, const struct service_given *given, struct e
     const struct up_options *up = given->options;
     struct scheduler_options o = { .config = up->scheduler_config,
                                    .record = up->record,
+                                   .outside = plugin_files_outside(up->plugins),
                                    .metrics = given->metrics };
     struct scheduler *s = scheduler_new(t, &o, err);
     if (s)

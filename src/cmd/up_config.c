@@ -46,7 +46,9 @@
       "network of local pods: the machine's, or one of their own (needs root)")                    \
     R(STR, scheduler_config, "scheduler-config", "FILE", "", "a KubeSchedulerConfiguration")       \
     R(STR, record, "record", "FILE", "",                                                           \
-      "add all that the scheduler hears and decides to this file, for ganglion sim replay")
+      "add all that the scheduler hears and decides to this file, for ganglion sim replay")        \
+    R(STRS, scheduler_plugins, "scheduler-plugins", "FILE", NULL,                                  \
+      "a shared library with a scheduler plugin, which --scheduler-config enables")
 
 /* ---- rows of the file ---- */
 

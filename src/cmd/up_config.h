@@ -13,7 +13,7 @@ struct up_config {
     bool allow_remote, verbose;
     /* `up` alone */
     struct str scheduler_config, record, node_name, pod_network;
-    struct config_strs sim_nodes;
+    struct config_strs sim_nodes, scheduler_plugins;
     struct config_lists images;
     bool no_local_node, end_pods;
     int64_t gpus, max_pods, log_bytes, log_files;
@@ -22,7 +22,7 @@ struct up_config {
 /* The rows of both verbs, and those of `up` with them. */
 extern const struct config_table apiserver_config_table, up_config_table;
 /* The same as options, --config in front. */
-enum { APISERVER_OPTIONS = 9, UP_OPTIONS = 21 };
+enum { APISERVER_OPTIONS = 9, UP_OPTIONS = 22 };
 extern const struct option apiserver_options[APISERVER_OPTIONS], up_options[UP_OPTIONS];
 
 /* Defaults, then the file that --config names, then the command line. Texts live in a. ERR_INVALID

@@ -164,20 +164,44 @@ static int read_node(struct up_options *out, const struct up_config *c, struct e
     return 0;
 }
 
-/* Read here once to refuse a wrong file before anything starts; the scheduler reads it again. */
-static int read_scheduler(struct up_options *out, const struct up_config *c, struct err *err)
+static int check_scheduler(const struct up_options *o, struct err *err)
 {
     struct sched_config config;
-    if (c->record.n)
-        out->record = c->record.p;
-    if (!c->scheduler_config.n)
-        return 0;
-    if (file_read_text(&out->scheduler_config, out->a, c->scheduler_config, FILE_BYTES_MAX, err) !=
-            0 ||
-        sched_config_parse(&config, out->scheduler_config, err) != 0)
-        return err_wrap(err, "--scheduler-config %.*s", STR_ARG(c->scheduler_config));
+    if (sched_config_parse(&config, o->scheduler_config, err) != 0)
+        return -1;
     sched_config_fini(&config);
     return 0;
+}
+
+/* Read here once to refuse a wrong file before anything starts; the scheduler reads it again.
+ * Plugins are loaded here, while this is the only thread. */
+static int read_scheduler(struct up_options *out, const struct up_config *c, struct err *err)
+{
+    const struct config_strs *plugins = &c->scheduler_plugins;
+    struct str file = c->scheduler_config;
+    if (c->record.n)
+        out->record = c->record.p;
+    if (c->record.n && plugins->n)
+        return err_set(
+            err, ERR_INVALID,
+            "--record and --scheduler-plugins exclude each other: a replay has no plugins");
+    if (plugins->n && !file.n)
+        return err_set(
+            err, ERR_INVALID,
+            "--scheduler-plugins without --scheduler-config: a plugin does nothing until "
+            "a profile enables it; name it there");
+    if (!file.n)
+        return 0;
+    if (file_read_text(&out->scheduler_config, out->a, file, FILE_BYTES_MAX, err) != 0)
+        return err_wrap(err, "--scheduler-config %.*s", STR_ARG(file));
+    if (plugins->n == 0)
+        return check_scheduler(out, err) == 0
+                   ? 0
+                   : err_wrap(err, "--scheduler-config %.*s", STR_ARG(file));
+    return plugin_files_load(&out->plugins, plugins->items, plugins->n, out->scheduler_config,
+                             err) == 0
+               ? 0
+               : err_wrap(err, "--scheduler-plugins");
 }
 
 int up_options_read(struct up_options *out,
@@ -211,5 +235,6 @@ int up_options_read(struct up_options *out,
 
 void up_options_fini(struct up_options *o)
 {
+    plugin_files_free(o->plugins);
     arena_free(o->a);
 }

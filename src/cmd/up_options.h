@@ -6,14 +6,16 @@
 #include "apiserver/apiserver.h"
 #include "cli/verb.h"
 #include "node/agent.h"
+#include "scheduler/service/plugin_files.h"
 #include "sim/sim_file.h"
 
 struct up_options { /* texts and tables live in the arena */
     struct arena *a;
     struct apiserver_options api;
     const char *data_dir, *kubeconfig;
-    struct str scheduler_config; /* text of a KubeSchedulerConfiguration; absent: none */
-    const char *record;          /* of the scheduler; NULL: none */
+    struct str scheduler_config;  /* text of a KubeSchedulerConfiguration; absent: none */
+    const char *record;           /* of the scheduler; NULL: none */
+    struct plugin_files *plugins; /* of the scheduler; NULL: none */
     struct sim_groups sim;
     bool local_node, end_pods;
     struct node_options node;

@@ -94,6 +94,7 @@ struct sched_plugin {
     size_t args_size;
     bool optional;  /* off unless the configuration turns it on */
     bool own_scale; /* its scores are weighted already and may be any size */
+    bool outside;   /* of others (outside/outside.h): its args are made by outside_start */
     bool spreads;   /* its score weighs room that is left, which a packing device policy does too */
 
     /* Decodes pluginConfig args (absent: defaults) into args_size zeroed bytes; a is the profile's

@@ -8,6 +8,7 @@
 #include "codec/yaml.h"
 #include "scheduler/config/config_fields.h"
 #include "scheduler/core/queue.h"
+#include "scheduler/outside/outside.h"
 
 #define WARNINGS_BYTES_MAX 16384
 #define API_VERSION "kubescheduler.config.k8s.io/v1"
@@ -98,7 +99,7 @@ static int compare_near(const void *a, const void *b)
 }
 
 /* Names the nearest ones, as many as an error holds; none is cut. */
-static int unknown_plugin(struct str name, struct err *err)
+static int unknown_plugin(const struct outside *others, struct str name, struct err *err)
 {
     struct near_name list[NAMES_MAX];
     size_t n = 0, told = 0;
@@ -106,6 +107,8 @@ static int unknown_plugin(struct str name, struct err *err)
         list[n++].name = sched_plugins[i]->name;
     for (size_t i = 0; i < COUNT_OF(foreign); i++)
         list[n++].name = foreign[i].name;
+    for (size_t i = 0; i < outside_count(others); i++)
+        list[n++].name = outside_plugin(others, i)->name;
     for (size_t i = 0; i < n; i++)
         list[i].distance = distance(name, str_from(list[i].name));
     qsort(list, n, sizeof list[0], compare_near);
@@ -135,7 +138,7 @@ static int check_foreign(struct sched_config *c, struct str name, struct err *er
         buf_fini(&line);
         return 0;
     }
-    return unknown_plugin(name, err);
+    return unknown_plugin(c->outside, name, err);
 }
 
 /* ---- one extension point ---- */
@@ -245,7 +248,34 @@ static int read_args(struct sched_config *c, struct profile *p, struct json list
                 return err_wrap(err, "pluginConfig of %.*s", STR_ARG(name));
             continue;
         }
-        if (profile_configure(p, (size_t)at, args, err))
+        if (!p->plugins[at].plugin->outside && profile_configure(p, (size_t)at, args, err))
+            return -1;
+    }
+    return 0;
+}
+
+static struct json args_of(struct json list, const char *plugin)
+{
+    for (struct json_iter it = json_iter(list); json_next(&it);) {
+        if (str_is(json_str(json_get(it.value, STR("name"))), plugin))
+            return json_get(it.value, STR("args"));
+    }
+    return (struct json){ 0 };
+}
+
+/* Those of others that the profile enabled, with their arguments. */
+static int
+start_outside(struct sched_config *c, struct profile *p, struct json list, struct err *err)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        const struct profile_plugin *e = &p->plugins[i];
+        struct json args = args_of(list, e->plugin->name);
+        if (!e->plugin->outside)
+            continue;
+        if (!e->filters && !e->scores && json_exists(args))
+            buf_printf(&c->warnings, "pluginConfig of %s, which no point of the profile enables\n",
+                       e->plugin->name);
+        else if ((e->filters || e->scores) && profile_configure(p, i, args, err))
             return -1;
     }
     return 0;
@@ -272,8 +302,13 @@ static int read_profile(struct sched_config *c, struct json v, struct err *err)
     if (c->n == CONFIG_PROFILES_MAX - 8) /* the built-in ones need room too */
         return err_set(err, ERR_TOO_LARGE, "more than %d profiles", CONFIG_PROFILES_MAX - 8);
     struct profile *p = c->profiles[c->n++] = profile_new(name);
+    for (size_t i = 0; i < outside_count(c->outside); i++) {
+        if (profile_add(p, outside_plugin(c->outside, i), err))
+            return -1;
+    }
     if (read_plugins(c, p, json_get(v, STR("plugins")), err) ||
-        read_args(c, p, json_get(v, STR("pluginConfig")), err))
+        read_args(c, p, json_get(v, STR("pluginConfig")), err) ||
+        start_outside(c, p, json_get(v, STR("pluginConfig")), err))
         return err_wrap(err, "profile \"%.*s\"", STR_ARG(name));
     return 0;
 }
@@ -290,13 +325,8 @@ static struct json fit_args(struct json root, struct str profile)
 {
     for (struct json_iter it = json_iter(json_get(root, STR("profiles"))); json_next(&it);) {
         struct str name = json_str(json_get(it.value, STR("schedulerName")));
-        if (!str_eq(name.n ? name : STR("default-scheduler"), profile))
-            continue;
-        for (struct json_iter c = json_iter(json_get(it.value, STR("pluginConfig")));
-             json_next(&c);) {
-            if (str_is(json_str(json_get(c.value, STR("name"))), "NodeResourcesFit"))
-                return json_get(c.value, STR("args"));
-        }
+        if (str_eq(name.n ? name : STR("default-scheduler"), profile))
+            return args_of(json_get(it.value, STR("pluginConfig")), "NodeResourcesFit");
     }
     return (struct json){ 0 };
 }
@@ -363,8 +393,17 @@ static int read_all(struct sched_config *c, struct json root, struct err *err)
 
 int sched_config_parse(struct sched_config *out, struct str text, struct err *err)
 {
+    return sched_config_parse_with(out, text, NULL, err);
+}
+
+int sched_config_parse_with(struct sched_config *out,
+                            struct str text,
+                            const struct outside *outside,
+                            struct err *err)
+{
     AUTO(json_doc_unrefp) struct json_doc *doc = NULL;
-    struct sched_config c = { .backoff_min_ns = QUEUE_BACKOFF_MIN_NS,
+    struct sched_config c = { .outside = outside,
+                              .backoff_min_ns = QUEUE_BACKOFF_MIN_NS,
                               .backoff_max_ns = QUEUE_BACKOFF_MAX_NS };
     if (yaml_parse_one(&doc, text, &json_limits_body, err))
         return -1;

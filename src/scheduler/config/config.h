@@ -15,11 +15,14 @@
 
 #define CONFIG_PROFILES_MAX 32
 
+struct outside;
+
 struct sched_config {
     struct profile
         *profiles[CONFIG_PROFILES_MAX]; /* the file's, then built-in ones it leaves out */
     size_t n;
-    struct extenders *extenders; /* NULL: none; a core takes them over like profiles */
+    const struct outside *outside; /* plugins of others that profiles may name; NULL: none */
+    struct extenders *extenders;   /* NULL: none; a core takes them over like profiles */
     int64_t backoff_min_ns, backoff_max_ns;
     struct buf warnings; /* one a line */
 };
@@ -27,4 +30,10 @@ struct sched_config {
 /* On success *out owns everything until sched_config_fini; a core takes profiles over when the
  * caller sets n to 0. ERR_INVALID names the field. */
 int sched_config_parse(struct sched_config *out, struct str text, struct err *err);
+/* The same with plugins of others (outside/outside.h, which must outlive the profiles): each
+ * profile that enables one starts it. */
+int sched_config_parse_with(struct sched_config *out,
+                            struct str text,
+                            const struct outside *outside,
+                            struct err *err);
 void sched_config_fini(struct sched_config *c);

@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "scheduler/outside/outside.h"
+
 #define STARVATION_NS (60 * NS_PER_S) /* KubeNexus' own constant */
 
 const char *const profile_builtin_names[] = { "default-scheduler", "gang-scheduler", "ganglion",
@@ -64,8 +66,31 @@ void profile_free(struct profile *p)
 {
     if (!p)
         return;
+    for (size_t i = 0; i < p->n; i++) {
+        if (p->plugins[i].plugin->outside)
+            outside_stop(p->plugins[i].args);
+    }
     arena_free(p->a);
     free(p);
+}
+
+int profile_add(struct profile *p, const struct sched_plugin *outside, struct err *err)
+{
+    if (p->n == SCHED_PLUGINS_MAX)
+        return err_set(err, ERR_TOO_LARGE, "more than %d plugins", SCHED_PLUGINS_MAX);
+    p->plugins[p->n++] = (struct profile_plugin){ .plugin = outside };
+    return 0;
+}
+
+static int
+start_outside(struct profile *p, struct profile_plugin *e, struct json args, struct err *err)
+{
+    outside_stop(e->args);
+    e->args = NULL;
+    if (outside_start(e->plugin, args, &e->args, err) != 0)
+        return -1;
+    p->asks_outside = true;
+    return 0;
 }
 
 int profile_find(const struct profile *p, struct str plugin)
@@ -80,6 +105,8 @@ int profile_find(const struct profile *p, struct str plugin)
 int profile_configure(struct profile *p, size_t index, struct json args, struct err *err)
 {
     struct profile_plugin *e = &p->plugins[index];
+    if (e->plugin->outside)
+        return start_outside(p, e, args, err);
     if (!e->plugin->configure) {
         e->args = NULL;
         return 0;

@@ -25,10 +25,11 @@ struct profile {
     uint32_t id;
     struct arena *a; /* names and arguments */
     struct profile_plugin plugins[SCHED_PLUGINS_MAX];
-    size_t n; /* all of sched_plugins, in their order */
+    size_t n; /* all of sched_plugins, in their order, then those of others */
     enum ties ties;
     uint64_t seed;
     int64_t starvation_ns; /* a gang that waited so long goes first; 0: never */
+    bool asks_outside;     /* a plugin of others decides here: shapes tell apart what it may read */
     bool gangs;            /* gang labels are honoured */
     bool preempts;         /* pods of this profile may push others out */
     struct preempt_args preempt;
@@ -37,10 +38,12 @@ struct profile {
 /* A built-in profile by name, or the default-scheduler set under another name. */
 struct profile *profile_new(struct str name);
 void profile_free(struct profile *p);
+/* Adds a plugin of others behind ours; it is off until it is enabled and started. ERR_TOO_LARGE. */
+int profile_add(struct profile *p, const struct sched_plugin *outside, struct err *err);
 /* The names of the built-in profiles, NULL-terminated. */
 extern const char *const profile_builtin_names[];
 
 /* Position of a plugin in p->plugins, or -1. */
 int profile_find(const struct profile *p, struct str plugin);
-/* Decodes the arguments of one plugin anew. */
+/* Decodes the arguments of one plugin anew; starts one of others. */
 int profile_configure(struct profile *p, size_t index, struct json args, struct err *err);

@@ -22,6 +22,8 @@ struct sched_core *core_new(struct profile **profiles, size_t n)
         profile_ptrs_push(&s->profiles, profiles[i]);
     }
     cluster_init(&s->cluster);
+    for (size_t i = 0; i < n; i++)
+        s->cluster.snap.notes_matter |= profiles[i]->asks_outside;
     shapes_init(&s->shapes);
     s->backfill = core_backfill_new();
     queue_init(&s->queue, s->cluster.quota);
@@ -163,6 +165,12 @@ void core_wake(struct sched_core *s, uint32_t event, int64_t node, struct mono n
     struct wake w = { .s = s, .event = event, .node = node, .now = now };
     LIST_EACH (&s->queue.parked, at)
         wake_one(&w, LIST_ITEM(at, struct gang, parked));
+}
+
+void core_rules_changed(struct sched_core *s, struct mono now)
+{
+    s->cluster.snap.static_version++; /* kept answers are of no use */
+    core_wake(s, ~0u, -1, now);
 }
 
 /* ---- nodes ---- */

@@ -27,6 +27,9 @@ void core_set_extenders(struct sched_core *s, struct extenders *x);
 const struct extenders *core_extenders(const struct sched_core *s); /* NULL: none */
 #define CORE_ASK_ROUND 16 /* so many pods at least are asked about at a time */
 
+/* A plugin answers by other rules from now on (one of others was switched off). */
+void core_rules_changed(struct sched_core *s, struct mono now);
+
 /* ---- events ---- */
 void core_node_set(struct sched_core *s, const struct kobj *node, struct mono now);
 void core_node_del(struct sched_core *s, struct str name, struct mono now);

@@ -8,6 +8,7 @@
 #include "scheduler/devices/devices.h"
 #include "scheduler/devices/gpu_sense.h"
 #include "scheduler/extender/extender.h"
+#include "scheduler/outside/outside.h"
 #include "scheduler/preempt/victim.h"
 #include "scheduler/state/numa.h"
 
@@ -175,6 +176,8 @@ static void put_key(struct buf *b, const struct profile *p, const struct kobj *o
     put_images(b, &view->init_containers);
     for (struct json_iter it = json_iter(json_get(spec, STR("volumes"))); json_next(&it);)
         buf_str(b, json_str(json_path(it.value, "image.reference")));
+    if (p->asks_outside)
+        outside_put_key(b, obj);
 }
 
 static int64_t amount_or(const struct amounts *a, struct str name, int64_t otherwise)

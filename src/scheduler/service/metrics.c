@@ -22,6 +22,9 @@ enum {
     M_NEXUS_GROUP_SIZE,
     M_NEXUS_WAITING,
     M_NEXUS_RESERVATIONS,
+    M_PLUGIN_IGNORED,
+    M_PLUGIN_LATE,
+    M_PLUGIN_ON,
 };
 
 /* 1 ms doubled 15 times, with finer ones in front: here a cycle takes microseconds. */
@@ -99,6 +102,19 @@ static const struct metric rows[] = {
                                METRIC_GAUGE,
                                "Pods that a place is held for.",
                                { "namespace" } },
+    [M_PLUGIN_IGNORED] = { "ganglion_scheduler_plugin_ignored_answers_total",
+                           METRIC_COUNTER,
+                           "Answers of a plugin from outside that break a rule: a score, a "
+                           "verdict, a reason.",
+                           { "plugin", "why" } },
+    [M_PLUGIN_LATE] = { "ganglion_scheduler_plugin_late_answers_total",
+                        METRIC_COUNTER,
+                        "Answers of a plugin from outside that took longer than 10 ms.",
+                        { "plugin" } },
+    [M_PLUGIN_ON] = { "ganglion_scheduler_plugin_on",
+                      METRIC_GAUGE,
+                      "1 for each plugin from outside, 0 once it is switched off.",
+                      { "plugin" } },
 };
 
 const struct metric_table scheduler_metric_table = { "The scheduler", rows, COUNT_OF(rows) };
@@ -228,6 +244,24 @@ void sched_meter_pod(struct sched_meter *m, int64_t waited_ns)
 {
     if (m)
         metrics_observe(m->m, M_SLI_DURATION, waited_ns);
+}
+
+void sched_meter_ignored(struct sched_meter *m, struct str plugin, struct str why, int64_t n)
+{
+    if (m)
+        metric_add(labelled2(m->m, M_PLUGIN_IGNORED, plugin, why), n);
+}
+
+void sched_meter_late(struct sched_meter *m, struct str plugin, int64_t n)
+{
+    if (m)
+        metric_add(metrics_series(m->m, M_PLUGIN_LATE, &plugin), n);
+}
+
+void sched_meter_plugin(struct sched_meter *m, struct str plugin, bool on)
+{
+    if (m)
+        metric_set(metrics_series(m->m, M_PLUGIN_ON, &plugin), on);
 }
 
 /* ---- gauges ---- */

@@ -22,5 +22,9 @@ void sched_meter_cycle(struct sched_meter *m, const struct decision *d, int64_t 
 void sched_meter_bound(struct sched_meter *m, size_t pods, bool bound, int64_t took_ns);
 /* One of the bound pods, which first waited at `since`. */
 void sched_meter_pod(struct sched_meter *m, int64_t waited_ns);
+/* Plugins of others: answers that were ignored, late ones, and whether one is on. */
+void sched_meter_ignored(struct sched_meter *m, struct str plugin, struct str why, int64_t n);
+void sched_meter_late(struct sched_meter *m, struct str plugin, int64_t n);
+void sched_meter_plugin(struct sched_meter *m, struct str plugin, bool on);
 /* The gauges of this moment; about once a second. */
 void sched_meter_measure(struct sched_meter *m, const struct sched_core *core);

@@ -148,14 +148,15 @@ static void turn(void *arg)
         service_poke(s);
     else
         sleep_until_due(s);
+    service_outside_tell(s);
 }
 
 /* ---- life ---- */
 
-static struct sched_core *configured_core(struct str text, struct err *err)
+static struct sched_core *configured_core(const struct scheduler_options *o, struct err *err)
 {
     struct sched_config c;
-    if (sched_config_parse(&c, text, err)) {
+    if (sched_config_parse_with(&c, o->config, o->outside, err)) {
         err_wrap(err, "scheduler configuration");
         return NULL;
     }
@@ -175,8 +176,7 @@ static struct sched_core *configured_core(struct str text, struct err *err)
 struct scheduler *
 scheduler_new(struct transport *t, const struct scheduler_options *o, struct err *err)
 {
-    struct sched_core *core =
-        o && o->config.n ? configured_core(o->config, err) : core_new_default();
+    struct sched_core *core = o && o->config.n ? configured_core(o, err) : core_new_default();
     if (!core)
         return NULL;
     struct scheduler *s = MEM_NEW(struct scheduler);
@@ -185,6 +185,7 @@ scheduler_new(struct transport *t, const struct scheduler_options *o, struct err
     s->cycle_arena = arena_new();
     s->informers = informers_new(t);
     s->meter = sched_meter_new(o ? o->metrics : NULL);
+    service_outside_start(s, o ? o->outside : NULL);
     s->recorder = recorder_new(t, "ganglion-scheduler");
     s->timer = timer_new(t->loop, turn, s);
     list_init(&s->binds);

@@ -18,12 +18,14 @@
 #include "client/transport.h"
 
 struct metrics;
+struct outside;
 struct scheduler;
 
 struct scheduler_options {
     struct str
         config; /* text of a KubeSchedulerConfiguration (config.h); absent: built-in profiles */
     const char *record; /* file to which all that is heard and decided goes; NULL: none */
+    const struct outside *outside; /* plugins of others (plugin_files.h), to outlive it; NULL */
     struct metrics
         *metrics; /* of scheduler_metric_table (scheduler/service/metrics.h); NULL: none */
 };

@@ -7,6 +7,7 @@
 #include "client/recorder.h"
 #include "io/loop.h"
 #include "scheduler/core/input.h"
+#include "scheduler/outside/outside.h"
 #include "scheduler/service/service.h"
 #include "scheduler/service/sources.h"
 
@@ -49,6 +50,9 @@ struct scheduler {
     struct {                      /* the last explanation, for pods that wait for the same */
         struct str message, json; /* own texts */
     } explained;
+    const struct outside *outside; /* plugins of others (service_outside.c); NULL: none */
+    uint64_t outside_told;         /* of its news */
+    struct outside_record told[OUTSIDE_PLUGINS_MAX];
     struct service_ask *ask;       /* talks with extenders; NULL: there are none */
     struct service_gangs *gangs;   /* group objects and mirrors; service_gangs.c */
     struct service_queues *queues; /* queues and topologies; service_queues.c */
@@ -87,6 +91,10 @@ void service_ask(struct scheduler *s, const struct decision *d);
 /* An extender binds this pod, not we. */
 bool service_ask_binds(const struct scheduler *s, const struct kobj *pod);
 void service_ask_bind(struct scheduler *s, const struct kobj *pod, struct str node);
+
+/* Plugins of others: what they did wrong goes to the log and the metrics (service_outside.c). */
+void service_outside_start(struct scheduler *s, const struct outside *o);
+void service_outside_tell(struct scheduler *s);
 
 void service_preempt(struct scheduler *s, const struct decision *d);
 void service_preempt_cancel(struct scheduler *s);

@@ -183,6 +183,11 @@ static bool same_images(const struct node *old, const struct node *view)
     return true;
 }
 
+static bool same_annotations(const struct node *a, const struct node *b)
+{
+    return str_eq(json_text(a->annotations), json_text(b->annotations));
+}
+
 /* True when an amount changed. */
 static bool set_allocatable(struct snapshot *s, struct snode *n)
 {
@@ -286,6 +291,7 @@ struct snode *snapshot_node_set(struct snapshot *s, const struct kobj *obj)
                    memcmp(&topology, &n->topology, sizeof topology) != 0;
     if (moved && !fresh)
         tallies_node_leave(s->tallies, n);
+    bool renoted = s->notes_matter && !fresh && !same_annotations(n->view, view);
     struct kobj *old = n->obj;
     struct labelset old_labels = n->labels;
     n->obj = kobj_ref(obj);
@@ -306,7 +312,7 @@ struct snode *snapshot_node_set(struct snapshot *s, const struct kobj *obj)
         s->static_version++;
     }
     resized = set_reported(n, &cells) || resized;
-    if (changed || resized) /* a heartbeat alone changes nothing here */
+    if (changed || resized || renoted) /* a heartbeat alone changes nothing here */
         snapshot_touch(s, n->id);
     snapshot_commit(s);
     labelset_fini(&old_labels);

@@ -117,6 +117,7 @@ struct snapshot {
     int64_t n_terms;         /* pods placed with pod (anti-)affinity terms; a tx word */
     uint64_t journal_end;    /* how many touches there were */
     uint32_t *journal;       /* the last SCHED_JOURNAL of them */
+    bool notes_matter;       /* plugins of others read annotations of nodes */
     bool quiet;              /* snapshot_quiet */
     struct tx_log log;
     struct tallies *tallies;         /* pods per domain (tally.h) */
