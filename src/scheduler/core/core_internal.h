@@ -25,6 +25,7 @@ struct sched_core {
     struct mono now;           /* of the step under way */
     struct backfill *backfill; /* core_backfill.c */
     struct feuds *feuds;       /* feuds.h */
+    size_t n_stuck;            /* pods that do not go though they were deleted (core_leaving.c) */
     struct {
         struct mono mono;
         struct wall wall; /* ns 0: unknown */
@@ -64,6 +65,15 @@ bool core_preempt(struct sched_core *s,
 bool core_waits_for_victims(const struct sched_core *s, const struct gang *g);
 /* Somebody whom it would have to evict is spared, though not from others. */
 bool core_has_feud(const struct sched_core *s, const struct spod *p);
+
+/* ---- core_leaving.c ---- */
+/* Notes by when those on the node who leave must be gone, at the latest time of which (or least) is
+ * returned. */
+int64_t core_leaving_expect(struct sched_core *s, const struct snode *n, int64_t least);
+/* Room that was kept until now: who should have left it is waited for no longer. */
+void core_leaving_overdue(struct sched_core *s, struct mono now);
+/* " Pod NS/NAME …": names one that does not go, if there is any. */
+struct str core_leaving_text(const struct sched_core *s, struct arena *a);
 
 /* ---- core_ended.c ---- */
 /* A member ended, and counts from now on; pods in no gang are left out. */

@@ -213,6 +213,8 @@ void core_places_restore(struct sched_core *s,
 void core_places_expire(struct sched_core *s, struct mono now)
 {
     const struct map_slot *slot;
+    if (s->cluster.reservations_due.ns && s->cluster.reservations_due.ns <= now.ns)
+        core_leaving_overdue(s, now);
     if (reservation_expire_all(&s->cluster, now) == 0)
         return;
     for (size_t i = 0; (slot = map_next(&s->gangs, &i));) {

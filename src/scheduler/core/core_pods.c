@@ -42,6 +42,7 @@ void core_drop_pod(struct sched_core *s, struct spod *p)
     if (p->node >= 0)
         snapshot_remove(&s->cluster.snap, p);
     forget_orphan(s, p);
+    s->n_stuck -= p->stuck;
     if (s->failure.shape == p->shape)
         s->failure.shape = NULL;
     snapshot_commit(&s->cluster.snap);
@@ -206,7 +207,7 @@ static void refresh(struct sched_core *s, struct spod *p, const struct kobj *obj
 {
     bool leaves = pod_of(obj)->deleting && !p->view->deleting;
     if (!str_eq(pod_of(obj)->nominated_node, p->view->nominated_node))
-        p->nomination_over = false;
+        p->nomination_over = p->nomination_cleared = false;
     renew(s, p, obj);
     follow_nomination(s, p);
     if (!leaves || p->node == SCHED_NO_NODE)

@@ -10,7 +10,7 @@
 #include "scheduler/preempt/preempt_gang.h"
 #include "scheduler/state/reservation.h"
 
-#define SLACK_NS (30 * NS_PER_S) /* beyond the victims' grace, for those who end them */
+#define HOLD_NS (30 * NS_PER_S)  /* room is kept so long at least */
 #define VAIN_MAX 3               /* evictions without a start; from then on with pauses … */
 #define PAUSE_NS (30 * NS_PER_S) /* … of which each is twice as long as the one before … */
 #define PAUSE_DOUBLINGS 6        /* … up to 32 minutes */
@@ -102,13 +102,6 @@ struct wall core_wall_now(const struct sched_core *s)
 
 /* ---- what is kept ---- */
 
-static int64_t grace_ns(const struct spod *p)
-{
-    int64_t s =
-        p->view->deletion_grace_s >= 0 ? p->view->deletion_grace_s : p->view->termination_grace_s;
-    return s > 0 ? s * NS_PER_S : 0;
-}
-
 /* Lower pods for which one of these nodes was kept must look anew. */
 static void displace(struct sched_core *s, struct gang *g, struct arena *a, struct decision *out)
 {
@@ -121,7 +114,7 @@ static void displace(struct sched_core *s, struct gang *g, struct arena *a, stru
             if (p->gang == g || evaluate_minds(out->items[i].pod, p))
                 continue;
             cluster_nominate(c, p, NULL);
-            p->nomination_over = true;
+            p->nomination_over = p->nomination_cleared = true;
             out->displaced[out->n_displaced++] = p;
             if (p->gang && p->gang->state == GANG_PARKED)
                 queue_wake(&s->queue, p->gang, true, s->now);
@@ -132,13 +125,14 @@ static void displace(struct sched_core *s, struct gang *g, struct arena *a, stru
 /* firm: those who leave may have a higher priority, and must not take the room again. */
 static void keep_room(struct sched_core *s, struct gang *g, bool firm, struct decision *out)
 {
-    int64_t grace = 0;
-    for (size_t i = 0; i < out->n_victims; i++) {
-        int64_t ns = grace_ns(out->victims[i]);
-        grace = ns > grace ? ns : grace;
+    const struct snapshot *snap = &s->cluster.snap;
+    struct mono until = { s->now.ns + HOLD_NS };
+    for (size_t i = 0; i < out->n_victims; i++)
         out->victims[i]->evicting = true;
-    }
-    struct mono until = { s->now.ns + grace + SLACK_NS };
+    for (size_t i = 0; i < out->n_victims; i++)
+        until.ns = core_leaving_expect(s, snap->nodes.items[out->victims[i]->node], until.ns);
+    for (size_t i = 0; i < out->n; i++)
+        until.ns = core_leaving_expect(s, snap->nodes.items[out->items[i].where.node], until.ns);
     struct reservation *r = reservation_of(&s->cluster, g->key); /* places of later members */
     if (!r)
         r = reservation_open(&s->cluster, g->key, until);
@@ -155,6 +149,7 @@ void core_evict_refused(struct sched_core *s, const struct pod_id *id, struct mo
     if (!p || !p->evicting || !str_eq(p->obj->uid, id->uid))
         return;
     p->evicting = false;
+    p->gone_by_ns = 0;
     if (p->node == SCHED_NO_NODE)
         return;
     struct snode *n = s->cluster.snap.nodes.items[p->node];
@@ -212,19 +207,21 @@ static void give_up_nodes(struct search *q, struct decision *out)
     out->displaced = ARENA_ARRAY(q->a, struct spod *, q->g->n_members);
     LIST_EACH (&q->g->members, at) {
         struct spod *p = LIST_ITEM(at, struct spod, in_gang);
-        if (p->node != SCHED_NO_NODE || p->held_by || p->nomination_over ||
+        if (p->node != SCHED_NO_NODE || p->held_by || p->nomination_cleared ||
             !p->view->nominated_node.n)
             continue;
         cluster_nominate(&q->s->cluster, p, NULL);
-        p->nomination_over = true;
+        p->nomination_over = p->nomination_cleared = true;
         out->displaced[out->n_displaced++] = p;
     }
 }
 
 static bool nothing_helps(struct search *q, struct str why)
 {
-    if (why.n)
-        q->plan->message = arena_printf(q->a, "%.*s %.*s", STR_ARG(q->plan->message), STR_ARG(why));
+    struct str stuck = core_leaving_text(q->s, q->a);
+    if (why.n || stuck.n)
+        q->plan->message = arena_printf(q->a, "%.*s%s%.*s%.*s", STR_ARG(q->plan->message),
+                                        why.n ? " " : "", STR_ARG(why), STR_ARG(stuck));
     return false;
 }
 

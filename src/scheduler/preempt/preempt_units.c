@@ -11,6 +11,7 @@
 
 /* How many members a gang can lose, by part of it, and still have its minima. */
 struct spare {
+    const struct gang *gang;
     size_t all, part[1 + GANG_ROLES_MAX];
 };
 
@@ -21,11 +22,16 @@ static size_t beyond(size_t have, int64_t min)
 
 static struct spare spare_of(const struct gang *g)
 {
-    struct spare s = { .all = beyond(g->n_placed + g->n_succeeded, g->min) };
+    struct spare s = { .gang = g, .all = beyond(g->n_placed + g->n_succeeded, g->min) };
     s.part[0] = s.all;
     for (size_t i = 1; i < g->n_parts; i++)
         s.part[i] = beyond(g->parts[i].n_placed + g->parts[i].n_succeeded, g->parts[i].min);
     return s;
+}
+
+static bool is_leaving(const struct spod *p)
+{
+    return !p->stuck && (p->view->deleting || victim_is_leaving(p));
 }
 
 static struct unit *add_unit(struct hunt *h, struct spod **pods, size_t n, const struct gang *g)
@@ -40,7 +46,7 @@ static struct unit *add_unit(struct hunt *h, struct spod **pods, size_t n, const
         u.where[i] = spod_placement(p);
         u.priority = num_max_i64(u.priority, p->view->priority);
         u.started = num_max_i64(u.started, victim_started(p));
-        u.leaving = u.leaving && (p->view->deleting || victim_is_leaving(p));
+        u.leaving = u.leaving && is_leaving(p);
         u.conditional = u.conditional || p->quota.queue != h->failed->quota.queue;
         if (h->policy->cost)
             u.cost = num_max_i64(u.cost, h->policy->cost(h->policy->arg, p));
@@ -50,7 +56,27 @@ static struct unit *add_unit(struct hunt *h, struct spod **pods, size_t n, const
 
 static bool may_leave(const struct hunt *h, const struct spod *p)
 {
-    return p->view->deleting || victim_may_leave(h->policy, h->failed, p);
+    return is_leaving(p) || victim_may_leave(h->policy, h->failed, p);
+}
+
+/* Takes from `all` the members that the gang can lose, the least important first; those that leave
+ * anyway come before all others. One that is stuck counts for nothing, and nothing can move it. */
+static void take_spares(struct hunt *h, struct spare *s, struct spod **all, size_t n, bool gone)
+{
+    for (size_t i = n; i-- > 0;) {
+        struct spod *p = all[i];
+        bool goes = p && (is_leaving(p) || p->stuck);
+        if (!p || goes != gone || (!goes && !may_leave(h, p)) || !s->all || !s->part[p->part])
+            continue;
+        s->all--;
+        s->part[p->part] -= p->part > 0;
+        all[i] = NULL;
+        if (p->stuck)
+            continue;
+        struct spod **one = ARENA_NEW(h->a, struct spod *);
+        *one = p;
+        add_unit(h, one, 1, s->gang)->spare = true;
+    }
 }
 
 static void add_gang(struct hunt *h, struct gang *g)
@@ -63,24 +89,15 @@ static void add_gang(struct hunt *h, struct gang *g)
         if (p->node == SCHED_NO_NODE)
             continue;
         all[n++] = p;
-        whole = whole && may_leave(h, p);
+        whole = whole && (p->stuck || may_leave(h, p));
     }
     qsort(all, n, sizeof(struct spod *), victim_compare);
     gang_settle(g);
     struct spare s = spare_of(g);
-    for (size_t i = n; i-- > 0;) { /* the least important member is spared first */
-        struct spod *p = all[i];
-        if (!may_leave(h, p) || !s.all || !s.part[p->part])
-            continue;
-        s.all--;
-        s.part[p->part] -= p->part > 0;
-        struct spod **one = ARENA_NEW(h->a, struct spod *);
-        *one = p;
-        add_unit(h, one, 1, g)->spare = true;
-        all[i] = NULL;
-    }
+    take_spares(h, &s, all, n, true);
+    take_spares(h, &s, all, n, false);
     for (size_t i = 0; i < n; i++) {
-        if (all[i])
+        if (all[i] && !all[i]->stuck)
             all[core++] = all[i];
     }
     if (whole && core)

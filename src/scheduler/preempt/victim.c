@@ -52,7 +52,7 @@ bool victim_is_leaving(const struct spod *p)
 {
     if (p->evicting)
         return true;
-    if (!p->view->deleting)
+    if (!p->view->deleting || p->stuck)
         return false;
     struct json c = condition_find(kobj_root(p->obj), STR("DisruptionTarget"));
     return str_is(json_str(json_get(c, STR("status"))), "True") &&
@@ -82,6 +82,6 @@ bool victim_may_leave(const struct preempt_policy *policy,
     bool lower = victim_is_lower(v, by->view->priority);
     if (!lower && !(policy->reclaims && policy->reclaims(policy->arg, by, v)))
         return false;
-    return !v->stays && !runs_too_short(policy, v) &&
+    return !v->stays && !v->stuck && !runs_too_short(policy, v) &&
            !(policy->spares && policy->spares(policy->arg, by, v));
 }

@@ -30,7 +30,8 @@ bool victim_is_lower(const struct spod *victim, int64_t priority);
 bool victim_may_leave(const struct preempt_policy *policy,
                       const struct spod *by,
                       const struct spod *victim);
-/* The pod leaves because of a preemption: nobody need be evicted for the room it gives. */
+/* The pod leaves because of a preemption: nobody need be evicted for the room it gives. Not one
+ * that was to be gone long ago. */
 bool victim_is_leaving(const struct spod *p);
 /* When it started; one that has not is the youngest: INT64_MAX. */
 int64_t victim_started(const struct spod *p);

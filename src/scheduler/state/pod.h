@@ -115,9 +115,13 @@ struct spod {
     struct reservation *held_by; /* that keeps it; NULL: the API does */
     struct list in_hold;         /* of held_by */
     bool nomination_over;        /* what the API still says about a kept node is history */
+    bool nomination_cleared;     /* and the API was asked to forget it */
     bool away;                   /* bound to a node that is not here */
     bool assumed;                /* placed by us, the API has not said so yet */
     bool evicting;               /* we asked for its eviction */
+    bool stuck;                  /* it was to be gone by now, and is deleted only in name */
+    int64_t gone_by_ns;          /* monotonic; by then it must be gone; 0: it does not leave, or
+                                    nobody waits for its room */
     struct quota_claim quota;    /* where what it uses counts */
     struct dra_claims claims;    /* ResourceClaims that it uses */
     struct extender_answer *extended; /* what extenders said; NULL: nothing (extender.h) */

@@ -42,7 +42,7 @@ void reservation_hold(struct cluster *c,
     cluster_nominate(c, p, NULL);
     cluster_nominate(c, p, c->snap.nodes.items[where->node]);
     p->kept_where = *where;
-    p->nomination_over = false;
+    p->nomination_over = p->nomination_cleared = false;
     p->held_by = r;
     list_push_back(&r->held, &p->in_hold);
 }

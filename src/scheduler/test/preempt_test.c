@@ -228,10 +228,139 @@ static void kept_room_has_a_deadline(void **state)
     CHECK(core_next_due(w.s, &due));
     CHECK_I64(due.ns, at_s(62).ns); /* 30 s of grace, and 30 more */
     CHECK_I64(core_cluster(w.s)->n_nominated, 1);
-    CHECK_I64(step(&w, 63), DECISION_PREEMPT); /* decided anew; the victim needs no second push */
-    CHECK_I64(w.d.n_victims, 0);
+    CHECK_I64(step(&w, 63), DECISION_PREEMPT); /* decided anew: that eviction was lost */
+    CHECK_I64(w.d.n_victims, 1);
     CHECK(core_next_due(w.s, &due));
-    CHECK_I64(due.ns, at_s(93).ns);
+    CHECK_I64(due.ns, at_s(123).ns);
+    world_fini(&w);
+}
+
+/* ---- victims that do not go ---- */
+
+static void begin_to_leave(struct world *w, const char *name, int64_t second)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    AUTO(kobj_unrefp) struct kobj *o = NULL;
+    struct spod *p = core_pod(w->s, STR("default"), str_from(name));
+    struct jnode *root = jnode_thaw(a, kobj_root(p->obj));
+    struct jnode *meta = jnode_need_obj(root, STR("metadata"));
+    jnode_set_str(meta, STR("deletionTimestamp"), STR("2026-01-01T00:00:00Z"));
+    jnode_set_i64(meta, STR("deletionGracePeriodSeconds"), 10);
+    jnode_set_str(jnode_need_obj(root, STR("spec")), STR("nodeName"),
+                  core_cluster(w->s)->snap.nodes.items[p->node]->name);
+    CHECK_I64(kobj_freeze(&o, root, NULL), 0);
+    core_pod_set(w->s, o, at_s(second));
+}
+
+/* The API says for which node the pod waits. */
+static void nominate(struct world *w, const char *name, const char *node)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    AUTO(kobj_unrefp) struct kobj *o = NULL;
+    struct spod *p = core_pod(w->s, STR("default"), str_from(name));
+    struct jnode *root = jnode_thaw(a, kobj_root(p->obj));
+    jnode_set_str(jnode_need_obj(root, STR("status")), STR("nominatedNodeName"), str_from(node));
+    CHECK_I64(kobj_freeze(&o, root, NULL), 0);
+    core_pod_set(w->s, o, at_s(4));
+}
+
+/* The decision at this second that is not NONE; the last one if there are several. */
+static enum decision_kind last_step(struct world *w, int64_t second)
+{
+    enum decision_kind kind = DECISION_NONE, next;
+    while ((next = step(w, second)) != DECISION_NONE)
+        kind = next;
+    return kind;
+}
+
+static void add_whole_node(struct world *w, bool gang)
+{
+    struct fixture_pod p = { .name = "high-0", .gpus = 8, .spec = ",'priority':9" };
+    if (gang)
+        fixture_member(w->s, p, "high", "1", at_s(2));
+    else
+        fixture_pod(w->s, p, at_s(2));
+}
+
+static void a_victim_that_never_goes_is_not_waited_for(void **state)
+{
+    (void)state;
+    for (int gang = 0; gang < 2; gang++) {
+        struct world w;
+        world_init(&w, 1, 2);
+        fixture_pod(w.s, (struct fixture_pod){ .name = "a", .gpus = 8 }, at_s(1));
+        fixture_pod(w.s, (struct fixture_pod){ .name = "b", .gpus = 8, .spec = ",'priority':1" },
+                    at_s(1));
+        CHECK_I64(last_step(&w, 1), DECISION_BIND);
+        struct str first = fixture_where(w.s, "a"), second = fixture_where(w.s, "b");
+        add_whole_node(&w, gang);
+        CHECK_I64(step(&w, 2), DECISION_PREEMPT);
+        CHECK_STR(w.d.victims[0]->key, "default/a");
+        begin_to_leave(&w, "a", 3); /* and it stays: a finalizer, or its node is silent */
+        struct spod *high = core_pod(w.s, STR("default"), STR("high-0"));
+        CHECK_I64(last_step(&w, 61), DECISION_NONE);
+        CHECK_STR_EQ(high->kept->name, first);
+        CHECK_I64(step(&w, 63), DECISION_PREEMPT);
+        CHECK_I64(w.d.n_victims, 1);
+        CHECK_STR(w.d.victims[0]->key, "default/b");
+        CHECK_STR_EQ(high->kept->name, second);
+        core_pod_del(w.s, STR("default"), STR("b"), at_s(64));
+        CHECK_I64(step(&w, 64), DECISION_BIND);
+        CHECK_STR_EQ(fixture_where(w.s, "high-0"), second);
+        world_fini(&w);
+    }
+}
+
+/* No other plan: the node is no longer kept, nor named to people, and they are told why. When it
+ * goes after all, its room is used. */
+static void a_stuck_victim_is_named(void **state)
+{
+    (void)state;
+    for (int gang = 0; gang < 2; gang++) {
+        struct world w;
+        world_init(&w, 1, 1);
+        fixture_pod(w.s,
+                    (struct fixture_pod){
+                        .name = "a", .gpus = 8, .spec = ",'terminationGracePeriodSeconds':5" },
+                    at_s(1));
+        CHECK_I64(last_step(&w, 1), DECISION_BIND);
+        add_whole_node(&w, gang);
+        CHECK_I64(step(&w, 2), DECISION_PREEMPT);
+        begin_to_leave(&w, "a", 3);
+        nominate(&w, "high-0", "n0");
+        CHECK_I64(step(&w, 38), DECISION_WAIT);
+        CHECK(str_find(w.d.message, STR("one is default/a on node n0")) >= 0);
+        CHECK_I64(w.d.n_displaced, 1);
+        CHECK_I64(core_cluster(w.s)->n_nominated, 0);
+        fixture_pod(w.s, (struct fixture_pod){ .name = "cpu-only" }, at_s(39));
+        CHECK_I64(step(&w, 39), DECISION_BIND); /* nothing is kept from others */
+        core_pod_del(w.s, STR("default"), STR("a"), at_s(5000));
+        CHECK_I64(step(&w, 5000), DECISION_BIND);
+        CHECK_STR(fixture_where(w.s, "high-0"), "n0");
+        world_fini(&w);
+    }
+}
+
+/* A gang of which one member is stuck: the others can still be evicted. */
+static void the_rest_of_a_stuck_gang_may_leave(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, 1, 2);
+    for (int i = 0; i < 2; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "m%d", i);
+        fixture_member(w.s, (struct fixture_pod){ .name = name, .gpus = 8 }, "low", "2", at_s(1));
+    }
+    CHECK_I64(last_step(&w, 1), DECISION_BIND);
+    begin_to_leave(&w, "m0", 2);
+    struct spod *stuck = core_pod(w.s, STR("default"), STR("m0"));
+    stuck->stuck = true;
+    add_whole_node(&w, true);
+    CHECK_I64(step(&w, 70), DECISION_PREEMPT);
+    CHECK_I64(w.d.n_victims, 1);
+    CHECK_STR(w.d.victims[0]->key, "default/m1");
+    stuck->stuck = false;
     world_fini(&w);
 }
 
@@ -348,6 +477,9 @@ int main(void)
         cmocka_unit_test(room_is_kept_until_victims_are_gone),
         cmocka_unit_test(kept_room_is_not_taken_by_lower_pods),
         cmocka_unit_test(kept_room_has_a_deadline),
+        cmocka_unit_test(a_victim_that_never_goes_is_not_waited_for),
+        cmocka_unit_test(a_stuck_victim_is_named),
+        cmocka_unit_test(the_rest_of_a_stuck_gang_may_leave),
         cmocka_unit_test(a_refused_eviction_gives_the_room_up),
         cmocka_unit_test(room_may_move_to_another_node),
         cmocka_unit_test(who_reclaims_waits_for_quota_alone),

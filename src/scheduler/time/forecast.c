@@ -141,7 +141,7 @@ static int64_t end_of(struct forecast *f, struct spod *p)
         p->begun_ns = now;
     if (!p->ends_ns)
         p->ends_ns = add_sat(p->begun_ns, runtimes_guess(f->runtimes, p->obj));
-    if (p->view->deleting || p->evicting) {
+    if ((p->view->deleting || p->evicting) && !p->stuck) {
         int64_t grace = p->view->deletion_grace_s > 0 ? p->view->deletion_grace_s : 0;
         int64_t gone = add_sat(now, grace * NS_PER_S + NS_PER_S);
         return gone < p->ends_ns || p->ends_ns <= now ? gone : p->ends_ns;
