@@ -33,9 +33,7 @@ static const struct metric rows[] = {
                      "From a call's arrival in the pipeline to its answer, waiting for the disk "
                      "included; of a watch, to its first event.",
                      { "verb", "group", "version", "resource", "subresource" },
-                     .per = NS_PER_S,
-                     .bounds = duration_bounds,
-                     .n_bounds = COUNT_OF(duration_bounds) },
+                     METRIC_TIMES(duration_bounds) },
     [M_INFLIGHT] = { "apiserver_current_inflight_requests",
                      METRIC_GAUGE,
                      "Calls in the pipeline now.",

@@ -14,13 +14,6 @@
 
 enum { LABEL_BYTES_MAX = 256 };
 
-const int64_t metric_bounds_time[] = {
-    1 * NS_PER_MS,    2 * NS_PER_MS,    5 * NS_PER_MS,     10 * NS_PER_MS,  25 * NS_PER_MS,
-    50 * NS_PER_MS,   100 * NS_PER_MS,  250 * NS_PER_MS,   500 * NS_PER_MS, 1000 * NS_PER_MS,
-    2500 * NS_PER_MS, 5000 * NS_PER_MS, 10000 * NS_PER_MS,
-};
-const size_t metric_bounds_time_count = COUNT_OF(metric_bounds_time);
-
 struct metric_series {
     const struct metric *row;
     struct metric_series *next; /* of the same row, in order of making */

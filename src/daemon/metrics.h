@@ -8,7 +8,7 @@
  *     static const struct metric rows[] = {
  *         [M_BINDS] = { "ganglion_binds_total", METRIC_COUNTER, "bound pods", { "result" } },
  *         [M_BIND_TIME] = { "ganglion_bind_seconds", METRIC_HISTOGRAM, "time to bind",
- *                           .per = NS_PER_S, .bounds = metric_bounds_time, .n_bounds = … },
+ *                           METRIC_TIMES(bounds) },
  *     }; */
 #pragma once
 
@@ -16,7 +16,9 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "base/str.h"
+#include "base/time.h"
 
 #define METRIC_LABELS_MAX 8
 /* Of one metric; beyond, values go to a series of labels "other". */
@@ -34,15 +36,15 @@ struct metric { /* plain data: a row */
     size_t n_bounds;
 };
 
+/* Members of a histogram of times: its bounds, in nanoseconds, which are written as seconds. A
+ * macro because it stands inside an initialiser. */
+#define METRIC_TIMES(list) .per = NS_PER_S, .bounds = (list), .n_bounds = COUNT_OF(list)
+
 struct metric_table { /* of one service: its page of the reference, its values */
     const char *title;
     const struct metric *rows;
     size_t n;
 };
-
-/* 1 ms to 10 s, in nanoseconds: for times of requests and cycles. */
-extern const int64_t metric_bounds_time[];
-extern const size_t metric_bounds_time_count;
 
 struct metrics;
 struct metric_series;

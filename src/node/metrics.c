@@ -36,8 +36,6 @@ static const int64_t skew_bounds[] = {
     250 * NS_PER_MS, 500 * NS_PER_MS, 1000 * NS_PER_MS,
 };
 
-#define TIME_HISTOGRAM(list) .per = NS_PER_S, .bounds = (list), .n_bounds = COUNT_OF(list)
-
 static const struct metric rows[] = {
     [M_NODE_NAME] = { "kubelet_node_name",
                       METRIC_GAUGE,
@@ -52,11 +50,11 @@ static const struct metric rows[] = {
                                { "container_state" } },
     [M_POD_START] = { "kubelet_pod_start_duration_seconds", METRIC_HISTOGRAM,
                       "From a pod's first sight on the node to its running.",
-                      TIME_HISTOGRAM(start_bounds) },
+                      METRIC_TIMES(start_bounds) },
     [M_POD_START_SLI] = { "kubelet_pod_start_sli_duration_seconds", METRIC_HISTOGRAM,
                           "From a pod's creation until the API has seen all its containers run, "
                           "without the time of init containers. Creation is known to the second.",
-                          TIME_HISTOGRAM(start_bounds) },
+                          METRIC_TIMES(start_bounds) },
     [M_STARTED] = { "kubelet_started_containers_total",
                     METRIC_COUNTER,
                     "Runs of containers begun: container or init_container.",
@@ -73,7 +71,7 @@ static const struct metric rows[] = {
                      { "reason" } },
     [M_GANG_SKEW] = { "ganglion_gang_start_skew_seconds", METRIC_HISTOGRAM,
                       "From the first to the last start of members that were released together.",
-                      TIME_HISTOGRAM(skew_bounds) },
+                      METRIC_TIMES(skew_bounds) },
 };
 
 const struct metric_table node_metric_table = { "The local node", rows, COUNT_OF(rows) };

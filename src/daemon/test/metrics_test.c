@@ -12,11 +12,11 @@
 enum { M_BINDS, M_PODS, M_TIME, M_SIZES, M_COUNT };
 
 static const int64_t sizes[] = { 10, 100 };
+static const int64_t times[] = { 1 * NS_PER_MS, 2 * NS_PER_MS, 5 * NS_PER_MS };
 static const struct metric rows[M_COUNT] = {
     [M_BINDS] = { "t_binds_total", METRIC_COUNTER, "bound pods", { "result", "node" } },
     [M_PODS] = { "t_pods", METRIC_GAUGE, "pods now" },
-    [M_TIME] = { "t_seconds", METRIC_HISTOGRAM, "time", .per = NS_PER_S,
-                 .bounds = metric_bounds_time, .n_bounds = 3 },
+    [M_TIME] = { "t_seconds", METRIC_HISTOGRAM, "time", METRIC_TIMES(times) },
     [M_SIZES] = { "t_bytes",
                   METRIC_HISTOGRAM,
                   "sizes",

@@ -46,8 +46,6 @@ static const int64_t sli_bounds[] = {
 
 static const int64_t size_bounds[] = { 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024 };
 
-#define TIME_HISTOGRAM(list) .per = NS_PER_S, .bounds = (list), .n_bounds = COUNT_OF(list)
-
 static const struct metric rows[] = {
     [M_ATTEMPTS] = { "scheduler_schedule_attempts_total",
                      METRIC_COUNTER,
@@ -59,9 +57,9 @@ static const struct metric rows[] = {
                              METRIC_HISTOGRAM,
                              "One cycle, that of a gang included.",
                              { "profile", "result" },
-                             TIME_HISTOGRAM(attempt_bounds) },
+                             METRIC_TIMES(attempt_bounds) },
     [M_SLI_DURATION] = { "scheduler_pod_scheduling_sli_duration_seconds", METRIC_HISTOGRAM,
-                         "From a pod's first waiting to its binding.", TIME_HISTOGRAM(sli_bounds) },
+                         "From a pod's first waiting to its binding.", METRIC_TIMES(sli_bounds) },
     [M_PENDING] = { "scheduler_pending_pods",
                     METRIC_GAUGE,
                     "Pods that wait: active, backoff, unschedulable or gated.",
@@ -87,7 +85,7 @@ static const struct metric rows[] = {
                            METRIC_HISTOGRAM,
                            "Operation cycle: deciding. Operation bind: the binding of a batch.",
                            { "operation", "plugin" },
-                           TIME_HISTOGRAM(attempt_bounds) },
+                           METRIC_TIMES(attempt_bounds) },
     [M_NEXUS_GROUP_SIZE] = { "kubenexus_pod_group_size",
                              METRIC_HISTOGRAM,
                              "Members placed by one decision about a gang.",
