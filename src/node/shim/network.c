@@ -84,20 +84,23 @@ static int make_pair(struct netlink *nl, const char *link, int pod, struct err *
     return netlink_call(nl, "make a pair of devices", err);
 }
 
-static int
-route_to_pod(struct netlink *nl, uint32_t link, const struct addresses *a, struct err *err)
+struct route {
+    struct rtmsg head;  /* what differs from a static unicast route */
+    uint16_t attribute; /* RTA_DST or RTA_GATEWAY */
+    uint32_t address, link, source;
+};
+
+static int add_route(struct netlink *nl, const struct route *r, const char *what, struct err *err)
 {
-    struct rtmsg r = { .rtm_family = AF_INET,
-                       .rtm_dst_len = 32,
-                       .rtm_table = RT_TABLE_LOCAL,
-                       .rtm_protocol = RTPROT_STATIC,
-                       .rtm_scope = RT_SCOPE_LINK,
-                       .rtm_type = RTN_UNICAST };
-    netlink_begin(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &r, sizeof r);
-    netlink_put_u32(nl, RTA_DST, a->pod);
-    netlink_put_u32(nl, RTA_OIF, link);
-    netlink_put_u32(nl, RTA_PREFSRC, a->gateway);
-    return netlink_call(nl, "add the route to the pod", err);
+    struct rtmsg head = r->head;
+    head.rtm_family = AF_INET;
+    head.rtm_protocol = RTPROT_STATIC;
+    head.rtm_type = RTN_UNICAST;
+    netlink_begin(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof head);
+    netlink_put_u32(nl, r->attribute, r->address);
+    netlink_put_u32(nl, RTA_OIF, r->link);
+    netlink_put_u32(nl, RTA_PREFSRC, r->source);
+    return netlink_call(nl, what, err);
 }
 
 static int machine_side(struct netlink *nl,
@@ -115,26 +118,18 @@ static int machine_side(struct netlink *nl,
     if (rc < 0 || index_of(n->link, &link, err) < 0 ||
         set_knob(n->link, "route_localnet", err) < 0 || set_knob(n->link, "forwarding", err) < 0)
         return -1;
-    return bring_up(nl, link, err) < 0 ? -1 : route_to_pod(nl, link, a, err);
+    const struct route to_pod = {
+        .head = { .rtm_dst_len = 32, .rtm_table = RT_TABLE_LOCAL, .rtm_scope = RT_SCOPE_LINK },
+        .attribute = RTA_DST,
+        .address = a->pod,
+        .link = link,
+        .source = a->gateway,
+    };
+    return bring_up(nl, link, err) < 0 ? -1
+                                       : add_route(nl, &to_pod, "add the route to the pod", err);
 }
 
 /* ---- the pod's side ---- */
-
-static int
-route_out(struct netlink *nl, uint32_t inside, const struct addresses *a, struct err *err)
-{
-    struct rtmsg r = { .rtm_family = AF_INET,
-                       .rtm_table = RT_TABLE_MAIN,
-                       .rtm_protocol = RTPROT_STATIC,
-                       .rtm_scope = RT_SCOPE_UNIVERSE,
-                       .rtm_type = RTN_UNICAST,
-                       .rtm_flags = RTNH_F_ONLINK };
-    netlink_begin(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &r, sizeof r);
-    netlink_put_u32(nl, RTA_GATEWAY, a->gateway);
-    netlink_put_u32(nl, RTA_OIF, inside);
-    netlink_put_u32(nl, RTA_PREFSRC, a->pod);
-    return netlink_call(nl, "add the pod's default route", err);
-}
 
 /* The kernel gives lo 127.0.0.1/8, all of which would be the pod's own. */
 static int narrow_loopback(struct netlink *nl, struct err *err)
@@ -157,7 +152,17 @@ static int pod_side(const struct addresses *a, struct err *err)
     if (narrow_loopback(&nl, err) == 0 && index_of(INSIDE, &inside, err) == 0 &&
         set_knob(INSIDE, "route_localnet", err) == 0 && bring_up(&nl, inside, err) == 0 &&
         change_address(&nl, inside, a->pod, 32, true, err) == 0)
-        rc = route_out(&nl, inside, a, err);
+        rc = add_route(&nl,
+                       &(struct route){
+                           .head = { .rtm_table = RT_TABLE_MAIN,
+                                     .rtm_scope = RT_SCOPE_UNIVERSE,
+                                     .rtm_flags = RTNH_F_ONLINK },
+                           .attribute = RTA_GATEWAY,
+                           .address = a->gateway,
+                           .link = inside,
+                           .source = a->pod,
+                       },
+                       "add the pod's default route", err);
     netlink_close(&nl);
     return rc;
 }
