@@ -67,6 +67,15 @@ void action_resume(struct action *a)
     }
 }
 
+void action_committed(void *action, const struct err *err)
+{
+    struct action *a = action;
+    a->commit = err ? ACTION_FAILED : ACTION_DURABLE;
+    if (err)
+        a->commit_err = *err;
+    action_resume(a);
+}
+
 void action_start(struct action *a, const action_step_fn *steps, action_done_fn done, void *arg)
 {
     a->steps = steps;

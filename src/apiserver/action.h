@@ -79,6 +79,8 @@ void action_free(struct action *a); /* NULL is fine */
  * action is the caller's again from then on. */
 void action_start(struct action *a, const action_step_fn *steps, action_done_fn done, void *arg);
 void action_resume(struct action *a);
+/* For store_commit: notes in a->commit what came of it, and resumes. */
+void action_committed(void *action, const struct err *err);
 
 /* Is there such a call at all? 404 for an unknown subresource, 405 for a verb that the resource
  * does not have. */

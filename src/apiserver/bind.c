@@ -144,15 +144,6 @@ static enum turn decode_binding(struct action *a)
 
 /* ---- all or none ---- */
 
-static void on_committed(void *arg, const struct err *err)
-{
-    struct action *a = arg;
-    a->commit = err ? ACTION_FAILED : ACTION_DURABLE;
-    if (err)
-        a->commit_err = *err;
-    action_resume(a);
-}
-
 /* Adds the writes of one binding to ops[0 … *n). */
 static enum turn
 make_ops(struct action *a, const struct binding *b, struct store_op *ops, size_t *n)
@@ -217,7 +208,7 @@ static enum turn commit_all(struct action *a)
         t = action_success(a, 201, NULL);
     } else if (t == TURN_GO) {
         t = TURN_WAIT;
-        if (store_commit(a->s->store, ops, n, on_committed, a, &err) != 0)
+        if (store_commit(a->s->store, ops, n, action_committed, a, &err) != 0)
             t = refuse_err(a, &err);
     }
     if (t == TURN_END)

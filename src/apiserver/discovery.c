@@ -103,6 +103,15 @@ static void put_sub_kind(struct buf *b, const struct resource *r, const struct s
 
 /* ---- the classic form ---- */
 
+static void put_uses(struct buf *b, const struct resource *r)
+{
+    put_verbs(b, r->verbs);
+    if (r->n_short_names > 0)
+        put_strs(b, "shortNames", r->short_names, r->n_short_names);
+    if (r->n_categories > 0)
+        put_strs(b, "categories", r->categories, r->n_categories);
+}
+
 static void put_resource(struct buf *b, const struct resource *r)
 {
     buf_char(b, '{');
@@ -112,11 +121,7 @@ static void put_resource(struct buf *b, const struct resource *r)
     buf_printf(b, ",\"namespaced\":%s,", r->namespaced ? "true" : "false");
     put_str(b, "kind", r->kind);
     buf_char(b, ',');
-    put_verbs(b, r->verbs);
-    if (r->n_short_names > 0)
-        put_strs(b, "shortNames", r->short_names, r->n_short_names);
-    if (r->n_categories > 0)
-        put_strs(b, "categories", r->categories, r->n_categories);
+    put_uses(b, r);
     buf_char(b, '}');
 }
 
@@ -295,11 +300,7 @@ static void put_aggregated_resource(struct buf *b, const struct resource *r)
     buf_printf(b, ",\"scope\":\"%s\",", r->namespaced ? "Namespaced" : "Cluster");
     put_str(b, "singularResource", r->singular);
     buf_char(b, ',');
-    put_verbs(b, r->verbs);
-    if (r->n_short_names > 0)
-        put_strs(b, "shortNames", r->short_names, r->n_short_names);
-    if (r->n_categories > 0)
-        put_strs(b, "categories", r->categories, r->n_categories);
+    put_uses(b, r);
     put_aggregated_subs(b, r);
     buf_char(b, '}');
 }

@@ -386,15 +386,6 @@ static bool changes_nothing(struct action *a)
     return jnode_eq(a->obj, old) || apply_same_but_times(a->arena, a->obj, old);
 }
 
-static void on_committed(void *arg, const struct err *err)
-{
-    struct action *a = arg;
-    a->commit = err ? ACTION_FAILED : ACTION_DURABLE;
-    if (err)
-        a->commit_err = *err;
-    action_resume(a);
-}
-
 /* The second object of the transaction; *out is counted. */
 static int queue_extra(struct action *a, struct store_op *op, struct kobj **out, struct err *err)
 {
@@ -462,7 +453,7 @@ static enum turn queue(struct action *a)
     AUTO(kobj_unrefp) struct kobj *then = NULL;
     if (a->then && queue_then(a, &ops[n++], &then, &err) != 0)
         return refuse_err(a, &err);
-    if (store_commit(a->s->store, ops, n, on_committed, a, &err) != 0)
+    if (store_commit(a->s->store, ops, n, action_committed, a, &err) != 0)
         return refuse_err(a, &err);
     a->commit = ACTION_QUEUED;
     return TURN_WAIT;
