@@ -122,6 +122,8 @@ void validate_bounds(struct causes *c,
 void validate_labels(struct causes *c, const struct at *at, struct jnode *map);
 void validate_annotations(struct causes *c, const struct at *at, struct jnode *map);
 void validate_label_selector(struct causes *c, const struct at *at, struct jnode *selector);
+/* Of a workload: the selector must be there, be sound and match the template. */
+void validate_template_selector(struct causes *c, const struct at *at, struct jnode *spec);
 /* Does the LabelSelector match the labels (a map of texts, NULL: none)? Malformed: true, because
  * that was said elsewhere. */
 bool validate_selects(struct jnode *selector, struct jnode *labels);

@@ -137,23 +137,6 @@ static void check_restart_policy(struct causes *c, const struct at *at, struct j
                        "only \"Never\" is supported when podFailurePolicy is specified");
 }
 
-static void check_selector(struct causes *c, const struct at *at, struct jnode *spec)
-{
-    struct jnode *selector = validate_get(spec, "selector");
-    struct at selector_at = at_name(at, "selector"), template_at = at_name(at, "template");
-    struct at meta_at = at_name(&template_at, "metadata");
-    if (!selector) {
-        validate_wrong(c, CAUSE_REQUIRED, &selector_at, NULL, NULL);
-        return;
-    }
-    validate_label_selector(c, &selector_at, selector);
-    struct jnode *labels = jnode_path(spec, "template.metadata.labels");
-    if (!validate_selects(selector, labels))
-        validate_wrong(c, CAUSE_INVALID, AT_IN(&meta_at, "labels"),
-                       labels ? labels : jnode_null(c->a),
-                       "`selector` does not match template `labels`");
-}
-
 static void check_spec(struct causes *c, struct jnode *spec)
 {
     static const struct validate_bound bounds[] = {
@@ -169,7 +152,7 @@ static void check_spec(struct causes *c, struct jnode *spec)
     static const char *const replacement[] = { "Failed", "TerminatingOrFailed", NULL };
     struct at at = at_name(NULL, "spec"), template_at = at_name(&at, "template");
     validate_bounds(c, &at, spec, bounds, COUNT_OF(bounds));
-    check_selector(c, &at, spec);
+    validate_template_selector(c, &at, spec);
     validate_enum(c, &at, spec, "completionMode", modes);
     check_indexed(c, &at, spec);
     check_failure_policy(c, &at, spec);

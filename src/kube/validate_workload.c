@@ -7,8 +7,7 @@ static struct at spec_place(void)
     return at_name(NULL, "spec");
 }
 
-/* The selector must be there, be sound and match the template. */
-static void check_selector(struct causes *c, const struct at *at, struct jnode *spec, bool empty_ok)
+void validate_template_selector(struct causes *c, const struct at *at, struct jnode *spec)
 {
     struct jnode *selector = validate_get(spec, "selector");
     struct at selector_at = at_name(at, "selector"), template_at = at_name(at, "template");
@@ -18,12 +17,6 @@ static void check_selector(struct causes *c, const struct at *at, struct jnode *
         return;
     }
     validate_label_selector(c, &selector_at, selector);
-    if (!empty_ok && jnode_len(validate_get(selector, "matchLabels")) == 0 &&
-        jnode_len(validate_get(selector, "matchExpressions")) == 0) {
-        validate_wrong(c, CAUSE_INVALID, &selector_at, selector,
-                       "empty selector is invalid for deployment");
-        return;
-    }
     struct jnode *labels = jnode_path(spec, "template.metadata.labels");
     if (!validate_selects(selector, labels))
         validate_wrong(c, CAUSE_INVALID, AT_IN(&meta_at, "labels"),
@@ -31,9 +24,16 @@ static void check_selector(struct causes *c, const struct at *at, struct jnode *
                        "`selector` does not match template `labels`");
 }
 
-/* Pods of a lasting workload always restart. */
-static void check_always(struct causes *c, const struct at *at, struct jnode *spec)
+/* A lasting workload selects some pods, and they always restart. */
+static void check_pods(struct causes *c, const struct at *at, struct jnode *spec)
 {
+    struct jnode *selector = validate_get(spec, "selector");
+    if (selector && jnode_len(validate_get(selector, "matchLabels")) == 0 &&
+        jnode_len(validate_get(selector, "matchExpressions")) == 0)
+        validate_wrong(c, CAUSE_INVALID, AT_IN(at, "selector"), selector,
+                       "empty selector is invalid for deployment");
+    else
+        validate_template_selector(c, at, spec);
     static const char *const always[] = { "Always", NULL };
     struct at template_at = at_name(at, "template"), pod_at = at_name(&template_at, "spec");
     struct jnode *pod = jnode_path(spec, "template.spec");
@@ -41,6 +41,7 @@ static void check_always(struct causes *c, const struct at *at, struct jnode *sp
     if (validate_get(pod, "activeDeadlineSeconds"))
         validate_wrong(c, CAUSE_FORBIDDEN, AT_IN(&pod_at, "activeDeadlineSeconds"), NULL,
                        "activeDeadlineSeconds in ReplicaSet is not Supported");
+    validate_pod_template(c, &template_at, validate_get(spec, "template"));
 }
 
 /* ---- Deployments ---- */
@@ -112,11 +113,9 @@ void validate_deployment(struct causes *c, const struct resource *r, struct jnod
     };
     (void)r;
     struct jnode *spec = validate_get(obj, "spec");
-    struct at at = spec_place(), template_at = at_name(&at, "template");
+    struct at at = spec_place();
     validate_bounds(c, &at, spec, bounds, COUNT_OF(bounds));
-    check_selector(c, &at, spec, false);
-    check_always(c, &at, spec);
-    validate_pod_template(c, &template_at, validate_get(spec, "template"));
+    check_pods(c, &at, spec);
     check_strategy(c, &at, spec);
     struct jnode *deadline = validate_get(spec, "progressDeadlineSeconds");
     if (deadline && validate_i64(spec, "progressDeadlineSeconds", 0) <=
@@ -143,11 +142,9 @@ void validate_replicaset(struct causes *c, const struct resource *r, struct jnod
     };
     (void)r;
     struct jnode *spec = validate_get(obj, "spec");
-    struct at at = spec_place(), template_at = at_name(&at, "template");
+    struct at at = spec_place();
     validate_bounds(c, &at, spec, bounds, COUNT_OF(bounds));
-    check_selector(c, &at, spec, false);
-    check_always(c, &at, spec);
-    validate_pod_template(c, &template_at, validate_get(spec, "template"));
+    check_pods(c, &at, spec);
 }
 
 /* Counts in the status of a workload. */
