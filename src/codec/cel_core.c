@@ -9,9 +9,6 @@
 #include "base/time.h"
 #include "codec/cel_internal.h"
 
-#define FN(name) static struct cel_value name(struct cel_state *e, const struct cel_value *v)
-/* A macro: all these functions have one shape, and the tables below read by it. */
-
 static struct cel_value make_uint(uint64_t u)
 {
     return (struct cel_value){ .kind = CEL_UINT, .u = u };
@@ -34,108 +31,108 @@ static struct cel_value unsigned_overflow(struct cel_state *e)
 
 /* ---- arithmetic ---- */
 
-FN(not_)
+CEL_FN(not_)
 {
     (void)e;
     return cel_bool(!v[0].b);
 }
 
-FN(negate_int)
+CEL_FN(negate_int)
 {
     return v[0].i == INT64_MIN ? overflow(e) : cel_int(-v[0].i);
 }
 
-FN(negate_double)
+CEL_FN(negate_double)
 {
     (void)e;
     return make_double(-v[0].d);
 }
 
-FN(add_int)
+CEL_FN(add_int)
 {
     int64_t r;
     return __builtin_add_overflow(v[0].i, v[1].i, &r) ? overflow(e) : cel_int(r);
 }
 
-FN(sub_int)
+CEL_FN(sub_int)
 {
     int64_t r;
     return __builtin_sub_overflow(v[0].i, v[1].i, &r) ? overflow(e) : cel_int(r);
 }
 
-FN(mul_int)
+CEL_FN(mul_int)
 {
     int64_t r;
     return __builtin_mul_overflow(v[0].i, v[1].i, &r) ? overflow(e) : cel_int(r);
 }
 
-FN(div_int)
+CEL_FN(div_int)
 {
     if (v[1].i == 0)
         return cel_error(e, "division by zero");
     return v[0].i == INT64_MIN && v[1].i == -1 ? overflow(e) : cel_int(v[0].i / v[1].i);
 }
 
-FN(mod_int)
+CEL_FN(mod_int)
 {
     if (v[1].i == 0)
         return cel_error(e, "modulus by zero");
     return v[0].i == INT64_MIN && v[1].i == -1 ? overflow(e) : cel_int(v[0].i % v[1].i);
 }
 
-FN(add_uint)
+CEL_FN(add_uint)
 {
     uint64_t r;
     return __builtin_add_overflow(v[0].u, v[1].u, &r) ? unsigned_overflow(e) : make_uint(r);
 }
 
-FN(sub_uint)
+CEL_FN(sub_uint)
 {
     uint64_t r;
     return __builtin_sub_overflow(v[0].u, v[1].u, &r) ? unsigned_overflow(e) : make_uint(r);
 }
 
-FN(mul_uint)
+CEL_FN(mul_uint)
 {
     uint64_t r;
     return __builtin_mul_overflow(v[0].u, v[1].u, &r) ? unsigned_overflow(e) : make_uint(r);
 }
 
-FN(div_uint)
+CEL_FN(div_uint)
 {
     return v[1].u ? make_uint(v[0].u / v[1].u) : cel_error(e, "division by zero");
 }
 
-FN(mod_uint)
+CEL_FN(mod_uint)
 {
     return v[1].u ? make_uint(v[0].u % v[1].u) : cel_error(e, "modulus by zero");
 }
 
-FN(add_double)
+CEL_FN(add_double)
 {
     (void)e;
     return make_double(v[0].d + v[1].d);
 }
 
-FN(sub_double)
+CEL_FN(sub_double)
 {
     (void)e;
     return make_double(v[0].d - v[1].d);
 }
 
-FN(mul_double)
+CEL_FN(mul_double)
 {
     (void)e;
     return make_double(v[0].d * v[1].d);
 }
 
-FN(div_double)
+CEL_FN(div_double)
 {
     (void)e;
     return make_double(v[0].d / v[1].d);
 }
 
-FN(concat)
+CEL_FN(concat)
 {
     if (v[0].s.n == 0 || v[1].s.n == 0)
         return v[v[0].s.n == 0];
@@ -148,7 +145,7 @@ FN(concat)
     return (struct cel_value){ .kind = v[0].kind, .s = { p, n } };
 }
 
-FN(concat_lists)
+CEL_FN(concat_lists)
 {
     struct cel_value *items;
     size_t used = 0;
@@ -171,41 +168,41 @@ static bool compare_paid(struct cel_state *e, const struct cel_value *v, int *or
     return !text || cel_charge(e, cel_bytes_cost(v[0].s.n < v[1].s.n ? v[0].s.n : v[1].s.n));
 }
 
-FN(less)
+CEL_FN(less)
 {
     int order;
     return compare_paid(e, v, &order) ? cel_bool(order == -1) : cel_spent(e);
 }
 
-FN(less_equal)
+CEL_FN(less_equal)
 {
     int order;
     return compare_paid(e, v, &order) ? cel_bool(order == -1 || order == 0) : cel_spent(e);
 }
 
-FN(greater)
+CEL_FN(greater)
 {
     int order;
     return compare_paid(e, v, &order) ? cel_bool(order == 1) : cel_spent(e);
 }
 
-FN(greater_equal)
+CEL_FN(greater_equal)
 {
     int order;
     return compare_paid(e, v, &order) ? cel_bool(order == 1 || order == 0) : cel_spent(e);
 }
 
-FN(equals)
+CEL_FN(equals)
 {
     return cel_bool(cel_same(e, &v[0], &v[1]));
 }
 
-FN(differs)
+CEL_FN(differs)
 {
     return cel_bool(!cel_same(e, &v[0], &v[1]));
 }
 
-FN(in_list)
+CEL_FN(in_list)
 {
     struct cel_each it = cel_each(&v[1], e->a);
     while (cel_each_next(&it)) {
@@ -219,7 +216,7 @@ FN(in_list)
     return cel_bool(false);
 }
 
-FN(in_map)
+CEL_FN(in_map)
 {
     struct cel_value found;
     return cel_bool(cel_find(&v[1], &v[0], e->a, &found));
@@ -227,31 +224,31 @@ FN(in_map)
 
 /* ---- sizes and types ---- */
 
-FN(size_text)
+CEL_FN(size_text)
 {
     return cel_charge(e, cel_bytes_cost(v[0].s.n)) ? cel_int((int64_t)cel_rune_count(v[0].s))
                                                    : cel_spent(e);
 }
 
-FN(size_bytes)
+CEL_FN(size_bytes)
 {
     (void)e;
     return cel_int((int64_t)v[0].s.n);
 }
 
-FN(size_members)
+CEL_FN(size_members)
 {
     (void)e;
     return cel_int((int64_t)cel_size(&v[0]));
 }
 
-FN(type_of)
+CEL_FN(type_of)
 {
     (void)e;
     return (struct cel_value){ .kind = CEL_TYPE, .s = cel_type_name(&v[0]) };
 }
 
-FN(same)
+CEL_FN(same)
 {
     (void)e;
     return v[0];
@@ -265,17 +262,17 @@ no_conversion(struct cel_state *e, const struct cel_value *v, const char *to)
     return cel_error(e, "type conversion error from '%.*s' to '%s'", STR_ARG(cel_type_name(v)), to);
 }
 
-FN(int_of_uint)
+CEL_FN(int_of_uint)
 {
     return v[0].u > INT64_MAX ? overflow(e) : cel_int((int64_t)v[0].u);
 }
 
-FN(int_of_double)
+CEL_FN(int_of_double)
 {
     return v[0].d > -0x1p63 && v[0].d < 0x1p63 ? cel_int((int64_t)v[0].d) : overflow(e);
 }
 
-FN(int_of_text)
+CEL_FN(int_of_text)
 {
     int64_t i;
     struct str s = v[0].s;
@@ -284,35 +281,35 @@ FN(int_of_text)
     return str_to_i64(s, &i) ? cel_int(i) : no_conversion(e, v, "int");
 }
 
-FN(int_of_time)
+CEL_FN(int_of_time)
 {
     (void)e;
     return cel_int(v[0].t.s);
 }
 
-FN(uint_of_int)
+CEL_FN(uint_of_int)
 {
     return v[0].i < 0 ? unsigned_overflow(e) : make_uint((uint64_t)v[0].i);
 }
 
-FN(uint_of_double)
+CEL_FN(uint_of_double)
 {
     return v[0].d >= 0 && v[0].d < 0x1p64 ? make_uint((uint64_t)v[0].d) : unsigned_overflow(e);
 }
 
-FN(uint_of_text)
+CEL_FN(uint_of_text)
 {
     uint64_t u;
     return str_to_u64(v[0].s, &u) ? make_uint(u) : no_conversion(e, v, "uint");
 }
 
-FN(double_of_int)
+CEL_FN(double_of_int)
 {
     (void)e;
     return make_double((double)v[0].i);
 }
 
-FN(double_of_uint)
+CEL_FN(double_of_uint)
 {
     (void)e;
     return make_double((double)v[0].u);
@@ -335,7 +332,7 @@ static bool is_float_text(struct str s)
     return digit && s.n <= 400;
 }
 
-FN(double_of_text)
+CEL_FN(double_of_text)
 {
     if (!is_float_text(v[0].s))
         return no_conversion(e, v, "double");
@@ -347,13 +344,13 @@ FN(double_of_text)
     return whole && !infinite ? make_double(d) : no_conversion(e, v, "double");
 }
 
-FN(text_of)
+CEL_FN(text_of)
 {
     struct str s = cel_text(e->a, &v[0]);
     return s.p ? cel_str(s) : no_conversion(e, v, "string");
 }
 
-FN(text_of_bytes)
+CEL_FN(text_of_bytes)
 {
     if (!cel_charge(e, cel_bytes_cost(v[0].s.n)))
         return cel_spent(e);
@@ -361,13 +358,13 @@ FN(text_of_bytes)
                                : cel_error(e, "invalid UTF-8 in bytes, cannot convert to string");
 }
 
-FN(bytes_of_text)
+CEL_FN(bytes_of_text)
 {
     (void)e;
     return (struct cel_value){ .kind = CEL_BYTES, .s = v[0].s };
 }
 
-FN(bool_of_text)
+CEL_FN(bool_of_text)
 {
     static const char *const yes[] = { "1", "t", "T", "TRUE", "true", "True" };
     static const char *const no[] = { "0", "f", "F", "FALSE", "false", "False" };
@@ -380,14 +377,14 @@ FN(bool_of_text)
 
 /* ---- optionals ---- */
 
-FN(optional_of)
+CEL_FN(optional_of)
 {
     struct cel_value *held = ARENA_NEW(e->a, struct cel_value);
     *held = v[0];
     return (struct cel_value){ .kind = CEL_OPTIONAL, .held = held };
 }
 
-FN(optional_none)
+CEL_FN(optional_none)
 {
     (void)e;
     (void)v;
@@ -431,29 +428,29 @@ static bool is_zero(const struct cel_value *v)
     return false;
 }
 
-FN(optional_of_non_zero)
+CEL_FN(optional_of_non_zero)
 {
     return is_zero(&v[0]) ? optional_none(e, v) : optional_of(e, v);
 }
 
-FN(optional_has)
+CEL_FN(optional_has)
 {
     (void)e;
     return cel_bool(v[0].held != NULL);
 }
 
-FN(optional_value)
+CEL_FN(optional_value)
 {
     return v[0].held ? *v[0].held : cel_error(e, "optional.none() dereference");
 }
 
-FN(optional_or_value)
+CEL_FN(optional_or_value)
 {
     (void)e;
     return v[0].held ? *v[0].held : v[1];
 }
 
-FN(optional_or)
+CEL_FN(optional_or)
 {
     (void)e;
     return v[0].held ? v[0] : v[1];

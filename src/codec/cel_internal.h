@@ -140,6 +140,8 @@ struct cel_state { /* of one run */
 };
 
 typedef struct cel_value (*cel_fn)(struct cel_state *e, const struct cel_value *args);
+/* Begins one: a macro, because all have this shape and the libraries' tables read by it. */
+#define CEL_FN(name) static struct cel_value name(struct cel_state *e, const struct cel_value *v)
 
 struct cel_overload {
     const char *name;

@@ -3,15 +3,12 @@
  * functions sets.contains, sets.equivalent, sets.intersects over lists. */
 #include "codec/cel_internal.h"
 
-#define FN(name) static struct cel_value name(struct cel_state *e, const struct cel_value *v)
-/* A macro: all these functions have one shape, and the table below reads by it. */
-
 static struct cel_value no_such_overload(struct cel_state *e)
 {
     return cel_error(e, "no such overload");
 }
 
-FN(is_sorted)
+CEL_FN(is_sorted)
 {
     struct cel_each it = cel_each(&v[0], e->a);
     struct cel_value last = { 0 };
@@ -46,12 +43,12 @@ static struct cel_value best_of(struct cel_state *e, const struct cel_value *lis
     return best;
 }
 
-FN(list_min)
+CEL_FN(list_min)
 {
     return best_of(e, &v[0], -1);
 }
 
-FN(list_max)
+CEL_FN(list_max)
 {
     return best_of(e, &v[0], 1);
 }
@@ -83,7 +80,7 @@ static struct cel_value zero_of(const struct cel_type *list)
     return zero;
 }
 
-FN(list_sum)
+CEL_FN(list_sum)
 {
     struct cel_each it = cel_each(&v[0], e->a);
     struct cel_value sum = zero_of(e->node->args[0]->type);
@@ -112,12 +109,12 @@ static struct cel_value find(struct cel_state *e, const struct cel_value *v, boo
     return cel_int(found);
 }
 
-FN(list_index_of)
+CEL_FN(list_index_of)
 {
     return find(e, v, false);
 }
 
-FN(list_last_index_of)
+CEL_FN(list_last_index_of)
 {
     return find(e, v, true);
 }
@@ -146,17 +143,17 @@ static bool holds_all(struct cel_state *e, const struct cel_value *list, const s
     return true;
 }
 
-FN(sets_contains)
+CEL_FN(sets_contains)
 {
     return cel_bool(holds_all(e, &v[0], &v[1]));
 }
 
-FN(sets_equivalent)
+CEL_FN(sets_equivalent)
 {
     return cel_bool(holds_all(e, &v[0], &v[1]) && holds_all(e, &v[1], &v[0]));
 }
 
-FN(sets_intersects)
+CEL_FN(sets_intersects)
 {
     struct cel_each it = cel_each(&v[1], e->a);
     while (cel_each_next(&it)) {

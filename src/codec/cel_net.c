@@ -6,9 +6,6 @@
 
 #include "codec/cel_internal.h"
 
-#define FN(name) static struct cel_value name(struct cel_state *e, const struct cel_value *v)
-/* A macro: all these functions have one shape, and the tables below read by it. */
-
 struct cel_address {
     unsigned char bytes[16];
     size_t n;      /* 4 or 16 */
@@ -85,7 +82,7 @@ static bool same_prefix(const struct cel_address *a, const struct cel_address *b
 
 /* ---- ip ---- */
 
-FN(ip_of)
+CEL_FN(ip_of)
 {
     struct cel_address a;
     return parse_ip(v[0].s, &a)
@@ -93,20 +90,20 @@ FN(ip_of)
                : cel_error(e, "IP Address %.*s parse error", STR_ARG(str_take(v[0].s, 60)));
 }
 
-FN(is_ip)
+CEL_FN(is_ip)
 {
     struct cel_address a;
     (void)e;
     return cel_bool(parse_ip(v[0].s, &a));
 }
 
-FN(is_canonical)
+CEL_FN(is_canonical)
 {
     struct cel_value ip = ip_of(e, v);
     return cel_is_error(&ip) ? ip : cel_bool(str_eq(cel_address_text(e->a, &ip), v[0].s));
 }
 
-FN(family)
+CEL_FN(family)
 {
     (void)e;
     return cel_int(v[0].address->n == 16 ? 6 : 4);
@@ -121,7 +118,7 @@ static bool all_zero(const struct cel_address *a, size_t n)
     return true;
 }
 
-FN(is_unspecified)
+CEL_FN(is_unspecified)
 {
     (void)e;
     return cel_bool(all_zero(v[0].address, v[0].address->n));
@@ -154,25 +151,25 @@ static bool broadcast(const struct cel_address *a)
     return a->n == 4 && memcmp(a->bytes, "\xff\xff\xff\xff", 4) == 0;
 }
 
-FN(is_loopback)
+CEL_FN(is_loopback)
 {
     (void)e;
     return cel_bool(loopback(v[0].address));
 }
 
-FN(is_link_local_multicast)
+CEL_FN(is_link_local_multicast)
 {
     (void)e;
     return cel_bool(link_local_multicast(v[0].address));
 }
 
-FN(is_link_local_unicast)
+CEL_FN(is_link_local_unicast)
 {
     (void)e;
     return cel_bool(link_local_unicast(v[0].address));
 }
 
-FN(is_global_unicast)
+CEL_FN(is_global_unicast)
 {
     const struct cel_address *a = v[0].address;
     (void)e;
@@ -182,7 +179,7 @@ FN(is_global_unicast)
 
 /* ---- cidr ---- */
 
-FN(cidr_of)
+CEL_FN(cidr_of)
 {
     struct cel_address a;
     return parse_cidr(v[0].s, &a)
@@ -191,46 +188,46 @@ FN(cidr_of)
                            STR_ARG(str_take(v[0].s, 60)));
 }
 
-FN(is_cidr)
+CEL_FN(is_cidr)
 {
     struct cel_address a;
     (void)e;
     return cel_bool(parse_cidr(v[0].s, &a));
 }
 
-FN(contains_ip)
+CEL_FN(contains_ip)
 {
     (void)e;
     return cel_bool(same_prefix(v[0].address, v[1].address, v[0].address->bits));
 }
 
-FN(contains_ip_text)
+CEL_FN(contains_ip_text)
 {
     struct cel_value args[2] = { v[0], ip_of(e, &v[1]) };
     return cel_is_error(&args[1]) ? args[1] : contains_ip(e, args);
 }
 
-FN(contains_cidr)
+CEL_FN(contains_cidr)
 {
     (void)e;
     const struct cel_address *a = v[0].address, *b = v[1].address;
     return cel_bool(b->bits >= a->bits && same_prefix(a, b, a->bits));
 }
 
-FN(contains_cidr_text)
+CEL_FN(contains_cidr_text)
 {
     struct cel_value args[2] = { v[0], cidr_of(e, &v[1]) };
     return cel_is_error(&args[1]) ? args[1] : contains_cidr(e, args);
 }
 
-FN(ip_of_cidr)
+CEL_FN(ip_of_cidr)
 {
     struct cel_address a = *v[0].address;
     a.bits = (unsigned)a.n * 8;
     return address_value(e, &a, CEL_IP);
 }
 
-FN(masked)
+CEL_FN(masked)
 {
     struct cel_address a = *v[0].address;
     for (unsigned i = a.bits; i < a.n * 8; i++)
@@ -238,7 +235,7 @@ FN(masked)
     return address_value(e, &a, CEL_CIDR);
 }
 
-FN(prefix_length)
+CEL_FN(prefix_length)
 {
     (void)e;
     return cel_int(v[0].address->bits);

@@ -4,9 +4,6 @@
 
 #include "codec/cel_internal.h"
 
-#define FN(name) static struct cel_value name(struct cel_state *e, const struct cel_value *v)
-/* A macro: all these functions have one shape, and the tables below read by it. */
-
 #define NANO INT64_C(1000000000)
 
 /* ---- quantities ---- */
@@ -18,7 +15,7 @@ static struct cel_value make_quantity(struct cel_state *e, struct quantity q)
     return cel_quantity(copy);
 }
 
-FN(quantity_of)
+CEL_FN(quantity_of)
 {
     struct quantity q;
     struct err err;
@@ -27,7 +24,7 @@ FN(quantity_of)
     return quantity_parse(&q, v[0].s, &err) ? cel_error(e, "%s", err.msg) : make_quantity(e, q);
 }
 
-FN(is_quantity)
+CEL_FN(is_quantity)
 {
     struct quantity q;
     if (!cel_charge(e, cel_bytes_cost(v[0].s.n)))
@@ -35,7 +32,7 @@ FN(is_quantity)
     return cel_bool(quantity_parse(&q, v[0].s, NULL) == 0);
 }
 
-FN(quantity_sign_of)
+CEL_FN(quantity_sign_of)
 {
     (void)e;
     return cel_int(quantity_sign(v[0].quantity));
@@ -48,67 +45,67 @@ static bool whole(const struct quantity *q, int64_t *out)
     return q->nano % NANO == 0 && units >= INT64_MIN && units <= INT64_MAX;
 }
 
-FN(is_integer)
+CEL_FN(is_integer)
 {
     int64_t i;
     (void)e;
     return cel_bool(whole(v[0].quantity, &i));
 }
 
-FN(as_integer)
+CEL_FN(as_integer)
 {
     int64_t i;
     return whole(v[0].quantity, &i) ? cel_int(i) : cel_error(e, "cannot convert value to integer");
 }
 
-FN(as_float)
+CEL_FN(as_float)
 {
     (void)e;
     return (struct cel_value){ .kind = CEL_DOUBLE,
                                .d = (double)v[0].quantity->nano / (double)NANO };
 }
 
-FN(quantity_plus)
+CEL_FN(quantity_plus)
 {
     struct quantity sum = *v[0].quantity;
     quantity_add(&sum, v[1].quantity);
     return make_quantity(e, sum);
 }
 
-FN(quantity_minus)
+CEL_FN(quantity_minus)
 {
     struct quantity difference = *v[0].quantity;
     quantity_sub(&difference, v[1].quantity);
     return make_quantity(e, difference);
 }
 
-FN(quantity_plus_int)
+CEL_FN(quantity_plus_int)
 {
     struct quantity sum = *v[0].quantity, q = quantity_from_units(v[1].i, sum.format);
     quantity_add(&sum, &q);
     return make_quantity(e, sum);
 }
 
-FN(quantity_minus_int)
+CEL_FN(quantity_minus_int)
 {
     struct quantity sum = *v[0].quantity, q = quantity_from_units(v[1].i, sum.format);
     quantity_sub(&sum, &q);
     return make_quantity(e, sum);
 }
 
-FN(is_less)
+CEL_FN(is_less)
 {
     (void)e;
     return cel_bool(cel_compare(&v[0], &v[1]) == -1);
 }
 
-FN(is_greater)
+CEL_FN(is_greater)
 {
     (void)e;
     return cel_bool(cel_compare(&v[0], &v[1]) == 1);
 }
 
-FN(compare_to)
+CEL_FN(compare_to)
 {
     (void)e;
     return cel_int(cel_compare(&v[0], &v[1]));
@@ -279,41 +276,41 @@ static struct cel_value semver_value(struct cel_state *e, struct str text)
     return cel_charge(e, cel_bytes_cost(text.n)) ? out : cel_spent(e);
 }
 
-FN(semver)
+CEL_FN(semver)
 {
     return semver_value(e, v[0].s);
 }
 
-FN(semver_normalised)
+CEL_FN(semver_normalised)
 {
     return semver_value(e, v[1].b ? normalised(e->a, v[0].s) : v[0].s);
 }
 
-FN(is_semver)
+CEL_FN(is_semver)
 {
     struct cel_value out = semver_value(e, v[0].s);
     return cel_bool(!cel_is_error(&out));
 }
 
-FN(is_semver_normalised)
+CEL_FN(is_semver_normalised)
 {
     struct cel_value out = semver_normalised(e, v);
     return cel_bool(!cel_is_error(&out));
 }
 
-FN(semver_major)
+CEL_FN(semver_major)
 {
     (void)e;
     return cel_int((int64_t)v[0].semver->number[0]);
 }
 
-FN(semver_minor)
+CEL_FN(semver_minor)
 {
     (void)e;
     return cel_int((int64_t)v[0].semver->number[1]);
 }
 
-FN(semver_patch)
+CEL_FN(semver_patch)
 {
     (void)e;
     return cel_int((int64_t)v[0].semver->number[2]);

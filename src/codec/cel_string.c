@@ -8,9 +8,6 @@
 
 #include "codec/cel_internal.h"
 
-#define FN(name) static struct cel_value name(struct cel_state *e, const struct cel_value *v)
-/* A macro: all these functions have one shape, and the table below reads by it. */
-
 /* ---- texts ---- */
 
 /* As Go's strconv with format 'g': the shortest digits that read back as d, with an exponent when
@@ -90,20 +87,20 @@ static bool pay(struct cel_state *e, const struct cel_value *v)
     return cel_charge(e, cel_bytes_cost(v[0].s.n));
 }
 
-FN(contains)
+CEL_FN(contains)
 {
     if (!cel_charge(e, cel_bytes_cost(v[0].s.n) * (1 + cel_bytes_cost(v[1].s.n))))
         return cel_spent(e);
     return cel_bool(str_find(v[0].s, v[1].s) >= 0);
 }
 
-FN(starts_with)
+CEL_FN(starts_with)
 {
     return cel_charge(e, cel_bytes_cost(v[1].s.n)) ? cel_bool(str_starts(v[0].s, v[1].s))
                                                    : cel_spent(e);
 }
 
-FN(ends_with)
+CEL_FN(ends_with)
 {
     return cel_charge(e, cel_bytes_cost(v[1].s.n)) ? cel_bool(str_ends(v[0].s, v[1].s))
                                                    : cel_spent(e);
@@ -126,7 +123,7 @@ static struct cel_value out_of_range(struct cel_state *e, int64_t i)
     return cel_error(e, "index out of range: %" PRId64, i);
 }
 
-FN(char_at)
+CEL_FN(char_at)
 {
     size_t at;
     if (!pay(e, v))
@@ -157,12 +154,12 @@ static struct cel_value index_from(struct cel_state *e, const struct cel_value *
     return cel_int((int64_t)cel_rune_count(str_take(v[0].s, at + (size_t)found)));
 }
 
-FN(index_of)
+CEL_FN(index_of)
 {
     return index_from(e, v, 0);
 }
 
-FN(index_of_from)
+CEL_FN(index_of_from)
 {
     return index_from(e, v, v[2].i);
 }
@@ -183,12 +180,12 @@ static struct cel_value last_index(struct cel_state *e, const struct cel_value *
     }
 }
 
-FN(last_index_of)
+CEL_FN(last_index_of)
 {
     return last_index(e, v, v[0].s.n);
 }
 
-FN(last_index_of_from)
+CEL_FN(last_index_of_from)
 {
     size_t at;
     return rune_at(v[0].s, v[2].i, &at) ? last_index(e, v, at) : out_of_range(e, v[2].i);
@@ -210,7 +207,7 @@ static struct cel_value substring_of(struct cel_state *e, struct str s, int64_t 
     return cel_str(str_make(s.p + a, b - a));
 }
 
-FN(substring_from)
+CEL_FN(substring_from)
 {
     size_t a;
     if (!pay(e, v))
@@ -218,7 +215,7 @@ FN(substring_from)
     return rune_at(v[0].s, v[1].i, &a) ? cel_str(str_skip(v[0].s, a)) : out_of_range(e, v[1].i);
 }
 
-FN(substring)
+CEL_FN(substring)
 {
     return substring_of(e, v[0].s, v[1].i, v[2].i);
 }
@@ -230,7 +227,7 @@ static bool is_white(uint32_t c)
            c == 0x205f || c == 0x3000;
 }
 
-FN(trim)
+CEL_FN(trim)
 {
     struct str s = v[0].s;
     if (!pay(e, v))
@@ -257,12 +254,12 @@ static struct cel_value map_case(struct cel_state *e, const struct cel_value *v,
     return cel_str(str_make(p, v[0].s.n));
 }
 
-FN(lower_ascii)
+CEL_FN(lower_ascii)
 {
     return map_case(e, v, 'A', 32);
 }
 
-FN(upper_ascii)
+CEL_FN(upper_ascii)
 {
     return map_case(e, v, 'a', -32);
 }
@@ -315,12 +312,12 @@ static struct cel_value replace_of(struct cel_state *e, const struct cel_value *
     return cel_str(str_make(p, (size_t)(w - p) + s.n));
 }
 
-FN(replace)
+CEL_FN(replace)
 {
     return replace_of(e, v, UINT64_MAX);
 }
 
-FN(replace_some)
+CEL_FN(replace_some)
 {
     return replace_of(e, v, v[3].i < 0 ? UINT64_MAX : (uint64_t)v[3].i);
 }
@@ -347,12 +344,12 @@ static struct cel_value split_of(struct cel_state *e, const struct cel_value *v,
     return cel_list_of(e->a, items, pieces);
 }
 
-FN(split)
+CEL_FN(split)
 {
     return split_of(e, v, UINT64_MAX);
 }
 
-FN(split_some)
+CEL_FN(split_some)
 {
     return split_of(e, v, v[2].i < 0 ? UINT64_MAX : (uint64_t)v[2].i);
 }
@@ -380,12 +377,12 @@ static struct cel_value join_of(struct cel_state *e, const struct cel_value *lis
     return cel_str(str_make(p, (size_t)(w - p)));
 }
 
-FN(join)
+CEL_FN(join)
 {
     return join_of(e, &v[0], STR(""));
 }
 
-FN(join_by)
+CEL_FN(join_by)
 {
     return join_of(e, &v[0], v[1].s);
 }

@@ -6,9 +6,6 @@
 #include "codec/cel_internal.h"
 #include "codec/url.h"
 
-#define FN(name) static struct cel_value name(struct cel_state *e, const struct cel_value *v)
-/* A macro: all these functions have one shape, and the table below reads by it. */
-
 #define URL_MAX 16384
 
 struct cel_url {
@@ -94,7 +91,7 @@ static bool parse_url(struct str s, struct cel_url *out)
     return true;
 }
 
-FN(url_of)
+CEL_FN(url_of)
 {
     struct cel_url *u = ARENA_NEW(e->a, struct cel_url);
     if (!cel_charge(e, cel_bytes_cost(v[0].s.n)))
@@ -105,18 +102,18 @@ FN(url_of)
     return (struct cel_value){ .kind = CEL_URL, .url = u };
 }
 
-FN(is_url)
+CEL_FN(is_url)
 {
     struct cel_url u;
     return cel_charge(e, cel_bytes_cost(v[0].s.n)) ? cel_bool(parse_url(v[0].s, &u)) : cel_spent(e);
 }
 
-FN(get_scheme)
+CEL_FN(get_scheme)
 {
     return cel_str(arena_lower(e->a, v[0].url->scheme));
 }
 
-FN(get_host)
+CEL_FN(get_host)
 {
     (void)e;
     return cel_str(v[0].url->host);
@@ -130,7 +127,7 @@ static size_t name_length(struct str host)
     return colon < 0 ? host.n : host.n - rest.n + (size_t)colon;
 }
 
-FN(get_hostname)
+CEL_FN(get_hostname)
 {
     (void)e;
     struct str host = str_take(v[0].url->host, name_length(v[0].url->host));
@@ -139,7 +136,7 @@ FN(get_hostname)
     return cel_str(host);
 }
 
-FN(get_port)
+CEL_FN(get_port)
 {
     (void)e;
     struct str host = v[0].url->host;
@@ -147,7 +144,7 @@ FN(get_port)
     return cel_str(n < host.n ? str_skip(host, n + 1) : STR(""));
 }
 
-FN(get_escaped_path)
+CEL_FN(get_escaped_path)
 {
     (void)e;
     return cel_str(v[0].url->path);
@@ -167,7 +164,7 @@ struct pair {
 };
 
 /* Pairs by key, each key once, its values in their order. */
-FN(get_query)
+CEL_FN(get_query)
 {
     struct str query = v[0].url->query, key, value;
     size_t n = 1, used = 0, keys = 0;
