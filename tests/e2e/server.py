@@ -46,7 +46,6 @@ class Server:
         return self
 
     def log_text(self):
-        self.log.flush()
         with open(self.log.name, errors="replace") as f:
             return f.read()
 

@@ -23,6 +23,13 @@ class Life(unittest.TestCase):
             self.assertEqual(status, 0)
             self.assertLess(seconds, 2)
 
+    def test_stop_while_it_starts(self):
+        with Server(PROGRAM, "up", "--sim-nodes", "16") as s:
+            for wait in (0, 0.01, 0.02, 0.05, 0.1):
+                time.sleep(wait)
+                self.assertEqual(s.stop()[0], 0, s.log_text())
+                s.start()
+
     def test_a_second_instance_is_refused(self):
         with Server(PROGRAM) as s:
             second = subprocess.run(s.command(), capture_output=True, text=True, timeout=20)
