@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * json_keep — the few members of a document that a cache wants, as a small document of its own. A
+ * cache of a hundred thousand objects cannot afford what nobody reads, so whoever fills it says
+ * what is read. One thread. */
+#pragma once
+
+#include "codec/json.h"
+
+/* A member that is kept, with all below it when n is 0. Lists between are passed through: the rows
+ * below "containers" are about each container. Rows are constant tables. */
+struct json_mask {
+    struct str key;
+    const struct json_mask *below;
+    size_t n;
+};
+
+#define JSON_MASK(name)                                                                            \
+    {                                                                                              \
+        .key = STR_INIT(name)                                                                      \
+    } /* macros: static initialisers */
+#define JSON_MASK_OF(name, rows)                                                                   \
+    {                                                                                              \
+        .key = STR_INIT(name), .below = (rows), .n = sizeof(rows) / sizeof((rows)[0])              \
+    }
+
+struct json_keep;
+
+/* rows must outlive it; n 0: everything is kept. */
+struct json_keep *json_keep_new(const struct json_mask *rows, size_t n);
+bool json_keep_is_all(const struct json_keep *k);
+void json_keep_free(struct json_keep *k); /* NULL is fine; documents that it made live on */
+DEFINE_FREEP(struct json_keep *, json_keep_freep, json_keep_free)
+
+/* The members of the object v that are kept, behind those members of front (absent: none) that v
+ * lacks. Anything but an object is kept whole. The caller owns the new document. */
+struct json_doc *json_keep(struct json_keep *k, struct json v, struct json front);
