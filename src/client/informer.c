@@ -38,6 +38,8 @@ struct informer {
     struct transport *t;
     struct gvr resource;
     struct str field_selector; /* owned, as the texts of resource */
+    struct informer_fields fields;
+    struct json_keep *keep; /* NULL: everything */
     struct cache cache;
     struct handler_vec handlers;
     enum phase phase;
@@ -170,8 +172,9 @@ static void not_served(struct informer *i)
 static void on_list(void *arg, const struct reply *reply, const struct err *err)
 {
     struct informer *i = arg;
-    i->call = NULL;
     struct err refusal = { 0 };
+    if (!reply || !reply->more)
+        i->call = NULL;
     if (!reply) {
         retry_later(i, "list", err);
         return;
@@ -190,7 +193,9 @@ static void on_list(void *arg, const struct reply *reply, const struct err *err)
         take_object(i, reply->items[n]);
     free(i->cont);
     i->cont = reply->cont.n ? str_dup(reply->cont) : NULL;
-    if (i->cont)
+    if (reply->more)
+        tell_batch(i);
+    else if (i->cont)
         list_start(i);
     else
         list_complete(i, reply->revision);
@@ -203,7 +208,7 @@ static struct request request_of(const struct informer *i, enum verb verb)
         .group = i->resource.group,
         .version = i->resource.version,
         .plural = i->resource.plural,
-        .list = { .field_selector = i->field_selector },
+        .list = { .field_selector = i->field_selector, .keep = i->keep },
     };
 }
 
@@ -212,6 +217,7 @@ static void list_start(struct informer *i)
     i->phase = PHASE_LISTING;
     struct request r = request_of(i, VERB_LIST);
     r.list.limit = LIST_PAGE;
+    r.list.all_pages = true;
     r.list.cont = str_from(i->cont);
     i->call = i->t->ops->start(i->t, &r, on_list, i);
 }
@@ -272,6 +278,7 @@ static void informer_free(struct informer *i)
         i->t->ops->cancel(i->call);
     timer_free(i->retry);
     cache_fini(&i->cache);
+    json_keep_free(i->keep);
     handler_vec_fini(&i->handlers);
     free(i->cont);
     free((void *)(uintptr_t)i->field_selector.p);
@@ -308,11 +315,13 @@ static struct str copy(struct str s)
     return str_make(str_dup(s), s.n);
 }
 
-struct informer *informers_get(struct informers *set, struct gvr r, struct str field_selector)
+static struct informer *
+get(struct informers *set, struct gvr r, struct str field_selector, struct informer_fields f)
 {
     for (size_t n = 0; n < set->all.n; n++) {
         struct informer *i = set->all.items[n];
-        if (gvr_eq(i->resource, r) && str_eq(i->field_selector, field_selector))
+        if (gvr_eq(i->resource, r) && str_eq(i->field_selector, field_selector) &&
+            i->fields.rows == f.rows)
             return i;
     }
     struct informer *i = MEM_NEW(struct informer);
@@ -320,10 +329,24 @@ struct informer *informers_get(struct informers *set, struct gvr r, struct str f
     i->resource = (struct gvr){ copy(r.group), copy(r.version), copy(r.plural) };
     if (field_selector.n)
         i->field_selector = copy(field_selector);
+    i->fields = f;
+    if (f.n)
+        i->keep = json_keep_new(f.rows, f.n);
     map_init(&i->cache.entries);
     i->retry = timer_new(set->t->loop, on_retry, i);
     informer_vec_push(&set->all, i);
     return i;
+}
+
+struct informer *informers_get(struct informers *set, struct gvr r, struct str field_selector)
+{
+    return get(set, r, field_selector, (struct informer_fields){ 0 });
+}
+
+struct informer *
+informers_get_fields(struct informers *set, struct gvr r, const struct informer_fields *f)
+{
+    return get(set, r, (struct str){ 0 }, *f);
 }
 
 void informers_start(struct informers *set)

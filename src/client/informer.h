@@ -14,6 +14,7 @@
 
 #include "client/calls.h"
 #include "client/transport.h"
+#include "codec/json_keep.h"
 
 struct informers;
 struct informer;
@@ -24,6 +25,15 @@ void informers_free(struct informers *set); /* stops all watches */
 /* The cache of a resource, made on first use. field_selector narrows it ("spec.nodeName=x"; absent:
  * everything). Belongs to the set. */
 struct informer *informers_get(struct informers *set, struct gvr r, struct str field_selector);
+/* The same for a reader of few fields: rows (constant) name them, and whoever asks with other rows
+ * gets another cache. kind, apiVersion and metadata's name, namespace, uid and resourceVersion must
+ * be among them. Objects that a transport shares in memory stay whole all the same. */
+struct informer_fields {
+    const struct json_mask *rows;
+    size_t n;
+};
+struct informer *
+informers_get_fields(struct informers *set, struct gvr r, const struct informer_fields *f);
 /* Starts every informer that is not running yet. */
 void informers_start(struct informers *set);
 bool informers_synced(const struct informers *set); /* every cache had its first complete list */

@@ -1,117 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0
- * rest — requests over io/fetch, answers and watch events as kobjs. Items of a typed list carry no
- * apiVersion and kind on the wire; they get those of the list. */
+ * rest — requests over io/fetch, answers and watch events as kobjs. Lists are in rest_list.c. */
 #include "client/rest.h"
 
 #include <stdlib.h>
 
 #include "base/arena.h"
-#include "base/list.h"
 #include "base/vec.h"
 #include "client/bind_each.h"
+#include "client/rest_internal.h"
 #include "client/rest_request.h"
 #include "kube/status.h"
 
-VEC_TYPE(kobj_vec, struct kobj *);
 VEC_TYPE(event_vec, struct watch_event);
-
-struct rest {
-    struct transport base;
-    struct fetch_client *fetch;
-    char *server;
-    char *authorization; /* "Bearer …", or NULL */
-    char *user_agent;
-    struct list calls;
-};
-
-struct call {
-    struct rest *rest;
-    struct list link;
-    struct fetch *fetch;
-    bool is_list;
-    reply_fn done;
-    events_fn events;
-    watch_end_fn end;
-    void *arg;
-    struct buf line;         /* of a watch: bytes of an incomplete event */
-    struct err watch_err;    /* what an ERROR event or a bad line said */
-    struct bind_each *binds; /* of bind_all */
-};
 
 /* ---- life cycle of calls ---- */
 
-static struct call *call_new(struct rest *r, void *arg)
+static struct call *call_new(struct rest *r, const struct request *req, void *arg)
 {
     struct call *c = MEM_NEW(struct call);
     c->rest = r;
     c->arg = arg;
+    c->keep = req ? req->list.keep : NULL;
     buf_init(&c->line, REST_EVENT_BYTES_MAX);
     list_push_back(&r->calls, &c->link);
     return c;
 }
 
-static void call_free(struct call *c)
+void rest_call_free(struct call *c)
 {
     list_remove(&c->link);
     buf_fini(&c->line);
+    rest_list_fini(c);
     free(c);
 }
 
 /* ---- answers ---- */
-
-static struct kobj *item_kobj(struct arena *a,
-                              struct json item,
-                              struct str api_version,
-                              struct str kind,
-                              struct err *err)
-{
-    struct jnode *o = jnode_obj(a);
-    jnode_set_str(o, STR("kind"), kind);
-    jnode_set_str(o, STR("apiVersion"), api_version);
-    for (struct json_iter it = json_iter(item); json_next(&it);)
-        jnode_set(o, it.key, jnode_thaw(a, it.value));
-    struct kobj *out = NULL;
-    return kobj_freeze(&out, o, err) == 0 ? out : NULL;
-}
-
-static int list_items(struct kobj_vec *items, const struct kobj *list, struct err *err)
-{
-    AUTO(arena_freep) struct arena *a = arena_new();
-    struct str kind = list->kind;
-    if (str_ends(kind, STR("List")))
-        kind.n -= 4;
-    for (struct json_iter it = json_iter(json_get(kobj_root(list), STR("items")));
-         json_next(&it);) {
-        struct kobj *o = item_kobj(a, it.value, list->api_version, kind, err);
-        if (!o)
-            return err_wrap(err, "item %zu of %.*s", items->n, STR_ARG(list->kind));
-        kobj_vec_push(items, o);
-    }
-    return 0;
-}
-
-static void answer_list(struct call *c, const struct kobj *list)
-{
-    struct kobj_vec items = { 0 };
-    struct err err = { 0 };
-    if (list_items(&items, list, &err) != 0) {
-        c->done(c->arg, NULL, &err);
-    } else {
-        struct json remaining = kobj_meta(list, STR("remainingItemCount"));
-        struct reply reply = {
-            .code = 200,
-            .items = items.items,
-            .n_items = items.n,
-            .revision = list->revision,
-            .cont = json_str(kobj_meta(list, STR("continue"))),
-            .remaining = json_i64_or(remaining, -1),
-        };
-        c->done(c->arg, &reply, NULL);
-    }
-    for (size_t i = 0; i < items.n; i++)
-        kobj_unref(items.items[i]);
-    kobj_vec_fini(&items);
-}
 
 /* The text of a Warning header, '299 - "text"' (RFC 7234, 5.5); escapes inside are rare and stay.
  */
@@ -142,7 +65,7 @@ static struct kobj *plain_refusal(const struct fetch_answer *a)
     return o;
 }
 
-static void on_answer(void *arg, const struct fetch_answer *a, const struct err *err)
+void rest_on_answer(void *arg, const struct fetch_answer *a, const struct err *err)
 {
     struct call *c = arg;
     struct err bad = { 0 };
@@ -156,8 +79,6 @@ static void on_answer(void *arg, const struct fetch_answer *a, const struct err 
         err_set(&bad, ERR_IO, "the server answered %d with no API object: %.*s", a->status,
                 STR_ARG(str_take(str_trim(a->body), 120)));
         c->done(c->arg, NULL, &bad);
-    } else if (a->status < 400 && c->is_list) {
-        answer_list(c, o);
     } else {
         struct str warnings[16];
         size_t n = 0;
@@ -168,7 +89,7 @@ static void on_answer(void *arg, const struct fetch_answer *a, const struct err 
         };
         c->done(c->arg, &reply, NULL);
     }
-    call_free(c);
+    rest_call_free(c);
 }
 
 /* ---- watches ---- */
@@ -182,26 +103,29 @@ static enum event_type event_type_of(struct str text)
     return EVENT_ERROR;
 }
 
-static int parse_event(struct watch_event *ev, struct str line, struct err *err)
+static int
+parse_event(const struct call *c, struct watch_event *ev, struct str line, struct err *err)
 {
-    struct json_doc *doc;
+    AUTO(json_doc_unrefp) struct json_doc *doc = NULL;
     if (json_parse(&doc, line, &json_limits_own, err) != 0)
         return -1;
-    struct json root = json_root(doc);
+    enum event_type type = event_type_of(json_str(json_get(json_root(doc), STR("type"))));
+    struct json object = json_get(json_root(doc), STR("object"));
     struct kobj *o = NULL;
-    int rc = kobj_parse(&o, json_text(json_get(root, STR("object"))), &json_limits_own, err);
-    if (rc == 0) {
-        struct str mark = json_str(json_get(json_path(kobj_root(o), "metadata.annotations"),
-                                            STR("k8s.io/initial-events-end")));
-        *ev = (struct watch_event){
-            .type = event_type_of(json_str(json_get(root, STR("type")))),
-            .revision = o->revision,
-            .object = o,
-            .initial_end = str_is(mark, "true"),
-        };
-    }
-    json_doc_unref(doc);
-    return rc;
+    bool keeps = c->keep && type <= EVENT_DELETED && json_exists(object);
+    int rc = keeps ? kobj_keep(&o, c->keep, object, (struct json){ 0 }, err)
+                   : kobj_parse(&o, json_text(object), &json_limits_own, err);
+    if (rc != 0)
+        return -1;
+    struct str mark =
+        json_str(json_get(kobj_meta(o, STR("annotations")), STR("k8s.io/initial-events-end")));
+    *ev = (struct watch_event){
+        .type = type,
+        .revision = o->revision,
+        .object = o,
+        .initial_end = str_is(mark, "true"),
+    };
+    return 0;
 }
 
 static void deliver(struct call *c, struct event_vec *events)
@@ -225,7 +149,7 @@ static bool take_lines(struct call *c, struct event_vec *events)
         struct watch_event ev;
         if (!line.n)
             continue;
-        if (parse_event(&ev, line, &c->watch_err) != 0)
+        if (parse_event(c, &ev, line, &c->watch_err) != 0)
             return false;
         if (ev.type == EVENT_ERROR) {
             int64_t code = json_i64_or(kobj_path(ev.object, "code"), 500);
@@ -267,47 +191,54 @@ static void on_watch_end(void *arg, const struct fetch_answer *a, const struct e
              kobj_parse(&status, a->body, &json_limits_own, &end) == 0)
         status_to_err(status, a->status, &end);
     c->end(c->arg, end.kind == ERR_NONE ? NULL : &end);
-    call_free(c);
+    rest_call_free(c);
 }
 
 /* ---- starting ---- */
 
-static struct fetch *send_request(struct rest *r,
-                                  const struct request *req,
-                                  fetch_piece_fn piece,
-                                  fetch_done_fn done,
-                                  struct call *c)
+struct fetch *
+rest_send(struct call *c, const struct rest_parts *parts, fetch_piece_fn piece, fetch_done_fn done)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
-    struct rest_parts parts = rest_request_parts(a, req);
+    const struct rest *r = c->rest;
     struct http_header headers[4];
     size_t n = 0;
     headers[n++] = (struct http_header){ STR("accept"), STR("application/json") };
     headers[n++] = (struct http_header){ STR("user-agent"), str_from(r->user_agent) };
     if (r->authorization)
         headers[n++] = (struct http_header){ STR("authorization"), str_from(r->authorization) };
-    if (parts.content_type.n)
-        headers[n++] = (struct http_header){ STR("content-type"), parts.content_type };
+    if (parts->content_type.n)
+        headers[n++] = (struct http_header){ STR("content-type"), parts->content_type };
     struct fetch_request f = {
-        .method = parts.method,
-        .url = arena_printf(a, "%s%.*s", r->server, STR_ARG(parts.path_query)),
+        .method = parts->method,
+        .url = arena_printf(a, "%s%.*s", r->server, STR_ARG(parts->path_query)),
         .headers = headers,
         .n_headers = n,
-        .body = parts.body,
+        .body = parts->body,
         .timeout_ns = piece ? 0 : 60 * NS_PER_S,
         .answer_bytes = REST_ANSWER_BYTES_MAX,
     };
     return fetch_start(r->fetch, &f, piece, done, c);
 }
 
+static struct fetch *
+send_request(struct call *c, const struct request *req, fetch_piece_fn piece, fetch_done_fn done)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct rest_parts parts = rest_request_parts(a, req);
+    return rest_send(c, &parts, piece, done);
+}
+
 static struct call *
 rest_start(struct transport *t, const struct request *req, reply_fn done, void *arg)
 {
     struct rest *r = CONTAINER_OF(t, struct rest, base);
-    struct call *c = call_new(r, arg);
+    struct call *c = call_new(r, req, arg);
     c->done = done;
-    c->is_list = req->verb == VERB_LIST;
-    c->fetch = send_request(r, req, NULL, on_answer, c);
+    if (req->verb == VERB_LIST)
+        rest_list_start(c, req);
+    else
+        c->fetch = send_request(c, req, NULL, rest_on_answer);
     return c;
 }
 
@@ -318,10 +249,10 @@ static struct call *rest_watch(struct transport *t,
                                void *arg)
 {
     struct rest *r = CONTAINER_OF(t, struct rest, base);
-    struct call *c = call_new(r, arg);
+    struct call *c = call_new(r, req, arg);
     c->events = events;
     c->end = end;
-    c->fetch = send_request(r, req, on_piece, on_watch_end, c);
+    c->fetch = send_request(c, req, on_piece, on_watch_end);
     return c;
 }
 
@@ -331,14 +262,14 @@ static void on_all_bound(void *arg, const struct reply *reply, const struct err 
 {
     struct call *c = arg;
     c->done(c->arg, reply, err);
-    call_free(c);
+    rest_call_free(c);
 }
 
 static struct call *
 rest_bind_all(struct transport *t, const struct binding *b, size_t n, reply_fn done, void *arg)
 {
     struct rest *r = CONTAINER_OF(t, struct rest, base);
-    struct call *c = call_new(r, arg);
+    struct call *c = call_new(r, NULL, arg);
     c->done = done;
     c->binds = bind_each_start(t, b, n, on_all_bound, c);
     return c;
@@ -350,7 +281,7 @@ static void rest_cancel(struct call *c)
         bind_each_cancel(c->binds);
     if (c->fetch)
         fetch_cancel(c->fetch);
-    call_free(c);
+    rest_call_free(c);
 }
 
 static void rest_close(struct transport *t)

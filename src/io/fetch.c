@@ -62,6 +62,7 @@ static void finish(struct fetch *f, CURLcode code)
         a = (struct fetch_answer){
             .status = (int)status,
             .body = buf_view(&f->body),
+            .buffer = &f->body,
             .content_type = buf_view(&f->content_type),
             .warnings = buf_view(&f->warnings),
             .retry_after = buf_view(&f->retry_after),

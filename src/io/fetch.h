@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "io/http.h"
@@ -43,6 +44,7 @@ struct fetch_request {
 struct fetch_answer {
     int status; /* 0: no answer, err says why */
     struct str body;
+    struct buf *buffer; /* where body stands; whoever wants to keep it may buf_take it */
     struct str content_type;
     struct str warnings; /* the Warning headers' values, newline-separated */
     struct str retry_after;

@@ -74,6 +74,16 @@ int kobj_parse(struct kobj **out, struct str text, const struct json_limits *lim
     return kobj_new(out, at_rest(doc), err);
 }
 
+int kobj_keep(struct kobj **out,
+              struct json_keep *k,
+              struct json v,
+              struct json front,
+              struct err *err)
+{
+    struct json_doc *doc = json_keep(k, v, front);
+    return kobj_new(out, json_keep_is_all(k) ? at_rest(doc) : doc, err);
+}
+
 int kobj_freeze(struct kobj **out, struct jnode *root, struct err *err)
 {
     struct json_doc *doc = NULL;

@@ -16,6 +16,7 @@
 #include "base/time.h"
 #include "codec/jnode.h"
 #include "codec/json.h"
+#include "codec/json_keep.h"
 
 struct kobj {
     _Atomic uint32_t refs;
@@ -32,6 +33,14 @@ struct kobj {
 int kobj_new(struct kobj **out, struct json_doc *doc, struct err *err);
 /* Parses text and makes a kobj. For files, tests and the store. */
 int kobj_parse(struct kobj **out, struct str text, const struct json_limits *lim, struct err *err);
+/* What k keeps of the object v, behind those members of front (absent: none) that v lacks: the kind
+ * and version that a list's items do not repeat. What k keeps must hold kind, apiVersion and the
+ * metadata below. Errors as of kobj_new. */
+int kobj_keep(struct kobj **out,
+              struct json_keep *k,
+              struct json v,
+              struct json front,
+              struct err *err);
 /* Freezes an edited tree into a kobj. */
 int kobj_freeze(struct kobj **out, struct jnode *root, struct err *err);
 

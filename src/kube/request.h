@@ -21,6 +21,9 @@ struct list_options { /* of GET, LIST, WATCH and DELETE_COLLECTION */
     struct str cont;                   /* the continue token */
     int64_t limit;                     /* 0: none */
     int64_t timeout_s;                 /* of a watch; 0: the server's choice */
+    struct json_keep *keep; /* what the caller reads of the objects; outlives the call. NULL:
+                               everything. A transport that shares objects gives them whole */
+    bool all_pages;         /* LIST with a limit: page after page, see struct reply.more */
     bool bookmarks, send_initial_events;
     bool has_send_initial_events; /* the request said so, true or false */
 };
@@ -54,6 +57,7 @@ struct reply {
     size_t n_items;
     uint64_t revision; /* of LIST, and of a bind_all */
     struct str cont;   /* of LIST: more follows */
+    bool more;         /* of LIST with all_pages: it follows by itself, to the same callback */
     int64_t remaining; /* of LIST: -1 unknown */
     const struct str *warnings;
     size_t n_warnings;
