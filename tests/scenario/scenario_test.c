@@ -8,6 +8,7 @@
 #include "codec/yaml.h"
 #include "scheduler/config/config.h"
 #include "scheduler/core/core.h"
+#include "scheduler/core/fields.h"
 #include "testkit/check.h"
 
 #define FILE_BYTES_MAX (1u << 20)
@@ -45,8 +46,33 @@ static void put_queue(struct scenario *s, const struct kobj *o)
         wrong(s, "%s", err.msg);
 }
 
-static void put_object(struct scenario *s, const struct kobj *o)
+/* What the service's cache holds of an object: with less, some scenario fails. */
+static struct kobj *as_cached(const struct kobj *o)
 {
+    static const struct {
+        const char *kind;
+        enum input_kind input;
+    } rows[] = {
+        { "Pod", INPUT_POD },
+        { "Node", INPUT_NODE },
+        { "Service", INPUT_SERVICE },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        if (!str_is(o->kind, rows[i].kind))
+            continue;
+        const struct sched_fields *f = &sched_fields[rows[i].input];
+        AUTO(json_keep_freep) struct json_keep *k = json_keep_new(f->rows, f->n);
+        struct kobj *kept = NULL;
+        struct err err = { 0 };
+        CHECK_OK(kobj_keep(&kept, k, kobj_root(o), (struct json){ 0 }, &err), err);
+        return kept;
+    }
+    return kobj_ref(o);
+}
+
+static void put_object(struct scenario *s, const struct kobj *whole)
+{
+    AUTO(kobj_unrefp) struct kobj *o = as_cached(whole);
     if (str_is(o->kind, "Node"))
         core_node_set(s->core, o, s->now);
     else if (str_is(o->kind, "Pod"))

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "scheduler/config/config.h"
+#include "scheduler/core/fields.h"
 
 #define CYCLES_PER_TURN 256 /* then other callbacks of the loop get their turn */
 
@@ -173,6 +174,17 @@ static struct sched_core *configured_core(const struct scheduler_options *o, str
     return core;
 }
 
+/* A cache of what we read; extenders are sent whole objects, plugins of others may read any field.
+ */
+static struct informer *cache_of(const struct scheduler *s, const struct sched_source *source)
+{
+    const struct sched_fields *f = &sched_fields[source->kind];
+    struct informer_fields fields = { f->rows, f->n };
+    if (core_extenders(s->core) || s->outside)
+        fields = (struct informer_fields){ 0 };
+    return informers_get_fields(s->informers, source->resource, &fields);
+}
+
 struct scheduler *
 scheduler_new(struct transport *t, const struct scheduler_options *o, struct err *err)
 {
@@ -196,7 +208,7 @@ scheduler_new(struct transport *t, const struct scheduler_options *o, struct err
     for (size_t i = 0; i < SOURCES_MAIN; i++) {
         struct source_watch *w = &s->watches[i];
         *w = (struct source_watch){ s, &sources_main[i], NULL };
-        w->cache = informers_get(s->informers, w->source->resource, (struct str){ 0 });
+        w->cache = cache_of(s, w->source);
         informer_on_event(w->cache, on_object, on_batch, w);
     }
     if (service_ask_start(s, err) || service_record_start(s, o, err)) {

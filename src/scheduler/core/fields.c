@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * fields — see fields.h. */
+#include "scheduler/core/fields.h"
+
+static const struct json_mask owner[] = { JSON_MASK("apiVersion"), JSON_MASK("kind"),
+                                          JSON_MASK("name"), JSON_MASK("uid"),
+                                          JSON_MASK("controller") };
+static const struct json_mask metadata[] = {
+    JSON_MASK("name"),
+    JSON_MASK("generateName"),
+    JSON_MASK("namespace"),
+    JSON_MASK("uid"),
+    JSON_MASK("resourceVersion"),
+    JSON_MASK("creationTimestamp"),
+    JSON_MASK("deletionTimestamp"),
+    JSON_MASK("deletionGracePeriodSeconds"),
+    JSON_MASK("labels"),
+    JSON_MASK("annotations"),
+    JSON_MASK_OF("ownerReferences", owner),
+};
+
+/* ---- pods ---- */
+
+static const struct json_mask port[] = { JSON_MASK("hostPort"), JSON_MASK("hostIP"),
+                                         JSON_MASK("protocol") };
+static const struct json_mask container[] = {
+    JSON_MASK("name"),      JSON_MASK("image"),         JSON_MASK_OF("ports", port),
+    JSON_MASK("resources"), JSON_MASK("restartPolicy"),
+};
+static const struct json_mask volume[] = { JSON_MASK("image") };
+static const struct json_mask pod_spec[] = {
+    JSON_MASK("nodeName"),
+    JSON_MASK("schedulerName"),
+    JSON_MASK_OF("containers", container),
+    JSON_MASK_OF("initContainers", container),
+    JSON_MASK_OF("volumes", volume),
+    JSON_MASK("priority"),
+    JSON_MASK("priorityClassName"),
+    JSON_MASK("preemptionPolicy"),
+    JSON_MASK("nodeSelector"),
+    JSON_MASK("affinity"),
+    JSON_MASK("tolerations"),
+    JSON_MASK("topologySpreadConstraints"),
+    JSON_MASK("schedulingGates"),
+    JSON_MASK("schedulingGroup"),
+    JSON_MASK("workloadRef"),
+    JSON_MASK("resources"),
+    JSON_MASK("resourceClaims"),
+    JSON_MASK("overhead"),
+    JSON_MASK("hostNetwork"),
+    JSON_MASK("activeDeadlineSeconds"),
+    JSON_MASK("terminationGracePeriodSeconds"),
+};
+static const struct json_mask condition[] = { JSON_MASK("type"), JSON_MASK("status"),
+                                              JSON_MASK("reason"), JSON_MASK("message") };
+static const struct json_mask container_status[] = { JSON_MASK("name"), JSON_MASK("resources"),
+                                                     JSON_MASK("allocatedResources") };
+static const struct json_mask pod_status[] = {
+    JSON_MASK("phase"),
+    JSON_MASK("nominatedNodeName"),
+    JSON_MASK("startTime"),
+    JSON_MASK_OF("conditions", condition),
+    JSON_MASK("resourceClaimStatuses"),
+    JSON_MASK_OF("containerStatuses", container_status),
+    JSON_MASK_OF("initContainerStatuses", container_status),
+};
+static const struct json_mask pod[] = {
+    JSON_MASK("kind"),
+    JSON_MASK("apiVersion"),
+    JSON_MASK_OF("metadata", metadata),
+    JSON_MASK_OF("spec", pod_spec),
+    JSON_MASK_OF("status", pod_status),
+};
+
+/* ---- nodes ---- */
+
+static const struct json_mask node_spec[] = { JSON_MASK("unschedulable"), JSON_MASK("taints") };
+static const struct json_mask node_status[] = {
+    JSON_MASK("allocatable"),
+    JSON_MASK("capacity"),
+    JSON_MASK("images"),
+    JSON_MASK_OF("conditions", condition),
+};
+static const struct json_mask node[] = {
+    JSON_MASK("kind"),
+    JSON_MASK("apiVersion"),
+    JSON_MASK_OF("metadata", metadata),
+    JSON_MASK_OF("spec", node_spec),
+    JSON_MASK_OF("status", node_status),
+};
+
+/* ---- whoever selects pods ---- */
+
+static const struct json_mask selecting_spec[] = { JSON_MASK("selector") };
+static const struct json_mask selecting[] = {
+    JSON_MASK("kind"),
+    JSON_MASK("apiVersion"),
+    JSON_MASK_OF("metadata", metadata),
+    JSON_MASK_OF("spec", selecting_spec),
+};
+
+#define FIELDS(rows)                                                                               \
+    {                                                                                              \
+        rows, COUNT_OF(rows)                                                                       \
+    } /* a macro: counts the array */
+
+const struct sched_fields sched_fields[INPUT_KINDS] = {
+    [INPUT_NODE] = FIELDS(node),
+    [INPUT_POD] = FIELDS(pod),
+    [INPUT_SERVICE] = FIELDS(selecting),
+    [INPUT_REPLICASET] = FIELDS(selecting),
+    [INPUT_STATEFULSET] = FIELDS(selecting),
+    [INPUT_CONTROLLER] = FIELDS(selecting),
+};
