@@ -26,7 +26,7 @@ static void die(const char *what)
     exit(1);
 }
 
-static void make_folder(struct server *s)
+void server_make_folder(struct server *s)
 {
     const char *tmp = getenv("TMPDIR");
     if (s->dir[0])
@@ -43,6 +43,9 @@ static void child(const struct server *s, const char *program, int sim_nodes, in
     snprintf(log, sizeof log, "%s/log", s->dir);
     dup2(out, STDOUT_FILENO);
     FILE *f = freopen(log, "a", stderr);
+    if (f && sim_nodes < 0)
+        execl(program, program, "apiserver", "--data-dir", s->dir, "--listen", "127.0.0.1:0",
+              "--kubeconfig", s->kubeconfig, (char *)NULL);
     if (f)
         execl(program, program, "up", "--data-dir", s->dir, "--listen", "127.0.0.1:0",
               "--kubeconfig", s->kubeconfig, "--no-local-node", "--sim-nodes", nodes, (char *)NULL);
@@ -53,7 +56,7 @@ void server_start(struct server *s, const char *program, int sim_nodes)
 {
     int fds[2];
     char line[1024];
-    make_folder(s);
+    server_make_folder(s);
     snprintf(s->kubeconfig, sizeof s->kubeconfig, "%s/kubeconfig", s->dir);
     if (pipe(fds) != 0)
         die("no pipe");

@@ -13,8 +13,10 @@ struct server {
     char kubeconfig[300];
 };
 
-/* Starts `program up` with that many simulated nodes; dir "" makes a new folder below $TMPDIR.
- * Exits the benchmark with a message when it does not get ready within a minute. */
+/* A new folder below $TMPDIR as s->dir, when that is "". */
+void server_make_folder(struct server *s);
+/* Starts `program up` with that many simulated nodes, or `program apiserver` for -1. Exits the
+ * benchmark with a message when it does not get ready within a minute. */
 void server_start(struct server *s, const char *program, int sim_nodes);
 /* SIGTERM, waits; returns how long it took in ms. The folder stays. */
 double server_stop(struct server *s);
