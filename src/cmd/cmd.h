@@ -6,6 +6,8 @@
 
 extern const struct cli_verb apiserver_verb;
 extern const struct cli_verb sim_oracle_verb;
+extern const struct cli_verb sim_record_verb;
 extern const struct cli_verb sim_replay_verb;
 extern const struct cli_verb sim_trace_verb;
+extern const struct cli_verb sim_whatif_verb;
 extern const struct cli_verb up_verb;

@@ -11,7 +11,8 @@
 #include "io/clock.h"
 
 static const struct cli_verb *const service_verbs[] = {
-    &apiserver_verb, &sim_oracle_verb, &sim_replay_verb, &sim_trace_verb, &up_verb,
+    &apiserver_verb, &sim_oracle_verb, &sim_record_verb, &sim_replay_verb,
+    &sim_trace_verb, &sim_whatif_verb, &up_verb,
 };
 
 static const struct cli_page pages[] = { { "config", up_config_page },

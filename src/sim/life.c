@@ -19,9 +19,14 @@ static int64_t seconds_of(struct str text)
     return *end || !(s >= 0 && s < 1e9) ? -1 : (int64_t)(s * 1e9);
 }
 
+int64_t sim_said_run(const struct kobj *pod)
+{
+    return seconds_of(kobj_annotation(pod, STR(SIM_RUN_KEY)));
+}
+
 static int64_t run_ns(const struct kobj *pod)
 {
-    int64_t ns = seconds_of(kobj_annotation(pod, STR(SIM_RUN_KEY)));
+    int64_t ns = sim_said_run(pod);
     if (ns >= 0)
         return ns;
     return pod_of(pod)->restart_policy == POD_RESTART_ALWAYS ? -1 : SIM_RUN_DEFAULT_NS;

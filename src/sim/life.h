@@ -13,6 +13,9 @@
 #define SIM_RUN_DEFAULT_NS (5 * NS_PER_S) /* of pods that run to completion and name no time */
 #define SIM_START_NS (100 * NS_PER_MS)    /* from bound to running */
 
+/* How long the pod says it runs, in ns; -1: it says nothing. */
+int64_t sim_said_run(const struct kobj *pod);
+
 enum sim_action {
     SIM_NOTHING, /* it goes on until someone changes it */
     SIM_START,   /* becomes Running at `due` */

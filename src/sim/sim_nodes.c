@@ -148,19 +148,8 @@ static void on_refreshed(void *arg, const struct reply *reply, const struct err 
 
 static struct jnode *node_object(struct arena *a, const struct sim_node *n, struct wall now)
 {
-    struct jnode *o = sim_node_object(a, n->shape, n->name, now);
-    const struct sim_group *g = n->group;
-    for (size_t i = 0; g && i < g->n_labels; i++)
-        meta_set_label(o, g->labels[i].key, g->labels[i].value);
-    for (size_t i = 0; g && i < g->n_taints; i++) {
-        struct jnode *list = jnode_need_arr(jnode_need_obj(o, STR("spec")), STR("taints"));
-        struct jnode *taint = jnode_append(list, jnode_obj(a));
-        jnode_set_str(taint, STR("key"), g->taints[i].key);
-        if (g->taints[i].value.n)
-            jnode_set_str(taint, STR("value"), g->taints[i].value);
-        jnode_set_str(taint, STR("effect"), g->taints[i].effect);
-    }
-    return o;
+    return n->group ? sim_group_object(a, n->group, n->name, now)
+                    : sim_node_object(a, n->shape, n->name, now);
 }
 
 static void

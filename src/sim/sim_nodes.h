@@ -5,29 +5,9 @@
 #pragma once
 
 #include "client/transport.h"
-#include "sim/shape.h"
+#include "sim/group.h"
 
 struct sim_nodes;
-
-struct sim_label {
-    struct str key, value;
-};
-
-struct sim_taint {
-    struct str key, value, effect; /* value may be absent */
-};
-
-struct sim_group { /* plain data: nodes that are alike */
-    const struct sim_shape *shape;
-    int64_t n;
-    struct str prefix; /* of node names, a number follows; absent: "sim-". Groups of one prefix
-                          count on. */
-    const struct str *names; /* n names instead; NULL: none */
-    const struct sim_label *labels;
-    size_t n_labels;
-    const struct sim_taint *taints;
-    size_t n_taints;
-};
 
 struct sim_options {
     const struct sim_group *groups; /* borrowed for the life of the nodes */
