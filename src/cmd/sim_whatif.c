@@ -199,7 +199,7 @@ static void print_gangs(FILE *out, struct arena *a, const struct whatif *w)
 static void print_text(FILE *out, struct arena *a, const struct whatif *w, struct str change)
 {
     fprintf(out, "what if: %.*s\n", STR_ARG(change));
-    fprintf(out, "%.*s, %zu pods and %zu gangs came to wait\n\n",
+    fprintf(out, "%.*s, pods that came to wait: %zu, gangs: %zu\n\n",
             STR_ARG(seconds(a, w->end - w->begin)), w->pods, w->gangs);
     print_sides(out, a, w);
     if (w->n_differ)

@@ -56,12 +56,14 @@ class RecordTest(unittest.TestCase):
     def play(cls, s):
         s.start()
         s.wait("nodes", lambda: len(s.request("GET", "/api/v1/nodes")[1]["items"]) == 2)
-        high = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass",
-                "metadata": {"name": "high"}, "value": 1000}
-        s.request("POST", "/apis/scheduling.k8s.io/v1/priorityclasses", high)
-        gang(s, "short", 2, 4, 1)
-        gang(s, "long", 2, 4, 600)
-        gang(s, "urgent", 1, 8, 2, priorityClassName="high")  # evicts one of the above
+        for name, value in (("high", 1000), ("middle", 500)):
+            s.request("POST", "/apis/scheduling.k8s.io/v1/priorityclasses",
+                      {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass",
+                       "metadata": {"name": name}, "value": value})
+        gang(s, "low", 1, 8, 600)
+        gang(s, "long", 1, 8, 600, priorityClassName="middle")
+        s.wait("low", lambda: phases(s, "low") + phases(s, "long") == ["Running"] * 2)
+        gang(s, "urgent", 1, 8, 1, priorityClassName="high")  # evicts low
         s.wait("urgent", lambda: phases(s, "urgent") == ["Succeeded"])
         gang(s, "wide", 3, 8, 3)
         s.wait("a reason", lambda: "scheduling.ganglion.io/why" in s.request(
@@ -127,9 +129,68 @@ class RecordTest(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn("line 6", done.stderr)
 
+    def test_an_added_node_starts_the_gang_that_waited(self):
+        """In the first run alone there are two nodes, and wide, which needs three, waits for ever. With
+        three more, low keeps its node too."""
+        lines = self.lines()
+        second = next(i for i, line in enumerate(lines) if i and line.startswith('{"ganglionRecord"'))
+        path = self.write("first.jsonl", lines[:second])
+        said = sim("whatif", path, "--add-nodes", "3:h100", "-o", "json")
+        self.assertEqual(said.returncode, 0, said.stderr)
+        answer = json.loads(said.stdout)
+        gangs = {g["gang"]: g for g in answer["gangsThatDiffer"]}
+        self.assertIsNone(gangs["default/wide"]["was"])
+        self.assertIsNotNone(gangs["default/wide"]["would"])
+        self.assertEqual(answer["was"]["evictions"], 1)
+        self.assertEqual(answer["would"]["evictions"], 0)
+        self.assertEqual(sim("whatif", path, "--add-nodes", "3:h100", "-o", "json").stdout,
+                         said.stdout)
+        text = sim("whatif", path, "--remove-node", "sim-1").stdout
+        self.assertIn("what if: node sim-1 removed", text)
+        for words in (("--remove-node", "nobody"), ("--add-nodes", "2:nothing"), ("--for", "x")):
+            self.assertNotEqual(sim("whatif", path, *words).returncode, 0)
+
     def test_only_the_owner_may_read_it_and_secrets_are_not_in_it(self):
         self.assertEqual(os.stat(self.record).st_mode & 0o777, 0o600)
         self.assertNotIn("top-secret", "".join(self.lines()))
+
+
+class PresentTest(unittest.TestCase):
+    """The present state of a control plane, and a record made beside it."""
+
+    def test_now(self):
+        with Server(GANGLION, "up", "--no-local-node", "--sim-nodes", "2") as s:
+            s.wait("nodes", lambda: len(s.request("GET", "/api/v1/nodes")[1]["items"]) == 2)
+            record = os.path.join(s.folder, "beside.jsonl")
+            watcher = subprocess.Popen(
+                [GANGLION, "sim", "record", record, "--kubeconfig", s.kubeconfig],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            self.assertIn("objects so far", watcher.stderr.readline())
+            gang(s, "long", 2, 8, 600)
+            s.wait("long", lambda: phases(s, "long") == ["Running"] * 2)
+            gang(s, "next", 2, 8, 5)
+            s.wait("next", lambda: phases(s, "next") == ["Pending"] * 2)
+            before = s.request("GET", "/api/v1/namespaces/default/pods")[1]["metadata"]
+            answer = json.loads(s.cli("sim", "whatif", "--now", "--add-nodes", "2:h100", "-o",
+                                      "json").stdout)
+            self.assertEqual([g["gang"] for g in answer["gangsThatDiffer"]], ["default/next"])
+            self.assertEqual((answer["was"]["podsStarted"], answer["would"]["podsStarted"]), (0, 2))
+            self.assertIn("nothing changed", s.cli("sim", "whatif", "--now").stdout)
+            self.assertIn("default/next", s.cli("sim", "whatif", "--now", "--for", "11m",
+                                                "--add-nodes", "2").stdout)
+            after = s.request("GET", "/api/v1/namespaces/default/pods")[1]
+            self.assertEqual([p["status"]["phase"] for p in after["items"]].count("Pending"), 2, before)
+            watcher.terminate()
+            out, err = watcher.communicate(timeout=20)
+            self.assertEqual(watcher.returncode, 0, err)
+            self.assertRegex(out, r"^[1-9]\d* inputs, [1-9]\d* bytes\n$")
+            self.assertEqual(os.stat(record).st_mode & 0o777, 0o600)
+            with open(record) as f:
+                self.assertNotIn("top-secret", f.read())
+            answer = json.loads(sim("whatif", record, "--add-nodes", "2", "-o", "json").stdout)
+            self.assertEqual([g["gang"] for g in answer["gangsThatDiffer"]], ["default/next"])
+            self.assertEqual(answer["likeTheRecord"], {"pods": 2, "within1s": 2})
+            self.assertNotEqual(sim("replay", record).returncode, 0)
 
 
 if __name__ == "__main__":
