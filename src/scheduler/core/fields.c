@@ -48,6 +48,7 @@ static const struct json_mask pod_spec[] = {
     JSON_MASK("resourceClaims"),
     JSON_MASK("overhead"),
     JSON_MASK("hostNetwork"),
+    JSON_MASK("restartPolicy"), /* a what-if asks whether it ends by itself */
     JSON_MASK("activeDeadlineSeconds"),
     JSON_MASK("terminationGracePeriodSeconds"),
 };

@@ -29,6 +29,7 @@ const char *const input_names[INPUT_KINDS] = {
     [INPUT_CLAIM_ANSWER] = "claim-answer",
     [INPUT_PLACES] = "places",
     [INPUT_CLOCK] = "clock",
+    [INPUT_RULES] = "rules",
     [INPUT_STEP] = "step",
 };
 
@@ -202,6 +203,13 @@ static int hear_clock(struct sched_core *s, const struct core_input *in, struct 
     return 0;
 }
 
+static int hear_rules(struct sched_core *s, const struct core_input *in, struct err *err)
+{
+    (void)err;
+    core_rules_changed(s, in->now);
+    return 0;
+}
+
 int core_hear(struct sched_core *s, const struct core_input *in, struct err *err)
 {
     static const hear_fn fns[INPUT_KINDS] = {
@@ -227,6 +235,7 @@ int core_hear(struct sched_core *s, const struct core_input *in, struct err *err
         [INPUT_CLAIM_ANSWER] = hear_claim_answer,
         [INPUT_PLACES] = hear_places,
         [INPUT_CLOCK] = hear_clock,
+        [INPUT_RULES] = hear_rules,
     };
     assert(fns[in->kind]); /* a step is a question, not an input */
     return fns[in->kind](s, in, err);

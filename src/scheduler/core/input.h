@@ -32,7 +32,8 @@ enum input_kind {
     INPUT_CLAIM_ANSWER,
     INPUT_PLACES,
     INPUT_CLOCK,
-    INPUT_STEP, /* core_step; never heard */
+    INPUT_RULES, /* what plugins answer changed */
+    INPUT_STEP,  /* core_step; never heard */
 };
 #define INPUT_KINDS (INPUT_STEP + 1)
 #define INPUT_OBJECT_KINDS (INPUT_TOPOLOGY + 1) /* those before it carry an object */

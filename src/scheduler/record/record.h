@@ -39,9 +39,8 @@ void record_step(struct buf *out, struct sched_core *s, struct mono now, const s
 
 /* The decision alone, as it stands in its line; NULL for DECISION_NONE. */
 struct jnode *record_decision(struct arena *a, struct sched_core *s, const struct decision *d);
-/* The object without what may be secret and decides nothing: environments, commands, arguments,
- * probes and volumes of containers, templates of controllers, kubectl's copy of the manifest,
- * managedFields. */
+/* What the scheduler reads of the object (core/fields.h), without kubectl's copy of the manifest
+ * and texts of conditions: so no environments, commands, arguments, probes, templates. */
 struct jnode *record_strip(struct arena *a, enum input_kind kind, const struct kobj *obj);
 /* A configuration as it may be recorded: without tlsConfig of extenders. *out is a new reference;
  * text is YAML or JSON that sched_config_parse accepted. */

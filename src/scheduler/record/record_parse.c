@@ -166,7 +166,8 @@ static int parse_rest(struct record_line *l, struct json root, struct err *err)
                    ? -1
                    : 0;
     }
-    l->decision = json_get(root, STR("decision"));
+    if (in->kind == INPUT_STEP)
+        l->decision = json_get(root, STR("decision"));
     return 0;
 }
 

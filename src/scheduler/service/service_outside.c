@@ -66,6 +66,6 @@ void service_outside_tell(struct scheduler *s)
     }
     if (!off)
         return;
-    core_rules_changed(s->core, loop_now(s->t->loop));
+    service_hear(s, &(struct core_input){ .kind = INPUT_RULES }, NULL);
     service_poke(s);
 }

@@ -159,7 +159,7 @@ static void test_secrets_stay_out(void **state)
         "{'command':['hidden']}},'lifecycle':{'x':'hidden'},'tomorrow':'hidden','resources':"
         "{'requests':{'kept-4':'1'}}}],'initContainers':[{'name':'i','args':['hidden']}],"
         "'ephemeralContainers':[{'name':'hidden'}],'volumes':[{'name':'v','csi':{'x':'hidden'},"
-        "'persistentVolumeClaim':{'claimName':'kept-5'}}]},'status':{'phase':'kept-6','message':"
+        "'image':{'reference':'kept-5'}}]},'status':{'phase':'kept-6','message':"
         "'hidden','containerStatuses':[{'name':'c','state':{'terminated':{'message':'hidden'}}}],"
         "'conditions':[{'type':'kept-7','message':'hidden'}]}}");
     AUTO(kobj_unrefp)
