@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "codec/yaml.h"
 #include "io/file.h"
+#include "kube/pod.h"
 
 #define FILE_BYTES_MAX ((size_t)64 << 20)
 
@@ -63,6 +64,9 @@ bool target_has_pod(const struct kobj *o, const struct kobj *pod)
     struct str name = json_str(json_get(owner, STR("name")));
     if (str_eq(json_str(json_get(owner, STR("uid"))), o->uid))
         return true;
+    const struct gang_claim *claim = str_is(o->kind, "PodGroup") ? pod_of(pod)->gang : NULL;
+    if (claim)
+        return str_eq(claim->name, o->name);
     return str_is(kind, "ReplicaSet") && str_is(o->kind, "Deployment") &&
            str_starts(name, o->name) && name.n > o->name.n && name.p[o->name.n] == '-';
 }

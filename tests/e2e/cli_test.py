@@ -316,6 +316,10 @@ class LocalPods(Client):
         text = self.out("why", "team")
         self.assertRegex(text, r"^gang team: 2 pods\n")
         self.assertIn("member-0", text)
+        self.s.wait("its PodGroup", lambda: self.s.cli("get", "podgroup/team").returncode == 0)
+        text = self.out("why", "podgroup/team")
+        self.assertIn("pod/member-0: Pending", text)
+        self.assertIn("(1 more pod waits for the same)", text)
         self.out("delete", "job/both", "pod/both", "pod/member-0", "pod/member-1")
 
     def test_logs_and_why_of_owners(self):

@@ -17,11 +17,12 @@ static void put_explanation(FILE *out, struct str text)
     if (!text.n || json_parse(&doc, text, &json_limits_body, NULL) != 0)
         return;
     struct json root = json_root(doc);
-    for (struct json_iter it = json_iter(json_get(root, STR("reasons"))); json_next(&it);)
-        fprintf(out, "  %lld nodes: %.*s (%.*s)\n",
-                (long long)json_i64_or(json_get(it.value, STR("nodes")), 0),
+    for (struct json_iter it = json_iter(json_get(root, STR("reasons"))); json_next(&it);) {
+        long long nodes = json_i64_or(json_get(it.value, STR("nodes")), 0);
+        fprintf(out, "  %lld node%s: %.*s (%.*s)\n", nodes, nodes == 1 ? "" : "s",
                 STR_ARG(json_str(json_get(it.value, STR("text")))),
                 STR_ARG(json_str(json_get(it.value, STR("plugin")))));
+    }
     bool first = true;
     for (struct json_iter it = json_iter(json_get(root, STR("changes"))); json_next(&it);
          first = false)
@@ -86,7 +87,7 @@ static void why_pods(FILE *out, struct arena *a, struct kobj *const *pods, size_
         last = pods[i];
     }
     if (alike)
-        fprintf(out, "(%zu more pods wait for the same)\n", alike);
+        fprintf(out, "(%zu more pod%s for the same)\n", alike, alike == 1 ? " waits" : "s wait");
 }
 
 /* Of a gang: when the scheduler foretells that it starts. */
