@@ -14,10 +14,12 @@
 #pragma once
 
 #include "scheduler/state/cluster.h"
+#include "scheduler/state/domains.h"
 
 #define SCHED_PLUGINS_MAX 32
 #define SCHED_SCORE_MAX 100
 #define SCHED_WHY_MAX 16
+#define SCHED_READINGS_MAX 48
 
 enum verdict {
     SCHED_OK,
@@ -68,6 +70,23 @@ static inline size_t sched_stands_for(const struct sched_cycle *c, size_t i)
 {
     return c->stands_for ? c->stands_for[i] : 1;
 }
+
+/* One thing by which a plugin of cluster scope tells nodes apart. */
+struct sched_reading {
+    enum {
+        READ_SUM,    /* whether the node has the label, and the sum of its domain */
+        READ_DOMAIN, /* which domain */
+        READ_LABEL,  /* whether it has the label */
+    } how;
+    const struct domains *domains;
+    const int64_t *sum; /* READ_SUM: of a tally that is kept, by domain */
+    uint64_t serial;    /* of that tally */
+};
+
+struct sched_readings {
+    struct sched_reading items[SCHED_READINGS_MAX];
+    size_t n;
+};
 
 struct sched_plugin;
 
@@ -122,6 +141,9 @@ struct sched_plugin {
                           const uint32_t *nodes,
                           int64_t *scores,
                           size_t n);
+    /* SCOPE_CLUSTER: adds everything by which filter and score tell nodes apart, so that they need
+     * to be asked about one of each sort only. False, or no hook: ask about every node. */
+    bool (*readings)(const struct plugin_run *run, struct sched_readings *out);
     /* Chooses what the pod takes inside the node. False: it does not fit after all. */
     bool (*reserve)(const struct sched_cycle *c,
                     const struct plugin_run *run,
@@ -151,6 +173,9 @@ bool runs_score(struct sched_cycle *c,
                 int64_t *out);
 /* Lets every reserving plugin choose inside the node. */
 bool runs_reserve(struct sched_cycle *c, uint32_t node, struct placement *out);
+
+/* False: there is no room for one more. */
+bool sched_reads(struct sched_readings *out, struct sched_reading reading);
 
 /* The normalisation that most plugins share: 100·s/max, or 100 − that. */
 void sched_normalize(int64_t *scores, size_t n, bool reverse);

@@ -5,7 +5,7 @@
  * total[n] adds the bonus of the node's class: its class-scope scores, normalised over the classes
  * that have a feasible node now. Blocks of 256 nodes keep their maximum and how many have it; a
  * changed node makes its block stale, so a pick costs nodes / 256 plus the stale blocks. */
-#include "scheduler/cycle/cache.h"
+#include "scheduler/cycle/alike.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -34,6 +34,8 @@ struct score_cache {
     int64_t *class_raw;       /* [run][class] */
     int32_t *bonus;
     bool bonus_stale;
+    uint64_t made;
+    struct alike *alike[SCORE_CACHE_ALIKE];
 };
 
 static void free_arrays(struct score_cache *k)
@@ -51,15 +53,20 @@ void score_cache_free(struct score_cache *k)
     if (!k)
         return;
     free_arrays(k);
+    for (size_t i = 0; i < SCORE_CACHE_ALIKE; i++)
+        alike_free(k->alike[i]);
     arena_free(k->a);
     free(k);
 }
 
 size_t score_cache_bytes(const struct score_cache *k)
 {
-    return k ? sizeof *k + k->cap * 8 + (k->cap / BLOCK + 1) * sizeof(struct block) +
-                   arena_bytes(k->a)
-             : 0;
+    if (!k)
+        return 0;
+    size_t bytes = sizeof *k + k->cap * 8 + (k->cap / BLOCK + 1) * sizeof(struct block);
+    for (size_t i = 0; i < SCORE_CACHE_ALIKE; i++)
+        bytes += alike_bytes(k->alike[i]);
+    return bytes + arena_bytes(k->a);
 }
 
 static struct sched_cycle cycle_of(struct cluster *c, struct score_cache *k, struct shape *shape)
@@ -243,6 +250,7 @@ static void rebuild(struct cluster *cl, struct score_cache *k, struct shape *sha
         k->blocks = mem_alloc_array(k->cap / BLOCK + 1, sizeof *k->blocks);
     }
     k->n = n;
+    k->made++;
     k->version = cl->snap.static_version;
     k->score_version = cl->snap.score_version;
     k->seq = cl->snap.journal_end;
@@ -342,6 +350,31 @@ uint32_t score_cache_pick(const struct score_cache *k, uint32_t at)
     }
     assert(false);
     return 0;
+}
+
+int32_t score_cache_score(const struct score_cache *k, uint32_t node)
+{
+    return k->local[node];
+}
+
+size_t score_cache_class_words(const struct score_cache *k, uint32_t class_id, int64_t *out)
+{
+    size_t n = 0;
+    for (size_t r = 0; r < k->n_runs; r++) {
+        if (is_class_run(&k->runs[r]) && k->runs[r].scores)
+            out[n++] = k->class_raw[r * k->n_classes + class_id];
+    }
+    return n;
+}
+
+uint64_t score_cache_made(const struct score_cache *k)
+{
+    return k->made;
+}
+
+struct alike **score_cache_alike(struct score_cache *k)
+{
+    return k->alike;
 }
 
 size_t score_cache_feasible(const struct score_cache *k, uint32_t *out)

@@ -25,6 +25,16 @@ uint32_t score_cache_pick(const struct score_cache *k, uint32_t at);
 /* False: some score of this shape must be normalised over nodes, use score_cache_sum. */
 bool score_cache_complete(const struct score_cache *k);
 
+/* ---- for alike.c ---- */
+#define SCORE_CACHE_ALIKE 4 /* groupings of nodes kept per shape */
+struct alike;
+/* The node's score taken alone, without those normalised over nodes; -1: it does not fit. */
+int32_t score_cache_score(const struct score_cache *k, uint32_t node);
+/* What is normalised over nodes, for a class of nodes; the same number of words for each. */
+size_t score_cache_class_words(const struct score_cache *k, uint32_t class_id, int64_t *out);
+uint64_t score_cache_made(const struct score_cache *k);  /* changes when all was asked anew */
+struct alike **score_cache_alike(struct score_cache *k); /* SCORE_CACHE_ALIKE places */
+
 /* For cycles that ask more plugins: the weighted sum of the kept scores over feasible nodes, class
  * scores normalised over exactly these. */
 void score_cache_sum(struct sched_cycle *c, const uint32_t *nodes, size_t n, int64_t *totals);

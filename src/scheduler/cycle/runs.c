@@ -73,6 +73,14 @@ size_t runs_prepare(struct sched_cycle *c,
     return n;
 }
 
+bool sched_reads(struct sched_readings *out, struct sched_reading reading)
+{
+    if (out->n == SCHED_READINGS_MAX)
+        return false;
+    out->items[out->n++] = reading;
+    return true;
+}
+
 void sched_normalize(int64_t *scores, size_t n, bool reverse)
 {
     int64_t max = 0;

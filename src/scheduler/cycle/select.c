@@ -5,7 +5,7 @@
 #include "scheduler/cycle/select.h"
 
 #include "base/num.h"
-#include "scheduler/cycle/cache.h"
+#include "scheduler/cycle/alike.h"
 #include "scheduler/cycle/evaluate.h"
 #include "scheduler/time/forecast.h"
 
@@ -76,6 +76,24 @@ static bool passes_kept(struct cluster *cl, struct sched_cycle *c, uint32_t node
            evaluate_beside_nominated(cl, c->pod, node, c->a);
 }
 
+/* The weighted sum of all scores over these feasible nodes. */
+static int64_t *sum_up(struct sched_cycle *c,
+                       struct plugin_run *runs,
+                       size_t n_runs,
+                       const uint32_t *nodes,
+                       size_t n)
+{
+    int64_t *totals = ARENA_ARRAY(c->a, int64_t, n), *scores = ARENA_ARRAY(c->a, int64_t, n);
+    score_cache_sum(c, nodes, n, totals);
+    for (size_t r = 0; r < n_runs; r++) {
+        if (!runs_score(c, &runs[r], nodes, n, scores))
+            continue;
+        for (size_t i = 0; i < n; i++)
+            totals[i] += scores[i] * runs[r].weight;
+    }
+    return totals;
+}
+
 /* With plugins of cluster scope, or nodes that are kept for others. */
 static bool select_related(struct cluster *cl,
                            struct sched_cycle *c,
@@ -92,15 +110,86 @@ static bool select_related(struct cluster *cl,
     }
     if (n == 0)
         return false;
-    int64_t *totals = ARENA_ARRAY(c->a, int64_t, n), *scores = ARENA_ARRAY(c->a, int64_t, n);
-    score_cache_sum(c, nodes, n, totals);
-    for (size_t r = 0; r < n_runs; r++) {
-        if (!runs_score(c, &runs[r], nodes, n, scores))
-            continue;
-        for (size_t i = 0; i < n; i++)
-            totals[i] += scores[i] * runs[r].weight;
+    return reserve_best(c, nodes, sum_up(c, runs, n_runs, nodes, n), n, out);
+}
+
+/* ---- one node of each sort ---- */
+
+static bool read_all(const struct plugin_run *runs, size_t n, struct sched_readings *out)
+{
+    out->n = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!runs[i].plugin->readings || !runs[i].plugin->readings(&runs[i], out))
+            return false;
     }
-    return reserve_best(c, nodes, totals, n, out);
+    return true;
+}
+
+struct sorts { /* of nodes: the best of each group that passes */
+    uint32_t *groups, *nodes, *stands_for;
+    size_t n;
+};
+
+static struct sorts passing_sorts(struct sched_cycle *c,
+                                  struct plugin_run *runs,
+                                  size_t n_runs,
+                                  const struct groups *groups)
+{
+    struct sorts out = { ARENA_ARRAY(c->a, uint32_t, groups->n),
+                         ARENA_ARRAY(c->a, uint32_t, groups->n),
+                         ARENA_ARRAY(c->a, uint32_t, groups->n), 0 };
+    for (uint32_t g = 0; g < groups->n; g++) {
+        const struct group *group = &groups->items[g];
+        if (!group->n)
+            continue;
+        uint32_t node = group->ranks.items[group->ranks.n - 1].nodes[0];
+        if (!passes(c, runs, n_runs, node))
+            continue;
+        out.groups[out.n] = g;
+        out.nodes[out.n] = node;
+        out.stands_for[out.n++] = group->n;
+    }
+    return out;
+}
+
+/* Keeps the best; returns how many nodes these are. */
+static uint32_t keep_best(const struct groups *groups, const int64_t *totals, struct sorts *sorts)
+{
+    int64_t best = INT64_MIN;
+    uint32_t count = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < sorts->n; i++)
+        best = totals[i] > best ? totals[i] : best;
+    for (size_t i = 0; i < sorts->n; i++) {
+        const struct group *g = &groups->items[sorts->groups[i]];
+        if (totals[i] != best)
+            continue;
+        sorts->groups[n++] = sorts->groups[i];
+        count += g->ranks.items[g->ranks.n - 1].n;
+    }
+    sorts->n = n;
+    return count;
+}
+
+enum picked { PICKED, PICKED_NONE, PICKED_FULL /* what is best cannot be reserved */ };
+
+/* As select_related, where every plugin says by what it tells nodes apart. */
+static enum picked select_alike(struct sched_cycle *c,
+                                struct plugin_run *runs,
+                                size_t n_runs,
+                                const struct sched_readings *readings,
+                                struct placement *out)
+{
+    const struct groups *groups = alike_groups(c->shape->cache, c->snap, readings);
+    struct sorts sorts = passing_sorts(c, runs, n_runs, groups);
+    if (!sorts.n)
+        return PICKED_NONE;
+    c->stands_for = sorts.stands_for;
+    int64_t *totals = sum_up(c, runs, n_runs, sorts.nodes, sorts.n);
+    c->stands_for = NULL;
+    uint32_t count = keep_best(groups, totals, &sorts);
+    uint32_t node = alike_pick(groups, sorts.groups, sorts.n, tie(c, count));
+    return runs_reserve(c, node, out) ? PICKED : PICKED_FULL;
 }
 
 /* A pod for which a node is kept goes there if it fits, as in kube-scheduler. */
@@ -135,6 +224,11 @@ bool select_node(struct cluster *cl, const struct spod *pod, struct arena *a, st
     size_t n = runs_prepare(&c, 1u << SCOPE_CLUSTER, runs, &rejected, &why);
     if (rejected >= 0)
         return false;
+    struct sched_readings readings;
+    if (n && !others && score_cache_complete(k) && read_all(runs, n, &readings)) {
+        enum picked picked = select_alike(&c, runs, n, &readings, out);
+        return picked == PICKED || (picked == PICKED_FULL && select_related(cl, &c, runs, n, out));
+    }
     if (n || others || !score_cache_complete(k))
         return select_related(cl, &c, runs, n, out);
     uint32_t count = score_cache_best(k, &score);

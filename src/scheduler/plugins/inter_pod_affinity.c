@@ -357,6 +357,25 @@ static void affinity_normalize(const struct sched_cycle *c,
     }
 }
 
+static bool read_parts(const struct parts *parts, struct sched_readings *out)
+{
+    for (size_t i = 0; i < parts->n; i++) {
+        const struct part *p = &parts->items[i];
+        if (!p->serial ||
+            !sched_reads(out, (struct sched_reading){ READ_SUM, p->domains, p->sum, p->serial }))
+            return false;
+    }
+    return true;
+}
+
+static bool affinity_readings(const struct plugin_run *run, struct sched_readings *out)
+{
+    const struct affinity_state *st = run->state;
+    return (!run->filters || (read_parts(&st->affinity, out) && read_parts(&st->anti, out) &&
+                              read_parts(&st->existing, out))) &&
+           (!run->scores || read_parts(&st->score, out));
+}
+
 const struct sched_plugin inter_pod_affinity_plugin = {
     .name = "InterPodAffinity",
     .help = "pod affinity and anti-affinity",
@@ -370,4 +389,5 @@ const struct sched_plugin inter_pod_affinity_plugin = {
     .filter = affinity_filter,
     .score = affinity_score,
     .normalize_own = affinity_normalize,
+    .readings = affinity_readings,
 };

@@ -425,6 +425,29 @@ static void spread_normalize(const struct sched_cycle *c,
     }
 }
 
+static bool reads_sum(struct sched_readings *out, const struct counted *k)
+{
+    const struct tally *t = k->tally;
+    return t->serial && k->count == t->sum &&
+           sched_reads(out, (struct sched_reading){ READ_SUM, t->domains, t->sum, t->serial });
+}
+
+static bool spread_readings(const struct plugin_run *run, struct sched_readings *out)
+{
+    const struct spread_state *st = run->state;
+    bool ok = true;
+    for (size_t i = 0; run->filters && i < st->hard.n && ok; i++)
+        ok = reads_sum(out, &st->hard.counted[i]);
+    for (size_t i = 0; run->scores && i < st->soft.n && ok; i++) {
+        const struct counted *k = &st->soft.counted[i];
+        bool host = is_host(&st->soft.rules[i]);
+        ok = sched_reads(out, (struct sched_reading){ host ? READ_LABEL : READ_DOMAIN, k->labels,
+                                                      NULL, 0 }) &&
+             (!host || reads_sum(out, k));
+    }
+    return ok;
+}
+
 const struct sched_plugin pod_topology_spread_plugin = {
     .name = "PodTopologySpread",
     .help = "spreads pods over zones, hosts and other labels",
@@ -439,4 +462,5 @@ const struct sched_plugin pod_topology_spread_plugin = {
     .prescore = spread_prescore,
     .score = spread_score,
     .normalize_own = spread_normalize,
+    .readings = spread_readings,
 };

@@ -4,80 +4,9 @@
  * change labels; and tallies that are made in the middle of any of it. */
 #include "scheduler/cycle/evaluate.h"
 #include "scheduler/state/tally.h"
-#include "scheduler/test/fixture.h"
+#include "scheduler/test/related.h"
 
-#define NODES 14
-#define PODS 60
 #define ROUNDS 600
-
-static const char *const relations[] = {
-    "",
-    ",'topologySpreadConstraints':[{'maxSkew':1,'topologyKey':'zone','whenUnsatisfiable':"
-    "'DoNotSchedule','labelSelector':{'matchLabels':{'app':'a'}}}]",
-    ",'topologySpreadConstraints':[{'maxSkew':2,'topologyKey':'kubernetes.io/hostname',"
-    "'minDomains':3,'whenUnsatisfiable':'DoNotSchedule','nodeTaintsPolicy':'Honor','labelSelector':"
-    "{'matchExpressions':[{'key':'app','operator':'In','values':['a','b']}]}},"
-    "{'maxSkew':1,'topologyKey':'rack','whenUnsatisfiable':'ScheduleAnyway','labelSelector':"
-    "{'matchLabels':{'app':'b'}}}]",
-    ",'nodeSelector':{'disk':'ssd'},'topologySpreadConstraints':[{'maxSkew':1,'topologyKey':'rack',"
-    "'whenUnsatisfiable':'DoNotSchedule','labelSelector':{'matchLabels':{'tier':'x'}},"
-    "'matchLabelKeys':['app']},{'maxSkew':1,'topologyKey':'kubernetes.io/hostname',"
-    "'whenUnsatisfiable':'ScheduleAnyway','labelSelector':{}}]",
-    ",'affinity':{'podAntiAffinity':{'requiredDuringSchedulingIgnoredDuringExecution':[{"
-    "'topologyKey':'kubernetes.io/hostname','labelSelector':{'matchLabels':{'app':'a'}}}]}}",
-    ",'affinity':{'podAffinity':{'requiredDuringSchedulingIgnoredDuringExecution':[{"
-    "'topologyKey':'zone','labelSelector':{'matchLabels':{'app':'b'}}},{'topologyKey':'rack',"
-    "'namespaceSelector':{},'labelSelector':{'matchExpressions':[{'key':'tier','operator':"
-    "'Exists'}]}}]}}",
-    ",'affinity':{'podAffinity':{'preferredDuringSchedulingIgnoredDuringExecution':[{'weight':7,"
-    "'podAffinityTerm':{'topologyKey':'rack','labelSelector':{'matchLabels':{'app':'b'}}}}]},"
-    "'podAntiAffinity':{'preferredDuringSchedulingIgnoredDuringExecution':[{'weight':3,"
-    "'podAffinityTerm':{'topologyKey':'zone','labelSelector':{'matchExpressions':[{'key':'app',"
-    "'operator':'NotIn','values':['c']}]}}}]}}",
-};
-
-/* A member of a small set: the same texts come again and again. */
-static const char *one_of(const char *const *list, size_t n)
-{
-    return list[check_random_below((uint32_t)n)];
-}
-
-static const char *pod_meta(bool leaving)
-{
-    static const char *const apps[] = { "a", "b", "c" };
-    static char meta[256];
-    snprintf(meta, sizeof meta, ",'labels':{'app':'%s'%s}%s", one_of(apps, COUNT_OF(apps)),
-             check_random_below(2) ? ",'tier':'x'" : "",
-             leaving ? ",'deletionTimestamp':'2026-11-01T00:00:00Z'" : "");
-    return meta;
-}
-
-static void set_node(struct sched_core *s, unsigned i)
-{
-    char name[16], meta[256];
-    snprintf(name, sizeof name, "n%u", i);
-    snprintf(meta, sizeof meta, ",'labels':{'kubernetes.io/hostname':'n%u'%s%s%s}", i,
-             check_random_below(4) ? (i % 2 ? ",'zone':'z1'" : ",'zone':'z2'") : "",
-             check_random_below(3) ? (i % 3 ? ",'rack':'r1'" : ",'rack':'r2'") : ",'rack':'r3'",
-             check_random_below(2) ? ",'disk':'ssd'" : "");
-    fixture_node(s, name, meta,
-                 check_random_below(4) ? "" : "'taints':[{'key':'k','effect':'NoSchedule'}]");
-}
-
-static void set_pod(struct sched_core *s, unsigned i)
-{
-    char name[16], node[16];
-    snprintf(name, sizeof name, "p%u", i);
-    snprintf(node, sizeof node, "n%u", (unsigned)check_random_below(NODES));
-    core_pod_del(s, STR("default"), str_from(name), at_s(1));
-    fixture_pod(s,
-                (struct fixture_pod){ .name = name,
-                                      .cpu = "100m",
-                                      .meta = pod_meta(false),
-                                      .spec = one_of(relations, COUNT_OF(relations)),
-                                      .node = check_random_below(3) ? node : NULL },
-                at_s(1));
-}
 
 /* The same pod says something else about itself, or that it is to go. */
 static void relabel_pod(struct sched_core *s, unsigned i)
@@ -90,14 +19,14 @@ static void relabel_pod(struct sched_core *s, unsigned i)
     struct str node = core_cluster(s)->snap.nodes.items[p->node]->name;
     char at[32];
     snprintf(at, sizeof at, "%.*s", STR_ARG(node));
-    snprintf(spec, sizeof spec, "%s", one_of(relations, COUNT_OF(relations)));
+    snprintf(spec, sizeof spec, "%s", related_one_of(related_rules, COUNT_OF(related_rules)));
     struct fixture_pod f = { .name = name,
                              .cpu = "100m",
-                             .meta = pod_meta(check_random_below(2)),
+                             .meta = related_meta(check_random_below(2)),
                              .spec = spec,
                              .node = at };
     AUTO(kobj_unrefp) struct kobj *o = fixture_pod_object(&f);
-    static char uids[PODS][32]; /* of the pods as they came */
+    static char uids[RELATED_PODS][32]; /* of the pods as they came */
     snprintf(uids[i], sizeof uids[i], "%.*s", STR_ARG(p->obj->uid));
     o->uid = str_from(uids[i]);
     p->assumed = check_random_below(2); /* the way of those that are being bound */
@@ -151,11 +80,11 @@ static void try_things(struct sched_core *s)
 
 static void node_comes_or_goes(struct sched_core *s)
 {
-    unsigned i = (unsigned)check_random_below(NODES);
+    unsigned i = (unsigned)check_random_below(RELATED_NODES);
     char name[16];
     snprintf(name, sizeof name, "n%u", i);
     if (check_random_below(4))
-        set_node(s, i);
+        related_node(s, i);
     else
         core_node_del(s, str_from(name), at_s(1));
 }
@@ -166,11 +95,11 @@ static void test_kept_counts_are_fresh_counts(void **state)
     struct sched_core *s = core_new_default();
     struct tallies *ts = core_cluster(s)->snap.tallies;
     size_t most = 0;
-    for (unsigned i = 0; i < NODES; i++)
-        set_node(s, i);
+    for (unsigned i = 0; i < RELATED_NODES; i++)
+        related_node(s, i);
     for (int round = 0; round < ROUNDS; round++) {
-        set_pod(s, (unsigned)check_random_below(PODS));
-        relabel_pod(s, (unsigned)check_random_below(PODS));
+        related_pod(s, (unsigned)check_random_below(RELATED_PODS));
+        relabel_pod(s, (unsigned)check_random_below(RELATED_PODS));
         if (check_random_below(4) == 0)
             node_comes_or_goes(s);
         CHECK(tallies_hold(ts));
