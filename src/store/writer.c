@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * writer — the two threads behind the store. The writer takes everything that waits and commits it
- * as one SQLite transaction; while it waits for the disk the next batch gathers, so the batch grows
- * with the load and the latency stays at about one fsync. The checkpointer copies the log back into
- * the file.
+ * as one SQLite transaction; while it waits for the disk the next batch gathers. The checkpointer
+ * copies the log back into the file.
+ *
+ * A disk that answers faster than requests arrive would make many small commits, and a commit costs
+ * the processor as much as ten rows: the sync itself, and pages written again that the last commit
+ * wrote too. So a commit of n transactions puts the next one off until n * GATHER_EACH_NS after its
+ * own start, at most GATHER_MAX_NS: one client that writes one thing after another never waits, and
+ * under full load a commit gathers what GATHER_MAX_NS bring.
  *
  * When a commit fails, every transaction of the same epoch fails with it, those too that were
  * queued while it ran: they may build on what was lost. The loop starts a new epoch when it learns
@@ -14,7 +19,12 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "io/clock.h"
 #include "store/store_internal.h"
+
+#define GATHER_EACH_NS (500 * NS_PER_US)
+#define GATHER_MAX_NS (3 * NS_PER_MS)
+#define GATHER_ENOUGH 64 /* waiting transactions that need not gather more */
 
 #define WAL_COPY_PAGES 1000     /* 4 MiB of log: copy it back */
 #define WAL_RESTART_PAGES 16384 /* 64 MiB of log: also start it over, writers wait shortly */
@@ -31,6 +41,7 @@ struct writer {
     pthread_mutex_t lock; /* guards what follows; held for list operations only */
     pthread_cond_t work, copy;
     struct list queued, finished;
+    size_t n_queued;
     size_t wal_pages; /* 0: nothing for the checkpointer to do */
     bool stop, stop_copying;
 };
@@ -94,19 +105,37 @@ static void commit_batch(struct writer *w, struct list *batch, struct broken *br
     list_move(&failed, batch);
 }
 
+static void wait_until(struct writer *w, struct mono due)
+{
+    struct timespec at = { .tv_sec = due.ns / NS_PER_S, .tv_nsec = due.ns % NS_PER_S };
+    while (w->n_queued < GATHER_ENOUGH && !w->stop &&
+           pthread_cond_timedwait(&w->work, &w->lock, &at) != ETIMEDOUT)
+        ;
+}
+
+/* Waits for something to commit and moves it to batch; false when there is nothing and will be
+ * nothing. *due: when the next commit may start. With the lock held. */
+static bool take_batch(struct writer *w, struct list *batch, struct mono *due)
+{
+    while (w->n_queued == 0 && !w->stop)
+        pthread_cond_wait(&w->work, &w->lock);
+    wait_until(w, *due);
+    int64_t gather = (int64_t)w->n_queued * GATHER_EACH_NS;
+    due->ns = clock_mono().ns + (gather < GATHER_MAX_NS ? gather : GATHER_MAX_NS);
+    w->n_queued = 0;
+    list_move(&w->queued, batch);
+    return !list_empty(batch);
+}
+
 static void writer_main(void *arg)
 {
     struct writer *w = arg;
     struct broken broken = { 0 };
+    struct mono due = { 0 };
     struct list batch;
     list_init(&batch);
     pthread_mutex_lock(&w->lock);
-    for (;;) {
-        while (list_empty(&w->queued) && !w->stop)
-            pthread_cond_wait(&w->work, &w->lock);
-        if (list_empty(&w->queued))
-            break;
-        list_move(&w->queued, &batch);
+    while (take_batch(w, &batch, &due)) {
         pthread_mutex_unlock(&w->lock);
         commit_batch(w, &batch, &broken);
         size_t pages = w->disk ? disk_wal_pages(w->disk) : 0;
@@ -152,7 +181,11 @@ int writer_new(struct writer **out,
 {
     struct writer *w = MEM_NEW(struct writer);
     pthread_mutex_init(&w->lock, NULL);
-    pthread_cond_init(&w->work, NULL);
+    pthread_condattr_t clock;
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->work, &clock);
+    pthread_condattr_destroy(&clock);
     pthread_cond_init(&w->copy, NULL);
     list_init(&w->queued);
     list_init(&w->finished);
@@ -184,14 +217,18 @@ void writer_queue(struct writer *w, struct txn *t)
 {
     pthread_mutex_lock(&w->lock);
     assert(!w->stop);
-    struct list *to = w->path ? &w->queued : &w->finished;
-    bool first = list_empty(to);
-    list_push_back(to, &t->node);
-    if (first && w->path)
-        pthread_cond_signal(&w->work);
+    if (!w->path) {
+        bool first = list_empty(&w->finished);
+        list_push_back(&w->finished, &t->node);
+        if (first)
+            announce(w);
+    } else {
+        list_push_back(&w->queued, &t->node);
+        w->n_queued++;
+        if (w->n_queued == 1 || w->n_queued == GATHER_ENOUGH)
+            pthread_cond_signal(&w->work);
+    }
     pthread_mutex_unlock(&w->lock);
-    if (first && !w->path)
-        announce(w);
 }
 
 int writer_fd(const struct writer *w)
