@@ -327,7 +327,7 @@ int disk_checkpoint(struct disk *d, bool restart_log, struct err *err)
         return -1;
     int rc = sqlite3_wal_checkpoint_v2(d->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     if (rc == SQLITE_OK && restart_log) /* what is left to copy is little: writers wait shortly */
-        rc = sqlite3_wal_checkpoint_v2(d->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+        rc = sqlite3_wal_checkpoint_v2(d->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
     if (rc != SQLITE_OK && rc != SQLITE_BUSY)
         return sql_fail(d, err, "copying the log back");
     return fault_point(d->fault, err);
