@@ -140,7 +140,10 @@ open_connection(struct disk **out, const char *path, struct store_fault *fault, 
     return 0;
 }
 
+/* Pages of 8 KiB hold four pods: half the page writes of 4 KiB, for 5 % more bytes. A file keeps
+ * the size it was made with. */
 static const char setup_sql[] =
+    "PRAGMA page_size = 8192;"
     "PRAGMA journal_mode = WAL;"
     "PRAGMA synchronous = FULL;"
     "PRAGMA wal_autocheckpoint = 0;"

@@ -28,8 +28,8 @@
 
 /* Writing over the old log is cheaper than making it longer: a sync then need not write the file's
  * new length too. */
-#define WAL_COPY_PAGES 1000    /* 4 MiB of log: copy it back */
-#define WAL_RESTART_PAGES 4096 /* 16 MiB of log: also start it over, writers wait shortly */
+#define WAL_COPY_PAGES 500     /* 4 MiB of log: copy it back */
+#define WAL_RESTART_PAGES 2000 /* 16 MiB of log: also start it over, writers wait shortly */
 
 struct writer {
     struct disk *disk;   /* used by the writer thread alone once it runs. NULL: not open yet */
