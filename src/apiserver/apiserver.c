@@ -183,6 +183,8 @@ void apiserver_free(struct apiserver *s)
     tls_pair_fini(&s->ca);
     health_free(s->health);
     api_meter_free(s->meter);
+    while (s->n_spare > 0)
+        arena_free(s->spare[--s->n_spare]);
     free(s->url);
     free(s->token);
     free(s->token_key);

@@ -22,6 +22,8 @@ struct api_counts {
     uint64_t watches_open, inproc_calls;
 };
 
+#define API_SPARE_ARENAS 32
+
 struct apiserver {
     struct loop *loop;
     struct store *store;
@@ -52,6 +54,8 @@ struct apiserver {
     podlog_source_fn podlog;
     void *podlog_arg;
     struct api_counts counts;
+    struct arena *spare[API_SPARE_ARENAS]; /* of ended actions, empty */
+    size_t n_spare;
     struct api_meter *meter;
     struct metrics *more_metrics[API_METRICS_MAX];
     size_t n_more_metrics;

@@ -33,10 +33,9 @@ struct call {
     watch_end_fn end;
     void *arg;
 
-    /* the request, until the server has taken it */
-    struct arena *arena;
+    struct arena *arena; /* texts of the request, for as long as the call lives */
     struct request r;
-    struct json_doc *body; /* counted */
+    struct json_doc *body; /* counted, until the server has taken it */
     struct bindings bindings;
     bool binds;
 
@@ -145,21 +144,30 @@ static void deliver_events(void *arg)
 
 /* ---- on the server's loop ---- */
 
+/* Most replies have none. */
+static void copy_texts(struct delivery *d, const struct action *a)
+{
+    d->reply.warnings = NULL;
+    if (a->reply.cont.n == 0 && a->warnings.n == 0)
+        return;
+    d->arena = arena_new();
+    d->reply.cont = arena_str(d->arena, a->reply.cont);
+    struct str *warnings = ARENA_ARRAY(d->arena, struct str, a->warnings.n);
+    for (size_t i = 0; i < a->warnings.n; i++)
+        warnings[i] = arena_str(d->arena, a->warnings.items[i]);
+    d->reply.warnings = warnings;
+}
+
 static void copy_reply(struct delivery *d, struct action *a)
 {
     d->reply = a->reply;
     d->object = a->reply.object ? kobj_ref(a->reply.object) : NULL;
     d->items = a->items;
     a->items = (struct kobj_vec){ 0 };
-    d->arena = TAKE(a->arena); /* cont and warnings are in there */
-    a->arena = arena_new();
     d->reply.object = d->object;
     d->reply.items = d->items.items;
     d->reply.n_items = d->items.n;
-    struct str *warnings = ARENA_ARRAY(d->arena, struct str, a->warnings.n);
-    for (size_t i = 0; i < a->warnings.n; i++)
-        warnings[i] = a->warnings.items[i];
-    d->reply.warnings = warnings;
+    copy_texts(d, a);
 }
 
 /* To the caller's loop. Once the caller is gone, here: its flags say that nobody waits. */
@@ -258,8 +266,6 @@ static void take_call(void *arg)
     struct call *c = arg;
     struct apiserver *s = c->t->s;
     struct action *a = action_new(s);
-    arena_free(a->arena);
-    a->arena = TAKE(c->arena);
     a->user = c->t->user;
     a->of_service = str_starts(a->user.name, STR("system:"));
     a->user_agent = c->t->user.name;

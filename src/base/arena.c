@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * arena — bump allocation from a chain of blocks; see arena.h.
  *
- * Blocks double from 1 KiB to 1 MiB, so a small document costs little and a large one few calls.
+ * Blocks double from about 1 KiB to 1 MiB, so a small document costs little and a large one few calls.
  * A request too large for the current block's size class gets a block of its own, placed behind
  * the current one, so that the current block's rest is not wasted. */
 #include "base/arena.h"
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #define ALIGN ((size_t)16)
-#define BLOCK_FIRST ((size_t)1 << 10)
+#define BLOCK_FIRST (((size_t)1 << 10) - sizeof(struct block)) /* malloc caches up to 1 KiB */
 #define BLOCK_MAX ((size_t)1 << 20)
 #define SIZED_NEXT_MIN ((size_t)256) /* the second block of arena_new_sized */
 #define KEEP_MAX ((size_t)64 << 10)  /* a larger block is not kept by arena_reset */
@@ -84,6 +84,8 @@ void arena_reset(struct arena *a)
     if (a->head->cap > KEEP_MAX) {
         free(a->head);
         a->head = NULL;
+    } else {
+        a->next_cap = a->head->cap; /* not smaller than what was not enough */
     }
 }
 
