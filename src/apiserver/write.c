@@ -382,8 +382,7 @@ static bool changes_nothing(struct action *a)
     if (!a->old || a->removes || a->creates || a->extra)
         return false;
     meta_set_revision(a->obj, a->old->revision);
-    struct jnode *old = jnode_thaw(a->arena, kobj_root(a->old));
-    return jnode_eq(a->obj, old) || apply_same_but_times(a->arena, a->obj, old);
+    return apply_same_but_times(a->arena, a->obj, jnode_thaw(a->arena, kobj_root(a->old)));
 }
 
 /* The second object of the transaction; *out is counted. */
