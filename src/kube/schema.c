@@ -81,10 +81,22 @@ size_t schema_kinds(const struct schema *s, struct str *out, size_t cap)
     return n;
 }
 
+#define LINEAR_MAX 48 /* up to here lengths are looked through faster than halves are compared */
+
+static const struct schema_field *field_among_few(const struct schema *s, struct str name)
+{
+    for (const struct schema_field *f = s->fields, *end = f + s->n_fields; f < end; f++)
+        if (f->len == name.n && f->name[0] == name.p[0] && memcmp(f->name, name.p, name.n) == 0)
+            return f;
+    return NULL;
+}
+
 const struct schema_field *schema_field(const struct schema *s, struct str name)
 {
     if (!s || s->type != SCHEMA_OBJECT || name.n == 0)
         return NULL;
+    if (s->n_fields <= LINEAR_MAX)
+        return field_among_few(s, name);
     size_t lo = 0, hi = s->n_fields;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
