@@ -73,13 +73,21 @@ static void stamp(struct arena *a, struct manager *m, struct wall now)
     m->time = arena_str(a, wall_text(text, now));
 }
 
-/* The object without its managed fields, for comparing and merging. */
+/* The object without its managed fields, for comparing; itself when it has none. */
+static struct jnode *bare(struct arena *a, struct jnode *object)
+{
+    if (!jnode_path(object, "metadata.managedFields"))
+        return object;
+    struct jnode *copy = jnode_copy(a, object);
+    jnode_del(jnode_get(copy, STR("metadata")), STR("managedFields"));
+    return copy;
+}
+
+/* The same as a copy that may be changed. */
 static struct jnode *bare_copy(struct arena *a, struct jnode *object)
 {
-    struct jnode *copy = jnode_copy(a, object);
-    if (jnode_path(copy, "metadata.managedFields"))
-        jnode_del(jnode_get(copy, STR("metadata")), STR("managedFields"));
-    return copy;
+    struct jnode *b = bare(a, object);
+    return b == object ? jnode_copy(a, object) : b;
 }
 
 /* ---- conflicts ---- */
@@ -234,9 +242,8 @@ void apply_track_update(struct arena *a,
     managed_read(&all, after);
     if (all.n == 0 && !forget)
         managed_read(&all, before);
-    struct jnode *base = before ? bare_copy(a, before) : jnode_obj(a);
     struct typed_delta d;
-    typed_compare(a, w->schema, base, bare_copy(a, after), &d);
+    typed_compare(a, w->schema, before ? bare(a, before) : jnode_obj(a), bare(a, after), &d);
 
     const struct fieldset *taken = ownable(a, w, changed_fields(a, &d));
     disown(&all, NULL, &d);

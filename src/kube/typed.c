@@ -280,16 +280,58 @@ static void compare_items(struct level *lv, struct spot spot, struct jnode *l, s
     map_fini(&in_r);
 }
 
+/* Everything at and below v, which the other side lacks: members of an object, items of a list. */
+static const struct fieldset *whole(struct arena *a, struct spot spot, struct jnode *v);
+
+static const struct fieldset *whole_items(struct arena *a, struct spot spot, struct jnode *list)
+{
+    struct typed_items items = typed_items(a, spot.s, list);
+    struct fieldset_entry *entries = ARENA_ARRAY(a, struct fieldset_entry, items.n);
+    for (size_t i = 0; i < items.n; i++)
+        entries[i] = (struct fieldset_entry){
+            .elem = items.items[i].elem,
+            .member = true,
+            .sub = whole(a, (struct spot){ spot.s->elem, NULL }, items.items[i].value),
+        };
+    return fieldset_make(a, entries, items.n);
+}
+
+static const struct fieldset *whole_members(struct arena *a, struct spot spot, struct jnode *v)
+{
+    size_t len = jnode_len(v), n = 0;
+    struct fieldset_entry *entries = ARENA_ARRAY(a, struct fieldset_entry, len);
+    for (size_t i = 0; i < len; i++) {
+        struct str key = jnode_key_at(v, i);
+        struct spot at = typed_member(spot, key);
+        if (at.s)
+            entries[n++] = (struct fieldset_entry){
+                .elem = field_elem(a, key),
+                .member = true,
+                .sub = whole(a, at, jnode_value_at(v, i)),
+            };
+    }
+    return fieldset_make(a, entries, n);
+}
+
+static const struct fieldset *whole(struct arena *a, struct spot spot, struct jnode *v)
+{
+    if (is_empty(v) || typed_is_leaf(spot, v))
+        return NULL;
+    return spot.s->type == SCHEMA_LIST ? whole_items(a, spot, v) : whole_members(a, spot, v);
+}
+
 static void
 compare(struct arena *a, struct spot spot, struct jnode *l, struct jnode *r, struct change *out)
 {
-    bool leaf = (l && typed_is_leaf(spot, l) && jnode_type(l) != JSON_NULL) ||
-                (r && typed_is_leaf(spot, r) && jnode_type(r) != JSON_NULL) ||
-                (is_empty(l) && is_empty(r));
-    out->added.member = !l;
-    out->removed.member = !r;
-    if (leaf) {
-        out->modified.member = l && r && !jnode_eq(l, r);
+    if (!l || !r) {
+        struct fieldset_entry *only = l ? &out->removed : &out->added;
+        only->member = true;
+        only->sub = whole(a, spot, l ? l : r);
+        return;
+    }
+    if ((typed_is_leaf(spot, l) && jnode_type(l) != JSON_NULL) ||
+        (typed_is_leaf(spot, r) && jnode_type(r) != JSON_NULL) || (is_empty(l) && is_empty(r))) {
+        out->modified.member = !jnode_eq(l, r);
         return;
     }
     size_t n = jnode_len(l) + jnode_len(r);
