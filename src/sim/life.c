@@ -67,6 +67,11 @@ conditions(struct arena *a, const struct kobj *pod, bool running, struct wall no
         };
         meta_set_condition(a, list, &c, now);
     }
+    for (size_t i = 0; i < jnode_len(list); i++) { /* as Go writes a time that is not set */
+        struct jnode *c = jnode_at(list, i);
+        if (!jnode_get(c, STR("lastProbeTime")))
+            jnode_set(c, STR("lastProbeTime"), jnode_null(a));
+    }
     return list;
 }
 
@@ -79,6 +84,7 @@ static struct jnode *container_status(struct arena *a, const struct container *c
     jnode_set_bool(s, STR("ready"), running);
     jnode_set_bool(s, STR("started"), running);
     jnode_set_i64(s, STR("restartCount"), 0);
+    jnode_need_obj(s, STR("lastState"));
     return s;
 }
 
