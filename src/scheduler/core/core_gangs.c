@@ -182,6 +182,7 @@ void core_gang_gone(struct sched_core *s, struct gang *g)
 void core_gang_changed(struct sched_core *s, struct gang *g, struct mono now)
 {
     core_touch(s, g);
+    core_places_lose(s, g);
     gang_settle(g);
     if (!gang_is_complete(g) || gang_has_started(g))
         core_backfill_leave(s, g);

@@ -149,6 +149,9 @@ void core_places_make(struct sched_core *s, struct gang *g);
 /* Only those that nobody holds: left from an attempt, when no member is to come any more. */
 void core_places_prune(struct sched_core *s, struct gang *g);
 void core_places_drop(struct sched_core *s, struct gang *g);
+/* Nobody of a gang runs any more, or its first bind was refused: what it held goes, and it starts
+ * anew with all it needs. */
+void core_places_lose(struct sched_core *s, struct gang *g);
 /* Takes the places out of a plan that was carried out, and holds them. */
 void core_places_hold(struct sched_core *s, struct gang *g, struct plan *plan, struct mono now);
 /* A new member takes over a place that is held for its role. */

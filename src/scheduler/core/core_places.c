@@ -37,6 +37,14 @@ void core_places_drop(struct sched_core *s, struct gang *g)
         place_free(s, LIST_ITEM(at, struct spod, in_gang));
 }
 
+void core_places_lose(struct sched_core *s, struct gang *g)
+{
+    if (g->n_placed || !g->admitted || !g->n_places)
+        return;
+    core_places_drop(s, g);
+    g->admitted = false;
+}
+
 void core_places_prune(struct sched_core *s, struct gang *g)
 {
     LIST_EACH (&g->places, at) {

@@ -284,6 +284,7 @@ void core_forget(struct sched_core *s, const struct pod_id *pods, size_t n, stru
         }
         struct gang *g = p->gang;
         g->attempts++;
+        core_places_lose(s, g);
         queue_delay(&s->queue, g, (struct mono){ now.ns + QUEUE_BACKOFF_MIN_NS });
     }
 }
