@@ -14,4 +14,9 @@
 #define NAME_RUN_TIME "scheduling.ganglion.io/run-time"     /* pod: "2h", how long it will run */
 /* node: "0,2", cells that are short of memory: new pods with a NUMA wish avoid them */
 #define NAME_CELL_PRESSURE "node.ganglion.io/cells-under-memory-pressure"
+/* pod: "2m" and "trainer=SIGUSR1", what it wants before it is evicted; by when it is (checkpoint.h)
+ */
+#define NAME_CHECKPOINT_TIME "scheduling.ganglion.io/checkpoint-time"
+#define NAME_CHECKPOINT_SIGNAL "scheduling.ganglion.io/checkpoint-signal"
+#define NAME_CHECKPOINT_BY "scheduling.ganglion.io/checkpoint-by"
 #define NAME_MIN_RUNTIME "scheduling.ganglion.io/min-runtime" /* pod: "10m" before preemption */

@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "io/clock.h"
 #include "io/file.h"
+#include "kube/checkpoint.h"
+#include "kube/names.h"
 #include "node/executor_internal.h"
 
 #define TURNS_MAX 4 /* plans in a row: a step may make another one possible */
@@ -405,11 +407,39 @@ void local_pod_hold(struct local_pod *p, const struct podspec_trouble *t)
     local_pod_turn_soon(p);
 }
 
+/* It is to be evicted soon, and asked for a signal then. */
+static void tell_checkpoint(struct local_pod *p, struct wall by)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    char time[TIME_TEXT_MAX];
+    for (size_t i = 0; p->client && i < p->n_runs; i++) {
+        struct str name = local_pod_container(p, i)->name;
+        struct str text = checkpoint_signal(pod_of(p->pod), name);
+        int number = podhook_signal(text);
+        if (text.n && !number)
+            local_pod_event(p, "Warning", "InvalidCheckpointSignal",
+                            arena_printf(a,
+                                         NAME_CHECKPOINT_SIGNAL " names %.*s, which is no signal",
+                                         STR_ARG(text)));
+        if (!number || p->runs[i].phase != RUN_UP)
+            continue;
+        shim_client_signal(p->client, i, number);
+        local_pod_event(p, "Normal", "Checkpointing",
+                        arena_printf(a, "Sent %.*s to container %.*s, which is evicted at %.*s",
+                                     STR_ARG(text), STR_ARG(name), STR_ARG(wall_text(time, by))));
+    }
+}
+
 void local_pod_update(struct local_pod *p, const struct kobj *pod)
 {
+    struct wall by, told;
     const struct kobj *before = p->pod;
+    bool fresh = checkpoint_told(pod_of(pod), &by) &&
+                 !(checkpoint_told(pod_of(before), &told) && told.ns == by.ns);
     p->pod = kobj_ref(pod);
     kobj_unref(before);
+    if (fresh)
+        tell_checkpoint(p, by);
     bool ends = pod_of(pod)->deleting || pod_finished(pod_of(pod));
     if (ends && !p->stop_at.ns && !p->plan.over)
         p->stop_at = local_pod_now(p); /* deleted, or declared finished by someone else */

@@ -60,17 +60,23 @@ static int real_time_signal(struct str name)
     bool up = str_starts(name, STR("SIGRTMIN+"));
     int64_t n;
     if (!up && !str_starts(name, STR("SIGRTMAX-")))
-        return SIGTERM;
+        return 0;
     if (!str_to_i64(str_skip(name, 9), &n) || n < 0 || n > 30)
-        return SIGTERM;
+        return 0;
     return up ? 34 + (int)n : 64 - (int)n;
+}
+
+int podhook_signal(struct str name)
+{
+    for (size_t i = 0; name.n && i < COUNT_OF(signals); i++)
+        if (str_is(name, signals[i].name))
+            return signals[i].number;
+    return real_time_signal(name);
 }
 
 int podhook_stop_signal(struct json container)
 {
-    struct str name = json_str(json_get(json_get(container, STR("lifecycle")), STR("stopSignal")));
-    for (size_t i = 0; name.n && i < COUNT_OF(signals); i++)
-        if (str_is(name, signals[i].name))
-            return signals[i].number;
-    return name.n ? real_time_signal(name) : SIGTERM;
+    int number = podhook_signal(
+        json_str(json_get(json_get(container, STR("lifecycle")), STR("stopSignal"))));
+    return number ? number : SIGTERM;
 }

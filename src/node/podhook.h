@@ -17,5 +17,7 @@ size_t podhook_fields(struct str out[PODPROBE_FIELDS_MAX],
                       struct json container,
                       enum hook_kind kind,
                       struct str pod_ip);
+/* "SIGUSR1", "SIGRTMIN+3"; 0: the API knows no such signal. */
+int podhook_signal(struct str name);
 /* The number of lifecycle.stopSignal; SIGTERM when there is none. */
 int podhook_stop_signal(struct json container);

@@ -3,6 +3,7 @@
 import base64
 import os
 import sys
+import tempfile
 import time
 import unittest
 
@@ -242,6 +243,54 @@ class Hooks(Case):
         status = self.get("usr")["status"]["containerStatuses"][0]
         self.assertEqual(status["state"]["terminated"]["exitCode"], 7)
         self.assertEqual(status["stopSignal"], "SIGUSR1")
+
+
+class Checkpoints(Case):
+    """A pod that has to leave for another one writes a checkpoint first."""
+
+    SAVES = ("import signal, sys, time\n"
+             "step = 0\n"
+             "def save(*_):\n"
+             "    open(sys.argv[1], 'w').write(str(step))\n"
+             "signal.signal(signal.SIGUSR1, save)\n"
+             "open(sys.argv[1] + '.ready', 'w')\n"
+             "while True:\n"
+             "    time.sleep(0.01)\n"
+             "    step += 1\n")
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def needs(self, cpu):
+        return {"requests": {"cpu": f"{cpu}m"}}
+
+    def test_the_victim_saves_and_then_leaves(self):
+        node = self.s.request("GET", "/api/v1/nodes")[1]["items"][0]
+        most = int(node["status"]["allocatable"]["cpu"]) * 600  # two do not fit
+        file = os.path.join(self.folder, "checkpoint")
+        low = pod("low", {"name": "trainer", "image": "none", "resources": self.needs(most),
+                          "command": [sys.executable, "-c", self.SAVES, file]},
+                  container("exec sleep 1000"))  # which SIGUSR1 would end
+        low["metadata"]["annotations"] = {
+            "scheduling.ganglion.io/checkpoint-time": "3s",
+            "scheduling.ganglion.io/checkpoint-signal": "trainer=SIGUSR1"}
+        self.create(PODS, low)
+        self.s.wait("the handler", lambda: os.path.exists(file + ".ready"))
+        self.create("/apis/scheduling.k8s.io/v1/priorityclasses", {
+            "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass",
+            "metadata": {"name": "urgent"}, "value": 1000})
+        self.create(PODS, pod("urgent", container("exec sleep 1000", resources=self.needs(most)),
+                              priorityClassName="urgent"))
+        self.event("low", "Checkpointing", "Sent SIGUSR1 to container trainer")
+        self.s.wait("a checkpoint", lambda: os.path.exists(file) and os.path.getsize(file))
+        told = self.get("low")
+        self.assertIn("scheduling.ganglion.io/checkpoint-by", told["metadata"]["annotations"])
+        self.assertNotIn("deletionTimestamp", told["metadata"])
+        self.assertEqual(told["status"]["phase"], "Running")  # saving did not end it
+        self.gone("low")
+        self.phase("urgent", "Running")
 
 
 if __name__ == "__main__":

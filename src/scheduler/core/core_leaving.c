@@ -22,6 +22,12 @@ static int64_t grace_ns(const struct spod *p)
     return s > 0 ? s * NS_PER_S : 0;
 }
 
+/* What passes before it is deleted. */
+static int64_t warning_ns(const struct spod *p)
+{
+    return p->view->deleting ? 0 : p->checkpoint_ns;
+}
+
 static bool leaves(const struct spod *p)
 {
     return (p->evicting || p->view->deleting) && !p->stuck;
@@ -35,7 +41,7 @@ int64_t core_leaving_expect(struct sched_core *s, const struct snode *n, int64_t
         if (!leaves(p))
             continue;
         if (!p->gone_by_ns)
-            p->gone_by_ns = s->now.ns + grace_ns(p) + SLACK_NS;
+            p->gone_by_ns = s->now.ns + warning_ns(p) + grace_ns(p) + SLACK_NS;
         least = p->gone_by_ns > least ? p->gone_by_ns : least;
     }
     return least;

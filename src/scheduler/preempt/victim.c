@@ -3,6 +3,7 @@
 #include "scheduler/preempt/victim.h"
 
 #include "base/num.h"
+#include "kube/checkpoint.h"
 #include "kube/names.h"
 
 /* How other projects say that a pod must not be preempted. */
@@ -29,6 +30,7 @@ void victim_read_wishes(struct spod *p)
                                            : json_str(json_get(notes, vetoes[i].name));
         p->stays = p->stays || (value.n && str_eq(value, vetoes[i].value));
     }
+    p->checkpoint_ns = checkpoint_ns(p->view);
     if (!min.n || !duration_parse(min, &p->min_runtime_ns))
         p->min_runtime_ns = 0;
 }

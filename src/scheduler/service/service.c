@@ -205,6 +205,7 @@ scheduler_new(struct transport *t, const struct scheduler_options *o, struct err
     list_init(&s->patches);
     list_init(&s->errands.waiting);
     list_init(&s->errands.on_wire);
+    list_init(&s->errands.resting);
     for (size_t i = 0; i < SOURCES_MAIN; i++) {
         struct source_watch *w = &s->watches[i];
         *w = (struct source_watch){ s, &sources_main[i], NULL };

@@ -42,7 +42,7 @@ struct scheduler {
     struct list patches;      /* status patches on the wire */
     size_t n_patches;
     struct { /* of preemptions (service_preempt.c) */
-        struct list waiting, on_wire;
+        struct list waiting, on_wire, resting;
         size_t n_on_wire;
     } errands;
     struct pod_refs report; /* pods whose waiting is to be told, from report_at on */

@@ -5,21 +5,28 @@
  * status.nominatedNodeName. How many requests are on the wire at once is bounded, the rest waits in
  * order.
  *
- *     MARK (patch status) ─► EVICT (delete) ─► told ─► the watch says when it is gone
+ *     MARK (patch status) ─────────────────────────► EVICT (delete) ─► told ─► the watch says when
+ *       └─► WARN (annotate), if it wants to write a ─► rest ─┘                 it is gone
+ *           checkpoint first (kube/checkpoint.h)
  *     NOMINATE (patch status) */
 #include <stdlib.h>
 
 #include "client/calls.h"
+#include "kube/checkpoint.h"
+#include "kube/meta.h"
+#include "kube/names.h"
 #include "scheduler/service/service_internal.h"
 
 #define IN_FLIGHT_MAX 64
 
-enum errand { ERRAND_MARK, ERRAND_EVICT, ERRAND_NOMINATE };
+enum errand { ERRAND_MARK, ERRAND_WARN, ERRAND_EVICT, ERRAND_NOMINATE };
 
 struct preempt_call {
     struct scheduler *s;
-    struct list link; /* errands.waiting or errands.on_wire */
+    struct list link; /* errands.waiting, on_wire or resting */
     struct call *call;
+    struct timer *timer; /* resting: until then it writes its checkpoint; NULL: it was not warned */
+    struct wall by;      /* WARN: the same for people */
     enum errand errand;
     struct kobj *pod;
     struct str node;      /* own text: where it is, or is to be; absent: nowhere any more */
@@ -39,6 +46,7 @@ static struct str own(struct str s)
 static void errand_free(struct preempt_call *e)
 {
     list_remove(&e->link);
+    timer_free(e->timer);
     kobj_unref(e->pod);
     free_text(e->node);
     free_text(e->preemptor);
@@ -71,6 +79,15 @@ static struct jnode *mark_patch(struct arena *a, const struct preempt_call *e)
     return root;
 }
 
+static struct jnode *warn_patch(struct arena *a, const struct preempt_call *e)
+{
+    struct jnode *root = jnode_obj(a);
+    char text[TIME_TEXT_MAX];
+    jnode_set_str(jnode_need_obj(root, STR("metadata")), STR("uid"), e->pod->uid);
+    meta_set_annotation(root, STR(NAME_CHECKPOINT_BY), wall_text(text, e->by));
+    return root;
+}
+
 static struct jnode *nominate_patch(struct arena *a, const struct preempt_call *e)
 {
     struct jnode *root = jnode_obj(a);
@@ -88,6 +105,21 @@ static struct jnode *nominate_patch(struct arena *a, const struct preempt_call *
 static void send_more(struct scheduler *s);
 static void on_answer(void *arg, const struct reply *reply, const struct err *err);
 
+static struct jnode *patch_of(struct arena *a, const struct preempt_call *e)
+{
+    switch (e->errand) {
+    case ERRAND_MARK:
+        return mark_patch(a, e);
+    case ERRAND_WARN:
+        return warn_patch(a, e);
+    case ERRAND_NOMINATE:
+        return nominate_patch(a, e);
+    case ERRAND_EVICT:
+        break;
+    }
+    return NULL;
+}
+
 static void send(struct preempt_call *e)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
@@ -104,10 +136,9 @@ static void send(struct preempt_call *e)
     if (e->errand == ERRAND_EVICT) {
         r.write.uid = e->pod->uid;
     } else {
-        r.subresource = STR("status");
+        r.subresource = e->errand == ERRAND_WARN ? STR("") : STR("status");
         r.write.patch = PATCH_STRATEGIC;
-        if (jnode_freeze(&doc, e->errand == ERRAND_MARK ? mark_patch(a, e) : nominate_patch(a, e),
-                         NULL))
+        if (jnode_freeze(&doc, patch_of(a, e), NULL))
             return;
         r.body = json_root(doc);
     }
@@ -151,6 +182,61 @@ static void refused(const struct preempt_call *e, const struct reply *reply, con
                  NULL);
 }
 
+/* ---- time for a checkpoint ---- */
+
+static void next_errand(struct preempt_call *e, enum errand errand)
+{
+    e->errand = errand;
+    list_remove(&e->link);
+    list_push_front(&e->s->errands.waiting, &e->link);
+    send_more(e->s);
+}
+
+/* It wrote its checkpoint, or did not; if it ended meanwhile there is nobody to evict. */
+static void on_rested(void *arg)
+{
+    struct preempt_call *e = arg;
+    const struct spod *p = core_pod(e->s->core, e->pod->namespace, e->pod->name);
+    if (p && str_eq(p->obj->uid, e->pod->uid) && !p->view->deleting)
+        next_errand(e, ERRAND_EVICT);
+    else
+        errand_free(e);
+}
+
+static void rest(struct preempt_call *e)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct loop *l = e->s->t->loop;
+    char text[TIME_TEXT_MAX];
+    int64_t left = e->by.ns - loop_wall(l).ns;
+    const struct recorder_note note = {
+        .about = e->pod,
+        .type = "Normal",
+        .reason = "Preempting",
+        .message = arena_printf(a, "Preempted by pod %.*s: may write a checkpoint until %.*s",
+                                STR_ARG(e->preemptor), STR_ARG(wall_text(text, e->by))),
+    };
+    recorder_event(e->s->recorder, &note, loop_wall(l));
+    list_remove(&e->link);
+    list_push_back(&e->s->errands.resting, &e->link);
+    e->timer = timer_new(l, on_rested, e);
+    timer_start(e->timer, left > 0 ? left : 0);
+}
+
+/* Marked: it is warned if it wants to be, and keeps the time that an earlier scheduler gave it. */
+static void after_mark(struct preempt_call *e)
+{
+    const struct pod *pod = pod_of(e->pod);
+    struct wall now = loop_wall(e->s->t->loop);
+    int64_t ns = checkpoint_ns(pod);
+    if (ns && checkpoint_told(pod, &e->by) && e->by.ns <= now.ns + ns + NS_PER_S) {
+        rest(e);
+        return;
+    }
+    e->by.ns = (now.ns + ns + NS_PER_S - 1) / NS_PER_S * NS_PER_S; /* the API's whole seconds */
+    next_errand(e, ns ? ERRAND_WARN : ERRAND_EVICT);
+}
+
 /* Gone, or another pod of that name: nothing is left to do. */
 static bool is_gone(const struct reply *reply)
 {
@@ -163,10 +249,11 @@ static void on_answer(void *arg, const struct reply *reply, const struct err *er
     struct scheduler *s = e->s;
     bool ok = reply && reply->code < 400;
     s->errands.n_on_wire--;
-    if (e->errand == ERRAND_MARK && ok) {
-        e->errand = ERRAND_EVICT;
-        list_remove(&e->link);
-        list_push_front(&s->errands.waiting, &e->link);
+    if (ok && (e->errand == ERRAND_MARK || e->errand == ERRAND_WARN)) {
+        if (e->errand == ERRAND_MARK)
+            after_mark(e);
+        else
+            rest(e);
         send_more(s);
         return;
     }
@@ -218,5 +305,7 @@ void service_preempt_cancel(struct scheduler *s)
         errand_free(e);
     }
     LIST_EACH (&s->errands.waiting, at)
+        errand_free(LIST_ITEM(at, struct preempt_call, link));
+    LIST_EACH (&s->errands.resting, at)
         errand_free(LIST_ITEM(at, struct preempt_call, link));
 }

@@ -129,6 +129,7 @@ struct spod {
     bool stays;                       /* it says that it must not be preempted */
     int64_t begun_ns, ends_ns; /* monotonic; since when it holds its room, and until when it is
                                   thought to (forecast.c); 0: nobody asked */
+    int64_t checkpoint_ns;     /* what it wants to be told before its eviction; 0: nothing */
     int64_t min_runtime_ns;    /* nor before it ran so long; 0: no such wish */
     /* words, through tx_set only */
     int64_t node;                             /* SCHED_NO_NODE: not placed */

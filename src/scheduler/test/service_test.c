@@ -437,6 +437,37 @@ static void test_victims_are_marked_then_deleted(void **state)
     world_free(w);
 }
 
+/* A victim that asks for it is told first, has its time, and is deleted then. */
+static void test_a_victim_may_write_a_checkpoint(void **state)
+{
+    (void)state;
+    static const char low[] =
+        "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"d\",\"name\":"
+        "\"low\","
+        "\"uid\":\"u-low\",\"resourceVersion\":\"4\",\"annotations\":{"
+        "\"scheduling.ganglion.io/checkpoint-time\":\"100ms\"}},\"spec\":{\"nodeName\":\"n0\","
+        "\"schedulerName\":\"ganglion\",\"containers\":[{\"name\":\"c\",\"resources\":{"
+        "\"requests\":{\"cpu\":\"1\",\"nvidia.com/gpu\":\"2\"}}}]}}";
+    const char *pods[] = { low, HIGH };
+    struct world *w = world_new(pods, 2);
+    fake_reply(w->fake, find_verb(w, VERB_PATCH, "pods/d/low/status"), 200, low);
+    run_briefly(w, 20);
+    size_t at = find_verb(w, VERB_PATCH, "pods/d/low/");
+    struct json meta = json_get(json_root(fake_at(w->fake, at)->body), STR("metadata"));
+    struct wall by;
+    CHECK(wall_parse(json_str(json_get(json_get(meta, STR("annotations")),
+                                       STR("scheduling.ganglion.io/checkpoint-by"))),
+                     &by));
+    CHECK_STR(json_str(json_get(meta, STR("uid"))), "u-low");
+    fake_reply(w->fake, at, 200, low);
+    for (int waited = 0; count(w, VERB_DELETE, "pods/d/low") == 0; waited++) {
+        CHECK(waited < 1000);
+        run_briefly(w, 10);
+    }
+    CHECK(loop_wall(w->loop).ns >= by.ns);
+    world_free(w);
+}
+
 static void test_refused_evictions_are_given_up(void **state)
 {
     (void)state;
@@ -678,6 +709,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_victims_are_marked_then_deleted),
+        cmocka_unit_test(test_a_victim_may_write_a_checkpoint),
         cmocka_unit_test(test_refused_evictions_are_given_up),
         cmocka_unit_test(test_a_nomination_that_is_history_is_cleared),
         cmocka_unit_test(test_binds_and_records),
