@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * json_keep — see json_keep.h. Text and tape are written side by side into buffers that serve one
- * document after another, and copied from there into an allocation that fits. */
+ * document after another, and copied from there into an allocation that fits. What is kept is never
+ * longer than what it is taken from, so room for the text is made once. */
 #include "codec/json_keep.h"
 
 #include <stdlib.h>
@@ -12,7 +13,9 @@ VEC_TYPE(node_vec, uint64_t);
 
 struct json_keep {
     struct json_mask root;
-    struct buf text, decoded;
+    char *text;
+    size_t n, cap; /* of text */
+    struct buf decoded;
     struct node_vec tape;
 };
 
@@ -21,7 +24,6 @@ struct json_keep *json_keep_new(const struct json_mask *rows, size_t n)
     struct json_keep *k = MEM_NEW(struct json_keep);
     k->root.below = rows;
     k->root.n = n;
-    buf_init(&k->text, JSON_DOC_BYTES_MAX);
     buf_init(&k->decoded, JSON_DOC_BYTES_MAX);
     return k;
 }
@@ -35,13 +37,27 @@ void json_keep_free(struct json_keep *k)
 {
     if (!k)
         return;
-    buf_fini(&k->text);
+    free(k->text);
     buf_fini(&k->decoded);
     node_vec_fini(&k->tape);
     free(k);
 }
 
 /* ---- copying ---- */
+
+static void make_room(struct json_keep *k, size_t n)
+{
+    k->n = 0;
+    if (n <= k->cap)
+        return;
+    k->cap = n;
+    k->text = mem_realloc(k->text, n);
+}
+
+static inline void put_char(struct json_keep *k, char c)
+{
+    k->text[k->n++] = c;
+}
 
 static uint64_t *room_for(struct json_keep *k, size_t n)
 {
@@ -58,7 +74,7 @@ static void put_whole(struct json_keep *k, struct json v)
     uint32_t span = doc_span(v.doc, v.at);
     struct str text = json_text(v);
     uint64_t *t = room_for(k, span);
-    json_tape_copy(t, v, (int64_t)k->text.n - (text.p - v.doc->text));
+    json_tape_copy(t, v, (int64_t)k->n - (text.p - v.doc->text));
     for (uint32_t i = 0; v.doc->decoded_n && i < span; i++) {
         if (node_type(t[i]) != NODE_DECODED)
             continue;
@@ -68,14 +84,18 @@ static void put_whole(struct json_keep *k, struct json v)
         buf_put(&k->decoded, bytes, n);
     }
     k->tape.n += span;
-    buf_str(&k->text, text);
+    assert(text.n <= k->cap - k->n);
+    memcpy(k->text + k->n, text.p, text.n);
+    k->n += text.n;
 }
 
 static const struct json_mask *row_of(const struct json_mask *m, struct str key)
 {
-    for (size_t i = 0; i < m->n; i++)
-        if (m->below[i].key.n == key.n && memcmp(m->below[i].key.p, key.p, key.n) == 0)
+    for (size_t i = 0; i < m->n; i++) {
+        const struct str *want = &m->below[i].key;
+        if (want->n == key.n && want->p[0] == key.p[0] && memcmp(want->p, key.p, key.n) == 0)
             return &m->below[i];
+    }
     return NULL;
 }
 
@@ -88,30 +108,30 @@ struct open {
 
 static struct open container_begin(struct json_keep *k, bool object)
 {
-    struct open c = { .head = k->tape.n, .start = k->text.n, .object = object };
+    struct open c = { .head = k->tape.n, .start = k->n, .object = object };
     room_for(k, 2);
     k->tape.n += 2;
-    buf_char(&k->text, object ? '{' : '[');
+    put_char(k, object ? '{' : '[');
     return c;
 }
 
 static void container_end(struct json_keep *k, const struct open *c)
 {
-    buf_char(&k->text, c->object ? '}' : ']');
+    put_char(k, c->object ? '}' : ']');
     uint64_t *head = k->tape.items + c->head;
     if (c->n == 0) {
         head[0] = node_make(c->object ? NODE_OBJ_EMPTY : NODE_ARR_EMPTY, c->start, 2);
         k->tape.n = c->head + 1;
         return;
     }
-    head[0] = node_make(c->object ? NODE_OBJ : NODE_ARR, c->start, k->text.n - c->start);
+    head[0] = node_make(c->object ? NODE_OBJ : NODE_ARR, c->start, k->n - c->start);
     head[1] = node_make(NODE_SPAN, k->tape.n - c->head, c->n);
 }
 
 static void put_comma(struct json_keep *k, struct open *c)
 {
     if (c->n++)
-        buf_char(&k->text, ',');
+        put_char(k, ',');
 }
 
 static void put_masked(struct json_keep *k, struct json v, const struct json_mask *m);
@@ -162,7 +182,7 @@ put_member(struct json_keep *k, struct open *c, const struct members *at, const 
 {
     put_comma(k, c);
     put_whole(k, at->key);
-    buf_char(&k->text, ':');
+    put_char(k, ':');
     put_masked(k, at->value, m);
 }
 
@@ -197,7 +217,7 @@ static void put_masked(struct json_keep *k, struct json v, const struct json_mas
 
 static bool fits_packed(const struct json_keep *k)
 {
-    return k->root.n && (k->text.n | k->tape.n | k->decoded.n) <= JSON_SMALL_MASK;
+    return k->root.n && (k->n | k->tape.n | k->decoded.n) <= JSON_SMALL_MASK;
 }
 
 static void write_tape(const struct json_keep *k, struct json_doc *doc, char *at)
@@ -215,18 +235,18 @@ static void write_tape(const struct json_keep *k, struct json_doc *doc, char *at
 static struct json_doc *make_doc(const struct json_keep *k, uint16_t depth)
 {
     bool packed = fits_packed(k);
-    size_t tape_at = doc_tape_offset(k->text.n);
+    size_t tape_at = doc_tape_offset(k->n);
     size_t tape_bytes = k->tape.n * (packed ? sizeof(uint32_t) : sizeof(uint64_t));
     size_t bytes = offsetof(struct json_doc, text) + tape_at + tape_bytes + k->decoded.n;
     struct json_doc *doc = mem_realloc(NULL, bytes);
     *doc = (struct json_doc){ .refs = 1,
-                              .text_n = (uint32_t)k->text.n,
+                              .text_n = (uint32_t)k->n,
                               .tape_n = (uint32_t)k->tape.n,
                               .decoded_n = (uint32_t)k->decoded.n,
                               .depth = depth,
                               .packed = packed };
-    memcpy(doc->text, k->text.p, k->text.n);
-    memset(doc->text + k->text.n, 0, tape_at - k->text.n);
+    memcpy(doc->text, k->text, k->n);
+    memset(doc->text + k->n, 0, tape_at - k->n);
     write_tape(k, doc, doc->text + tape_at);
     if (k->decoded.n)
         memcpy(doc->text + tape_at + tape_bytes, k->decoded.p, k->decoded.n);
@@ -236,13 +256,13 @@ static struct json_doc *make_doc(const struct json_keep *k, uint16_t depth)
 struct json_doc *json_keep(struct json_keep *k, struct json v, struct json front)
 {
     assert(json_exists(v));
-    buf_clear(&k->text);
+    make_room(k, json_text(v).n + json_text(front).n + 4); /* brackets and a comma more */
     buf_clear(&k->decoded);
     node_vec_clear(&k->tape);
     if (json_type(v) == JSON_OBJ)
         put_members(k, json_unfold(v), &k->root, front);
     else
         put_whole(k, v);
-    assert(!k->text.failed && !k->decoded.failed);
+    assert(!k->decoded.failed);
     return make_doc(k, v.doc->depth);
 }

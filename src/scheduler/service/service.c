@@ -44,7 +44,7 @@ static void on_object(void *arg, const struct kobj *before, const struct kobj *a
     const struct source_watch *w = arg;
     struct scheduler *s = w->s;
     enum input_kind kind = w->source->kind;
-    if (!s->live)
+    if (!w->open)
         return;
     if (kind == INPUT_POD && !before && after && json_str(kobj_path(after, "spec.nodeName")).n == 0)
         sched_meter_queued(s->meter, SCHED_POD_ADDED);
@@ -58,12 +58,27 @@ static bool feed_one(void *arg, const struct kobj *o)
     return true;
 }
 
+/* The core hears of a source once those before it are complete. Pods are the last: their first
+ * pages wait in the cache, later ones are heard while the server makes the next. */
+static void open_sources(struct scheduler *s)
+{
+    for (size_t i = 0; i < SOURCES_MAIN; i++) {
+        struct source_watch *w = &s->watches[i];
+        if (!w->open) {
+            w->open = true;
+            informer_each(w->cache, feed_one, w);
+        }
+        if (!informer_synced(w->cache))
+            return;
+    }
+}
+
 void service_try_begin(struct scheduler *s)
 {
+    if (!s->live)
+        open_sources(s);
     if (!s->live && informers_synced(s->informers) && service_gangs_ready(s)) {
         s->live = true;
-        for (size_t i = 0; i < SOURCES_MAIN; i++)
-            informer_each(s->watches[i].cache, feed_one, &s->watches[i]);
         service_gangs_restore(s);
         struct core_counts n = core_count(s->core);
         LOG_INFO("scheduler.ready", kv_i64("nodes", (int64_t)n.nodes),
@@ -180,7 +195,7 @@ static struct informer *cache_of(const struct scheduler *s, const struct sched_s
 {
     const struct sched_fields *f = &sched_fields[source->kind];
     struct informer_fields fields = { f->rows, f->n };
-    if (core_extenders(s->core) || s->outside)
+    if (core_extenders(s->core) || outside_count(s->outside))
         fields = (struct informer_fields){ 0 };
     return informers_get_fields(s->informers, source->resource, &fields);
 }
@@ -208,7 +223,7 @@ scheduler_new(struct transport *t, const struct scheduler_options *o, struct err
     list_init(&s->errands.resting);
     for (size_t i = 0; i < SOURCES_MAIN; i++) {
         struct source_watch *w = &s->watches[i];
-        *w = (struct source_watch){ s, &sources_main[i], NULL };
+        *w = (struct source_watch){ .s = s, .source = &sources_main[i] };
         w->cache = cache_of(s, w->source);
         informer_on_event(w->cache, on_object, on_batch, w);
     }

@@ -23,6 +23,7 @@ struct source_watch {
     struct scheduler *s;
     const struct sched_source *source;
     struct informer *cache;
+    bool open; /* of the main ones: the core hears of it */
 };
 
 struct scheduler {
@@ -34,7 +35,7 @@ struct scheduler {
     struct recorder *recorder;
     struct sched_meter *meter; /* NULL: nobody asks */
     struct timer *timer;
-    bool live;                /* the caches were complete once: events count */
+    bool live;                /* the caches were complete once: it decides */
     bool turn_pending;        /* the timer will run a turn */
     struct list binds;        /* batches on the wire */
     struct bind_batch *batch; /* filled in this turn; NULL: none */

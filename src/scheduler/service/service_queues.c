@@ -47,7 +47,7 @@ void service_queues_start(struct scheduler *s)
     all->informers = informers_new(s->t);
     for (size_t i = 0; i < SOURCES_QUEUES; i++) {
         struct source_watch *w = &all->watches[i];
-        *w = (struct source_watch){ s, &sources_queues[i], NULL };
+        *w = (struct source_watch){ .s = s, .source = &sources_queues[i] };
         w->cache = informers_get(all->informers, w->source->resource, (struct str){ 0 });
         informer_on_event(w->cache, on_object, NULL, w);
     }
