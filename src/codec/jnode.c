@@ -20,6 +20,7 @@ struct jnode *jnode_thaw(struct arena *a, struct json v)
 {
     if (!json_exists(v))
         return NULL;
+    v = json_flat(v); /* a tree is of one document */
     struct jnode *n = new_node(a, json_type(v));
     n->lazy = true;
     n->doc = v.doc;

@@ -245,6 +245,7 @@ static struct json_doc *write_doc(const struct jnode *n, const struct measure *m
     doc->decoded_n = (uint32_t)m->decoded;
     doc->depth = (uint16_t)m->depth;
     doc->packed = false;
+    doc->parts_n = 0;
     doc->part_of = 0;
     doc->unfolded = NULL;
     doc->tape = tape;

@@ -87,7 +87,14 @@ bool json_eq(struct json a, struct json b)
     enum json_type type = json_type(a);
     if (type != json_type(b))
         return false;
-    if (type == JSON_ABSENT || str_eq(json_text(a), json_text(b)))
+    if (type == JSON_ABSENT)
+        return true;
+    a = json_shared(a);
+    b = json_shared(b);
+    if (a.doc == b.doc && a.at == b.at)
+        return true;
+    bool whole = !a.doc->parts_n && !b.doc->parts_n;
+    if (whole && str_eq(json_text(a), json_text(b)))
         return true;
     switch (type) {
     case JSON_STR:

@@ -3,6 +3,7 @@
  * stored object is metadata.managedFields, which only server-side apply ever reads; its tape would
  * be larger than its text. */
 #include "codec/json_internal.h"
+#include "codec/json_keep.h"
 
 #include <stdlib.h>
 
@@ -69,7 +70,7 @@ struct json_doc *json_fold(struct json_doc *doc, struct json v)
 
 struct json_doc *json_pack(struct json_doc *doc)
 {
-    assert(doc->refs == 1 && !doc->unfolded);
+    assert(doc->refs == 1 && !doc->unfolded && !doc->parts_n);
     uint32_t most = doc->text_n | doc->tape_n | doc->decoded_n; /* over the mask: one of them is */
     if (doc->packed || most > JSON_SMALL_MASK)
         return doc;
@@ -101,31 +102,69 @@ static struct json_doc *find_unfolded(struct json_doc *first, uint32_t offset)
     return first;
 }
 
+struct json_doc *json_hang(struct json_doc *d, struct json_doc *fresh, uint32_t part_of)
+{
+    struct json_doc *first = __atomic_load_n(&d->unfolded, __ATOMIC_ACQUIRE);
+    fresh->part_of = part_of;
+    do {
+        struct json_doc *inside = find_unfolded(first, part_of);
+        if (inside) { /* another thread was faster */
+            fresh->unfolded = NULL;
+            json_doc_unref(fresh);
+            return inside;
+        }
+        fresh->unfolded = first;
+    } while (!__atomic_compare_exchange_n(&d->unfolded, &first, fresh, false, __ATOMIC_ACQ_REL,
+                                          __ATOMIC_ACQUIRE));
+    return fresh;
+}
+
+static struct json_doc *hung(const struct json_doc *d, uint32_t part_of)
+{
+    return find_unfolded(__atomic_load_n(&d->unfolded, __ATOMIC_ACQUIRE), part_of);
+}
+
 struct json json_unfold(struct json v)
 {
-    if (!node_is_folded(json_node(v)))
+    uint64_t node = json_node(v);
+    if (node_type(node) < NODE_FOLDED_ARR || node_type(node) > NODE_SHARED)
         return v;
+    if (node_type(node) == NODE_SHARED)
+        return json_shared(v);
     struct json_doc *d = (struct json_doc *)(uintptr_t)v.doc; /* only `unfolded` changes */
-    uint32_t offset = node_offset(json_node(v));
-    struct json_doc *first = __atomic_load_n(&d->unfolded, __ATOMIC_ACQUIRE);
-    struct json_doc *inside = find_unfolded(first, offset);
+    struct json_doc *inside = hung(d, node_offset(node));
     if (inside)
         return json_root(inside);
     struct json_doc *fresh = NULL;
     int rc = json_parse(&fresh, json_text(v), &json_limits_own, NULL);
     assert(rc == 0); /* it was a part of a document */
     (void)rc;
-    fresh = json_pack(fresh);
-    fresh->part_of = offset;
-    do {
-        inside = find_unfolded(first, offset);
-        if (inside) { /* another thread was faster */
-            fresh->unfolded = NULL;
-            json_doc_unref(fresh);
-            return json_root(inside);
-        }
-        fresh->unfolded = first;
-    } while (!__atomic_compare_exchange_n(&d->unfolded, &first, fresh, false, __ATOMIC_ACQ_REL,
-                                          __ATOMIC_ACQUIRE));
-    return json_root(fresh);
+    return json_root(json_hang(d, json_pack(fresh), node_offset(node)));
+}
+
+#define FLAT (UINT32_C(1) << 31) /* in part_of: of a flat copy; the rest is the value's place */
+
+static bool lacks_parts(struct json v)
+{
+    uint32_t end = v.at + doc_span(v.doc, v.at);
+    for (uint32_t at = v.at; at < end; at++)
+        if (node_type(doc_node(v.doc, at)) == NODE_SHARED)
+            return true;
+    return false;
+}
+
+struct json json_flat(struct json v)
+{
+    if (!v.doc || !v.doc->parts_n)
+        return v;
+    if (node_type(json_node(v)) == NODE_SHARED)
+        return json_shared(v);
+    if (!lacks_parts(v))
+        return v;
+    struct json_doc *d = (struct json_doc *)(uintptr_t)v.doc;
+    struct json_doc *inside = hung(d, FLAT | v.at);
+    if (inside)
+        return json_root(inside);
+    AUTO(json_keep_freep) struct json_keep *all = json_keep_new(NULL, 0);
+    return json_root(json_hang(d, json_keep(all, v, (struct json){ 0 }), FLAT | v.at));
 }

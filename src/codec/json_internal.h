@@ -12,6 +12,10 @@
  * nodes have types of their own, a run of nodes can be moved to another text by adding one number
  * to the offset of each node that has one.
  *
+ * A document that json_keep made may lack parts that it has in common with others: a NODE_SHARED
+ * stands for an array or object that is a document of its own, listed behind the decoded strings.
+ * Then the text lacks it too, and whoever needs the text of what is around it asks json_flat.
+ *
  * Most API objects are small, and a store holds many: json_pack makes nodes of 4 bytes, with 14
  * bits for offset and for length, where everything fits. Whoever reads asks doc_node, which knows
  * both; whoever writes makes nodes of 8. */
@@ -36,6 +40,7 @@ enum node_type {
     NODE_OBJ,        /* NODE_SPAN follows */
     NODE_FOLDED_ARR, /* nothing below it on this tape: doc->unfolded has it */
     NODE_FOLDED_OBJ,
+    NODE_SHARED, /* offset: number of the part that is the value */
     NODE_SPAN = 14,
     NODE_DECODED = 15,
 };
@@ -47,6 +52,7 @@ struct json_doc {
     uint32_t decoded_n;
     uint16_t depth;   /* an upper bound of the nesting; exact unless the document was edited */
     bool packed;      /* the tape is of 4-byte nodes */
+    uint8_t parts_n;  /* documents of others that this one is made of, too */
     uint32_t part_of; /* of an unfolded value: its text's offset in the folded document */
     union {           /* inside this allocation */
         const uint64_t *tape;
@@ -165,6 +171,15 @@ static inline const char *doc_decoded(const struct json_doc *doc)
                        : (const char *)(doc->tape + doc->tape_n);
 }
 
+#define JSON_PARTS_MAX 32
+
+/* The parts stand behind everything else; the document holds a reference to each. */
+static inline struct json_doc **doc_parts(const struct json_doc *doc)
+{
+    uintptr_t end = (uintptr_t)(doc_decoded(doc) + doc->decoded_n);
+    return (struct json_doc **)((end + sizeof end - 1) & ~(sizeof end - 1));
+}
+
 static inline struct str doc_str(const struct json_doc *doc, uint32_t at)
 {
     uint64_t node = doc_node(doc, at);
@@ -192,6 +207,20 @@ bool json_num_i64(struct str text, int64_t *out);
 bool json_is_num(struct str s);
 /* Where the members or items of v are: v itself, or the root of what a folded value unfolds to. */
 struct json json_unfold(struct json v);
+/* A value that is a part of its document: the part's root; others as they are. */
+static inline struct json json_shared(struct json v)
+{
+    uint64_t node = doc_node(v.doc, v.at);
+    if (node_type(node) != NODE_SHARED)
+        return v;
+    return (struct json){ doc_parts(v.doc)[node_offset(node)], 0 };
+}
+
+/* The same value in a document that has no parts, or none below it: as it is, or a copy that lives
+ * as long as v's document. */
+struct json json_flat(struct json v);
+/* Hangs an own document on d, whose part_of it is; returns that, or the one another thread hung. */
+struct json_doc *json_hang(struct json_doc *d, struct json_doc *fresh, uint32_t part_of);
 /* json_dups.c: appends the path of each repeated key of a valid text, newline-separated. */
 void json_report_dups(struct buf *out, struct str text);
 /* Exact nesting of a value: 0 for a scalar. */

@@ -6,17 +6,28 @@
 
 #include <stdlib.h>
 
+#include "base/map.h"
 #include "base/vec.h"
 #include "codec/json_internal.h"
 
 VEC_TYPE(node_vec, uint64_t);
 
+#define SEEN 16384         /* hashes of values that came once; a power of two */
+#define SHARE_BYTES_MIN 24 /* a shorter text is no longer than what sharing costs */
+#define SWEEP_MIN 1024     /* parts */
+
 struct json_keep {
     struct json_mask root;
+    struct map parts;                     /* text → a document that several have as a part */
+    size_t sweep_at;                      /* so many parts */
+    uint64_t *seen;                       /* NULL: nothing can be shared */
+    struct json_doc *own[JSON_PARTS_MAX]; /* parts of the document being made, a reference each */
+    unsigned n_own;
     char *text;
     size_t n, cap; /* of text */
     struct buf decoded;
     struct node_vec tape;
+    uint16_t depth; /* of the source: a bound */
 };
 
 struct json_keep *json_keep_new(const struct json_mask *rows, size_t n)
@@ -25,6 +36,8 @@ struct json_keep *json_keep_new(const struct json_mask *rows, size_t n)
     k->root.below = rows;
     k->root.n = n;
     buf_init(&k->decoded, JSON_DOC_BYTES_MAX);
+    map_init(&k->parts);
+    k->sweep_at = SWEEP_MIN;
     return k;
 }
 
@@ -33,10 +46,20 @@ bool json_keep_is_all(const struct json_keep *k)
     return k->root.n == 0;
 }
 
+size_t json_keep_parts(const struct json_keep *k)
+{
+    return k->parts.n;
+}
+
 void json_keep_free(struct json_keep *k)
 {
     if (!k)
         return;
+    const struct map_slot *slot;
+    for (size_t i = 0; (slot = map_next(&k->parts, &i));)
+        json_doc_unref(slot->value);
+    map_fini(&k->parts);
+    free(k->seen);
     free(k->text);
     buf_fini(&k->decoded);
     node_vec_fini(&k->tape);
@@ -88,6 +111,8 @@ static void put_whole(struct json_keep *k, struct json v)
     memcpy(k->text + k->n, text.p, text.n);
     k->n += text.n;
 }
+
+static const struct json_mask all; /* whatever is below */
 
 static const struct json_mask *row_of(const struct json_mask *m, struct str key)
 {
@@ -177,19 +202,23 @@ static struct str key_text(const struct members *m)
     return doc_str(m->key.doc, m->key.at);
 }
 
+static void put_shared(struct json_keep *k, struct json v, const struct json_mask *m);
+
 static void
 put_member(struct json_keep *k, struct open *c, const struct members *at, const struct json_mask *m)
 {
     put_comma(k, c);
     put_whole(k, at->key);
     put_char(k, ':');
-    put_masked(k, at->value, m);
+    if (m->share)
+        put_shared(k, at->value, m);
+    else
+        put_masked(k, at->value, m);
 }
 
 static void
 put_members(struct json_keep *k, struct json v, const struct json_mask *m, struct json front)
 {
-    static const struct json_mask all;
     struct open c = container_begin(k, true);
     for (struct members at = members_of(front); members_next(&at);)
         if (!json_exists(json_get(v, key_text(&at))))
@@ -202,10 +231,13 @@ put_members(struct json_keep *k, struct json v, const struct json_mask *m, struc
     container_end(k, &c);
 }
 
+/* A source that has parts itself is copied member by member. */
 static void put_masked(struct json_keep *k, struct json v, const struct json_mask *m)
 {
+    v = json_shared(v);
     enum json_type type = json_type(v);
-    if (m->n == 0 || (type != JSON_OBJ && type != JSON_ARR))
+    bool whole = m->n == 0 && !v.doc->parts_n;
+    if (whole || (type != JSON_OBJ && type != JSON_ARR))
         put_whole(k, v);
     else if (type == JSON_ARR)
         put_items(k, v, m);
@@ -213,56 +245,143 @@ static void put_masked(struct json_keep *k, struct json v, const struct json_mas
         put_members(k, json_unfold(v), m, (struct json){ 0 });
 }
 
-/* ---- the document ---- */
+/* ---- documents of what was written ---- */
 
-static bool fits_packed(const struct json_keep *k)
-{
-    return k->root.n && (k->n | k->tape.n | k->decoded.n) <= JSON_SMALL_MASK;
-}
+struct slice { /* of the text, the tape and the decoded strings, to their ends */
+    size_t text, tape, decoded;
+};
 
-static void write_tape(const struct json_keep *k, struct json_doc *doc, char *at)
+static void write_tape(const struct json_keep *k, struct slice from, struct json_doc *doc, char *at)
 {
+    uint64_t *nodes = k->tape.items + from.tape;
+    if (from.text) /* then it has no parts: those keep their numbers */
+        json_tape_move(nodes, nodes, doc->tape_n, -(int64_t)from.text);
+    for (size_t i = 0; from.decoded && i < doc->tape_n; i++)
+        if (node_type(nodes[i]) == NODE_DECODED)
+            nodes[i] -= (uint64_t)from.decoded << 4;
     if (!doc->packed) {
-        doc->tape = memcpy(at, k->tape.items, k->tape.n * sizeof *doc->tape);
+        doc->tape = memcpy(at, nodes, doc->tape_n * sizeof *doc->tape);
         return;
     }
     uint32_t *small = (uint32_t *)(void *)at;
-    for (size_t i = 0; i < k->tape.n; i++)
-        small[i] = node_pack(k->tape.items[i]);
+    for (size_t i = 0; i < doc->tape_n; i++)
+        small[i] = node_pack(nodes[i]);
     doc->small = small;
 }
 
-static struct json_doc *make_doc(const struct json_keep *k, uint16_t depth)
+/* A document of the slice, which must be one value, with the parts. Moves the nodes of the slice.
+ */
+static struct json_doc *make_doc(struct json_keep *k, struct slice from, unsigned parts_n)
 {
-    bool packed = fits_packed(k);
-    size_t tape_at = doc_tape_offset(k->n);
-    size_t tape_bytes = k->tape.n * (packed ? sizeof(uint32_t) : sizeof(uint64_t));
-    size_t bytes = offsetof(struct json_doc, text) + tape_at + tape_bytes + k->decoded.n;
-    struct json_doc *doc = mem_realloc(NULL, bytes);
+    size_t text_n = k->n - from.text, tape_n = k->tape.n - from.tape;
+    size_t decoded_n = k->decoded.n - from.decoded;
+    bool packed = k->root.n && (text_n | tape_n | decoded_n) <= JSON_SMALL_MASK;
+    size_t tape_at = doc_tape_offset(text_n);
+    size_t tape_bytes = tape_n * (packed ? sizeof(uint32_t) : sizeof(uint64_t));
+    size_t bytes = offsetof(struct json_doc, text) + tape_at + tape_bytes + decoded_n;
+    size_t room = parts_n ? (parts_n + 1) * sizeof(struct json_doc *) : 0;
+    struct json_doc *doc = mem_realloc(NULL, bytes + room);
     *doc = (struct json_doc){ .refs = 1,
-                              .text_n = (uint32_t)k->n,
-                              .tape_n = (uint32_t)k->tape.n,
-                              .decoded_n = (uint32_t)k->decoded.n,
-                              .depth = depth,
-                              .packed = packed };
-    memcpy(doc->text, k->text, k->n);
-    memset(doc->text + k->n, 0, tape_at - k->n);
-    write_tape(k, doc, doc->text + tape_at);
-    if (k->decoded.n)
-        memcpy(doc->text + tape_at + tape_bytes, k->decoded.p, k->decoded.n);
+                              .text_n = (uint32_t)text_n,
+                              .tape_n = (uint32_t)tape_n,
+                              .decoded_n = (uint32_t)decoded_n,
+                              .depth = k->depth,
+                              .packed = packed,
+                              .parts_n = (uint8_t)parts_n };
+    memcpy(doc->text, k->text + from.text, text_n);
+    memset(doc->text + text_n, 0, tape_at - text_n);
+    write_tape(k, from, doc, doc->text + tape_at);
+    if (decoded_n)
+        memcpy(doc->text + tape_at + tape_bytes, k->decoded.p + from.decoded, decoded_n);
+    if (parts_n)
+        memcpy(doc_parts(doc), k->own, parts_n * sizeof *k->own);
     return doc;
+}
+
+/* ---- parts ---- */
+
+/* Parts that no document has any more. */
+static void sweep(struct json_keep *k)
+{
+    struct map kept;
+    const struct map_slot *slot;
+    map_init(&kept);
+    for (size_t i = 0; (slot = map_next(&k->parts, &i));) {
+        struct json_doc *part = slot->value;
+        if (__atomic_load_n(&part->refs, __ATOMIC_ACQUIRE) == 1)
+            json_doc_unref(part);
+        else
+            map_put(&kept, slot->key, part);
+    }
+    map_fini(&k->parts);
+    k->parts = kept;
+    k->sweep_at = kept.n < SWEEP_MIN / 2 ? SWEEP_MIN : 2 * kept.n;
+}
+
+/* Did this text come before? Remembers the last that fell on the same place. */
+static bool came_before(struct json_keep *k, struct str text)
+{
+    uint64_t hash = str_hash(text, k->parts.seed);
+    if (!k->seen)
+        k->seen = mem_alloc_array(SEEN, sizeof *k->seen);
+    uint64_t *place = &k->seen[hash & (SEEN - 1)];
+    bool before = *place == hash;
+    *place = hash;
+    return before;
+}
+
+/* The value is written first. When it is one that others have, its place is taken by a node. What
+ * comes for the first time stays: much never comes again. */
+static void put_shared(struct json_keep *k, struct json v, const struct json_mask *m)
+{
+    struct slice from = { k->n, k->tape.n, k->decoded.n };
+    put_masked(k, v, m);
+    struct str text = str_make(k->text + from.text, k->n - from.text);
+    if (text.n < SHARE_BYTES_MIN || k->n_own == JSON_PARTS_MAX ||
+        !node_is_open(k->tape.items[from.tape]))
+        return;
+    struct json_doc *part = map_get(&k->parts, text);
+    if (!part) {
+        if (!came_before(k, text))
+            return;
+        part = make_doc(k, from, 0);
+        map_put(&k->parts, str_make(part->text, part->text_n), part);
+    }
+    k->own[k->n_own] = json_doc_ref(part);
+    k->n = from.text;
+    k->tape.n = from.tape;
+    k->decoded.n = from.decoded;
+    node_vec_push(&k->tape, node_make(NODE_SHARED, k->n_own++, 0));
+}
+
+/* ---- the document ---- */
+
+static size_t text_bound(struct json v)
+{
+    if (!v.doc)
+        return 0;
+    size_t n = v.doc->parts_n ? v.doc->text_n : json_text(v).n;
+    for (unsigned i = 0; i < v.doc->parts_n; i++)
+        n += doc_parts(v.doc)[i]->text_n;
+    return n;
 }
 
 struct json_doc *json_keep(struct json_keep *k, struct json v, struct json front)
 {
     assert(json_exists(v));
-    make_room(k, json_text(v).n + json_text(front).n + 4); /* brackets and a comma more */
+    v = json_shared(v);
+    make_room(k, text_bound(v) + text_bound(front) + 4); /* brackets and a comma more */
     buf_clear(&k->decoded);
     node_vec_clear(&k->tape);
+    k->n_own = 0;
+    k->depth = v.doc->depth;
     if (json_type(v) == JSON_OBJ)
         put_members(k, json_unfold(v), &k->root, front);
     else
-        put_whole(k, v);
+        put_masked(k, v, &all);
     assert(!k->decoded.failed);
-    return make_doc(k, v.doc->depth);
+    struct json_doc *doc = make_doc(k, (struct slice){ 0 }, k->n_own);
+    if (k->parts.n >= k->sweep_at)
+        sweep(k);
+    return doc;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * json_keep — the few members of a document that a cache wants, as a small document of its own. A
  * cache of a hundred thousand objects cannot afford what nobody reads, so whoever fills it says
- * what is read. One thread. */
+ * what is read, and what many objects have in common is held once. One thread; documents, any. */
 #pragma once
 
 #include "codec/json.h"
@@ -12,12 +12,22 @@ struct json_mask {
     struct str key;
     const struct json_mask *below;
     size_t n;
+    bool share; /* many documents have the same value here: hold it once. Not below another one */
 };
 
 #define JSON_MASK(name)                                                                            \
     {                                                                                              \
         .key = STR_INIT(name)                                                                      \
     } /* macros: static initialisers */
+#define JSON_MASK_SHARED(name)                                                                     \
+    {                                                                                              \
+        .key = STR_INIT(name), .share = true                                                       \
+    }
+#define JSON_MASK_SHARED_OF(name, rows)                                                            \
+    {                                                                                              \
+        .key = STR_INIT(name), .below = (rows), .n = sizeof(rows) / sizeof((rows)[0]),             \
+        .share = true                                                                              \
+    }
 #define JSON_MASK_OF(name, rows)                                                                   \
     {                                                                                              \
         .key = STR_INIT(name), .below = (rows), .n = sizeof(rows) / sizeof((rows)[0])              \
@@ -28,6 +38,7 @@ struct json_keep;
 /* rows must outlive it; n 0: everything is kept. */
 struct json_keep *json_keep_new(const struct json_mask *rows, size_t n);
 bool json_keep_is_all(const struct json_keep *k);
+size_t json_keep_parts(const struct json_keep *k); /* held for sharing */
 void json_keep_free(struct json_keep *k); /* NULL is fine; documents that it made live on */
 DEFINE_FREEP(struct json_keep *, json_keep_freep, json_keep_free)
 

@@ -322,6 +322,7 @@ static struct json_doc *finish(struct parser *p, size_t text_n)
     doc->decoded_n = (uint32_t)parse->decoded.n;
     doc->depth = (uint16_t)parse->depth;
     doc->packed = false;
+    doc->parts_n = 0;
     doc->part_of = 0;
     doc->unfolded = NULL;
     doc->tape = (const uint64_t *)(const void *)(doc->text + at);

@@ -20,6 +20,8 @@ void json_doc_unref(const struct json_doc *doc)
     if (!d || __atomic_fetch_sub(&d->refs, 1, __ATOMIC_ACQ_REL) != 1)
         return;
     json_doc_unref(d->unfolded);
+    for (unsigned i = 0; i < d->parts_n; i++)
+        json_doc_unref(doc_parts(d)[i]);
     free(d);
 }
 
@@ -27,11 +29,15 @@ size_t json_doc_bytes(const struct json_doc *doc)
 {
     const struct json_doc *more = __atomic_load_n(&doc->unfolded, __ATOMIC_ACQUIRE);
     size_t own = (size_t)(doc_decoded(doc) + doc->decoded_n - (const char *)doc);
+    if (doc->parts_n)
+        own = (size_t)((const char *)(doc_parts(doc) + doc->parts_n) - (const char *)doc);
     return own + (more ? json_doc_bytes(more) : 0);
 }
 
 struct str json_doc_text(const struct json_doc *doc)
 {
+    if (doc->parts_n)
+        return json_text(json_root(doc));
     return (struct str){ doc->text, doc->text_n };
 }
 
@@ -48,7 +54,10 @@ enum json_type json_type(struct json v)
         [NODE_ARR_EMPTY] = JSON_ARR, [NODE_OBJ_EMPTY] = JSON_OBJ,  [NODE_ARR] = JSON_ARR,
         [NODE_OBJ] = JSON_OBJ,       [NODE_FOLDED_ARR] = JSON_ARR, [NODE_FOLDED_OBJ] = JSON_OBJ,
     };
-    return v.doc ? (enum json_type)types[json_node(v) & 15] : JSON_ABSENT;
+    if (!v.doc)
+        return JSON_ABSENT;
+    v = json_shared(v);
+    return (enum json_type)types[json_node(v) & 15];
 }
 
 bool json_has(struct json v)
@@ -225,7 +234,10 @@ struct str json_num_text(struct json v)
 
 struct str json_text(struct json v)
 {
-    return v.doc ? node_text(v.doc->text, json_node(v)) : (struct str){ 0 };
+    if (!v.doc)
+        return (struct str){ 0 };
+    v = json_flat(v);
+    return node_text(v.doc->text, json_node(v));
 }
 
 bool json_bool(struct json v, bool otherwise)
@@ -379,7 +391,7 @@ uint32_t json_depth(struct json v)
         uint64_t node = doc_node(v.doc, at);
         while (depth > 0 && at >= ends[depth - 1])
             depth--;
-        if (node_is_folded(node)) {
+        if (node_is_folded(node) || node_type(node) == NODE_SHARED) {
             uint32_t below = depth + json_depth(json_unfold((struct json){ v.doc, at }));
             deepest = deepest > below ? deepest : below;
         }

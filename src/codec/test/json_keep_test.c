@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What is kept is what the rows name, and the copy is a document like any other: parsing its text
  * gives the same one. */
-#include "codec/json_internal.h"
 #include "codec/json_keep.h"
+
+#include <stdio.h>
+
+#include "codec/jnode.h"
+#include "codec/json_internal.h"
 #include "testkit/check.h"
 
 static const struct json_mask name_rows[] = { JSON_MASK("name") };
@@ -137,13 +141,118 @@ static void test_large_and_folded(void **state)
     buf_fini(&text);
 }
 
+/* ---- parts ---- */
+
+static const struct json_mask status_rows[] = { JSON_MASK("type") };
+static const struct json_mask shared_meta[] = { JSON_MASK("name"), JSON_MASK_SHARED("labels") };
+static const struct json_mask shared_rows[] = { JSON_MASK_OF("metadata", shared_meta),
+                                                JSON_MASK_SHARED_OF("list", status_rows),
+                                                JSON_MASK_SHARED("scalar") };
+
+static struct json_doc *keep_text(struct json_keep *k, const char *text)
+{
+    AUTO(json_doc_unrefp) struct json_doc *doc = parse(text);
+    return json_keep(k, json_root(doc), (struct json){ 0 });
+}
+
+#define LABELS "{\"app\":\"a web server\",\"\\n\":\"\\t and more\"}"
+#define LIST "[{\"type\":\"a\\\"b\"},{\"type\":\"an odd one\"}]"
+#define COMMON "\"labels\":" LABELS "},\"list\":" LIST ",\"scalar\":\"as long as those before it\"}"
+
+static void check_like(const struct json_doc *kept, const char *want)
+{
+    AUTO(json_doc_unrefp) struct json_doc *plain = parse(want);
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct json root = json_root(kept);
+    CHECK_STR_EQ(json_text(json_path(root, "metadata.labels")), str_from(LABELS));
+    CHECK_STR(json_str(json_path(root, "list.0.type")), "a\"b");
+    CHECK_I64(json_len(json_get(root, STR("list"))), 2);
+    CHECK(json_type(json_get(root, STR("list"))) == JSON_ARR);
+    CHECK(json_type(json_path(root, "metadata.labels")) == JSON_OBJ);
+    CHECK(json_eq(root, json_root(plain)) && json_eq(json_root(plain), root));
+    CHECK_STR_EQ(json_doc_text(kept), str_from(want));
+    CHECK_STR_EQ(json_text(root), str_from(want));
+    CHECK_I64(json_depth(root), json_depth(json_root(plain)));
+    struct buf out, other;
+    buf_init(&out, 4096);
+    buf_init(&other, 4096);
+    json_write_pretty(&out, root, 2);
+    json_write_pretty(&other, json_root(plain), 2);
+    CHECK_STR_EQ(buf_view(&out), buf_view(&other));
+    buf_fini(&out);
+    buf_fini(&other);
+    struct jnode *tree = jnode_thaw(a, root);
+    jnode_set_str(tree, STR("new"), STR("x"));
+    jnode_set_str(jnode_path(tree, "metadata.labels"), STR("app"), STR("y"));
+    jnode_del(tree, STR("new"));
+    jnode_set_str(jnode_path(tree, "metadata.labels"), STR("app"), STR("a web server"));
+    AUTO(json_doc_unrefp) struct json_doc *frozen = NULL;
+    struct err err = { 0 };
+    CHECK_OK(jnode_freeze(&frozen, tree, &err), err);
+    CHECK_STR_EQ(json_doc_text(frozen), str_from(want));
+    check_sound(frozen);
+}
+
+static void test_parts(void **state)
+{
+    (void)state;
+    struct json_keep *k = json_keep_new(shared_rows, COUNT_OF(shared_rows));
+    struct json_doc *docs[4];
+    for (int i = 0; i < 4; i++) {
+        char text[400];
+        snprintf(text, sizeof text, "{\"metadata\":{\"uid\":1,\"name\":\"n%d\"," COMMON, i);
+        docs[i] = keep_text(k, text);
+        CHECK_I64(docs[i]->parts_n, i ? 2 : 0); /* a scalar is none */
+    }
+    CHECK(doc_parts(docs[1])[0] == doc_parts(docs[2])[0]);
+    CHECK(json_doc_bytes(docs[2]) + 100 < json_doc_bytes(docs[0]));
+    struct json_doc *again = json_keep(k, json_root(docs[2]), (struct json){ 0 });
+    json_keep_free(k); /* documents outlive it */
+    AUTO(json_keep_freep) struct json_keep *all = json_keep_new(NULL, 0);
+    for (int i = 0; i < 4; i++) {
+        char want[400];
+        snprintf(want, sizeof want, "{\"metadata\":{\"name\":\"n%d\"," COMMON, i);
+        AUTO(json_doc_unrefp)
+        struct json_doc *flat = json_keep(all, json_root(docs[i]), (struct json){ 0 });
+        CHECK_I64(flat->parts_n, 0);
+        CHECK_STR_EQ(json_doc_text(flat), str_from(want));
+        check_sound(flat);
+        check_like(docs[i], want);
+        if (i == 2)
+            check_like(again, want);
+        json_doc_unref(docs[i]);
+    }
+    json_doc_unref(again);
+}
+
+/* However many different values come, what nobody has any more goes. */
+static void test_parts_are_forgotten(void **state)
+{
+    (void)state;
+    AUTO(json_keep_freep) struct json_keep *k = json_keep_new(shared_rows, COUNT_OF(shared_rows));
+    struct json_doc *held = NULL;
+    for (int i = 0; i < 20000; i++) {
+        char text[200];
+        snprintf(text, sizeof text, "{\"metadata\":{\"labels\":{\"some label\":\"number %d\"}}}",
+                 i / 2);
+        struct json_doc *doc = keep_text(k, text);
+        CHECK_STR_EQ(json_doc_text(doc), str_from(text));
+        CHECK_I64(doc->parts_n, i % 2);
+        if (i == 1)
+            held = json_doc_ref(doc);
+        json_doc_unref(doc);
+    }
+    CHECK_I64(doc_parts(held)[0]->refs, 2); /* the pool and held */
+    json_doc_unref(held);
+    CHECK(json_keep_parts(k) <= 2000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_all),
-        cmocka_unit_test(test_item),
-        cmocka_unit_test(test_large_and_folded),
+        cmocka_unit_test(test_rows),  cmocka_unit_test(test_all),
+        cmocka_unit_test(test_item),  cmocka_unit_test(test_large_and_folded),
+        cmocka_unit_test(test_parts), cmocka_unit_test(test_parts_are_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
