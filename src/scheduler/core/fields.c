@@ -5,6 +5,7 @@
 static const struct json_mask owner[] = { JSON_MASK("apiVersion"), JSON_MASK("kind"),
                                           JSON_MASK("name"), JSON_MASK("uid"),
                                           JSON_MASK("controller") };
+/* Pods of one template have the shared ones in common. */
 static const struct json_mask metadata[] = {
     JSON_MASK("name"),
     JSON_MASK("generateName"),
@@ -14,9 +15,9 @@ static const struct json_mask metadata[] = {
     JSON_MASK("creationTimestamp"),
     JSON_MASK("deletionTimestamp"),
     JSON_MASK("deletionGracePeriodSeconds"),
-    JSON_MASK("labels"),
-    JSON_MASK("annotations"),
-    JSON_MASK_OF("ownerReferences", owner),
+    JSON_MASK_SHARED("labels"),
+    JSON_MASK_SHARED("annotations"),
+    JSON_MASK_SHARED_OF("ownerReferences", owner),
 };
 
 /* ---- pods ---- */
@@ -31,21 +32,21 @@ static const struct json_mask volume[] = { JSON_MASK("image") };
 static const struct json_mask pod_spec[] = {
     JSON_MASK("nodeName"),
     JSON_MASK("schedulerName"),
-    JSON_MASK_OF("containers", container),
-    JSON_MASK_OF("initContainers", container),
-    JSON_MASK_OF("volumes", volume),
+    JSON_MASK_SHARED_OF("containers", container),
+    JSON_MASK_SHARED_OF("initContainers", container),
+    JSON_MASK_SHARED_OF("volumes", volume),
     JSON_MASK("priority"),
     JSON_MASK("priorityClassName"),
     JSON_MASK("preemptionPolicy"),
-    JSON_MASK("nodeSelector"),
-    JSON_MASK("affinity"),
-    JSON_MASK("tolerations"),
-    JSON_MASK("topologySpreadConstraints"),
+    JSON_MASK_SHARED("nodeSelector"),
+    JSON_MASK_SHARED("affinity"),
+    JSON_MASK_SHARED("tolerations"),
+    JSON_MASK_SHARED("topologySpreadConstraints"),
     JSON_MASK("schedulingGates"),
     JSON_MASK("schedulingGroup"),
     JSON_MASK("workloadRef"),
     JSON_MASK("resources"),
-    JSON_MASK("resourceClaims"),
+    JSON_MASK_SHARED("resourceClaims"),
     JSON_MASK("overhead"),
     JSON_MASK("hostNetwork"),
     JSON_MASK("restartPolicy"), /* a what-if asks whether it ends by itself */
@@ -60,10 +61,10 @@ static const struct json_mask pod_status[] = {
     JSON_MASK("phase"),
     JSON_MASK("nominatedNodeName"),
     JSON_MASK("startTime"),
-    JSON_MASK_OF("conditions", condition),
+    JSON_MASK_SHARED_OF("conditions", condition),
     JSON_MASK("resourceClaimStatuses"),
-    JSON_MASK_OF("containerStatuses", container_status),
-    JSON_MASK_OF("initContainerStatuses", container_status),
+    JSON_MASK_SHARED_OF("containerStatuses", container_status),
+    JSON_MASK_SHARED_OF("initContainerStatuses", container_status),
 };
 static const struct json_mask pod[] = {
     JSON_MASK("kind"),
@@ -80,7 +81,7 @@ static const struct json_mask node_status[] = {
     JSON_MASK("allocatable"),
     JSON_MASK("capacity"),
     JSON_MASK("images"),
-    JSON_MASK_OF("conditions", condition),
+    JSON_MASK_SHARED_OF("conditions", condition),
 };
 static const struct json_mask node[] = {
     JSON_MASK("kind"),
