@@ -2,7 +2,6 @@
  * buf — growing bytes under a maximum; see buf.h. */
 #include "base/buf.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -107,9 +106,9 @@ void buf_u64(struct buf *b, uint64_t v)
 
 void buf_i64(struct buf *b, int64_t v)
 {
-    char text[21];
-    int n = snprintf(text, sizeof text, "%" PRId64, v);
-    buf_put(b, text, (size_t)n);
+    if (v < 0)
+        buf_char(b, '-');
+    buf_u64(b, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
 }
 
 void buf_drop(struct buf *b, size_t n)

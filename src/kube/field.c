@@ -91,7 +91,8 @@ void field_decode(void *out, const struct field *rows, size_t n, struct json v, 
     char *base = out;
     for (size_t i = 0; i < n; i++) {
         const struct field *f = &rows[i];
-        struct json member = json_path(v, f->name);
+        bool descends = strchr(f->name, '.') != NULL;
+        struct json member = descends ? json_path(v, f->name) : json_get(v, str_from(f->name));
         if (!json_has(member))
             continue;
         bool ok = decode_value(base + f->offset, f, member, a);

@@ -133,8 +133,24 @@ core_gang_of(struct sched_core *s, const struct kobj *pod, const struct profile 
     return g;
 }
 
+/* A lone pod that runs has no gang: most pods of a cluster, so none is made to be dissolved. */
+static bool join_lone(struct sched_core *s, struct spod *p)
+{
+    const struct profile *profile = p->shape->profile;
+    if (!p->view->node_name.n || (profile->gangs && p->view->gang))
+        return false;
+    AUTO(arena_freep) struct arena *a = arena_new_sized(256);
+    struct str key = core_lone_key(a, p->obj);
+    if (map_get(&s->gangs, key))
+        return false;
+    core_quota_join_lone(s, p, key);
+    return true;
+}
+
 void core_join_gang(struct sched_core *s, struct spod *p)
 {
+    if (join_lone(s, p))
+        return;
     struct gang *g = core_gang_of(s, p->obj, p->shape->profile);
     queue_remove(&s->queue, g); /* its place in the order may change */
     gang_add(g, p);

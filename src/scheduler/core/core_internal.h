@@ -134,6 +134,8 @@ void core_groups_fini(struct sched_core *s);
 /* ---- core_quota.c ---- */
 /* The pod, already in its gang, finds its queue. */
 void core_quota_join(struct sched_core *s, struct spod *p);
+/* The same for a pod that is in no gang; key: core_lone_key. */
+void core_quota_join_lone(struct sched_core *s, struct spod *p, struct str key);
 /* It must have left its node and its gang g, which may be NULL when it was the last. */
 void core_quota_leave(struct sched_core *s, struct spod *p, struct gang *g);
 /* Members find their queue anew; the gang is in no line afterwards. */

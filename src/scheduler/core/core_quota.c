@@ -73,6 +73,11 @@ void core_quota_join(struct sched_core *s, struct spod *p)
         k->tier = names.tier;
 }
 
+void core_quota_join_lone(struct sched_core *s, struct spod *p, struct str key)
+{
+    claim(s, p, key, NULL);
+}
+
 void core_quota_leave(struct sched_core *s, struct spod *p, struct gang *g)
 {
     struct quota_queue *was = p->quota.queue;
@@ -122,7 +127,7 @@ static void rejoin_dissolved(struct sched_core *s, struct str namespace)
         charge(p, -1);
         snapshot_commit(&s->cluster.snap);
         quota_leave(s->cluster.quota, &p->quota);
-        claim(s, p, core_lone_key(a, p->obj), NULL);
+        core_quota_join_lone(s, p, core_lone_key(a, p->obj));
         charge(p, 1);
         snapshot_commit(&s->cluster.snap);
     }
