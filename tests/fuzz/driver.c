@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * driver — runs a fuzz target over the files of its corpus, as an ordinary test. Each input is also
  * tried cut short at every length up to 256 and with each of its first 256 bytes changed, so that
- * a small corpus still walks the error paths. Stands in for libFuzzer's main. */
+ * a small corpus still walks the error paths; a target that knows the form of its inputs makes more
+ * of each. Stands in for libFuzzer's main. */
 #include "fuzz.h"
 
 #include <dirent.h>
@@ -10,7 +11,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { INPUT_MAX = 1 << 20, VARIANTS = 256 };
+enum { INPUT_MAX = 1 << 20, VARIANTS = 256, FORMS = 100, FORM_CHANGES = 6, FORM_BYTES_MAX = 4096 };
+
+#pragma weak LLVMFuzzerCustomMutator
 
 /* A copy of exactly n bytes, so that AddressSanitizer sees a read past the end. */
 static void try_input(const uint8_t *data, size_t n)
@@ -37,6 +40,24 @@ static void try_variants(uint8_t *data, size_t n)
     }
 }
 
+/* What the target itself makes of the input, step by step. */
+static void try_forms(const uint8_t *data, size_t n)
+{
+    uint8_t *form = malloc(FORM_BYTES_MAX);
+    if (!form)
+        abort();
+    for (unsigned int i = 0; LLVMFuzzerCustomMutator && i < FORMS && n <= FORM_BYTES_MAX; i++) {
+        size_t length = n;
+        memcpy(form, data, n);
+        for (unsigned int k = 0; k < FORM_CHANGES; k++) {
+            length = LLVMFuzzerCustomMutator(form, length, FORM_BYTES_MAX, i * FORM_CHANGES + k);
+            if (k % 2)
+                try_input(form, length);
+        }
+    }
+    free(form);
+}
+
 static int run_file(const char *path)
 {
     FILE *f = fopen(path, "rb");
@@ -52,6 +73,7 @@ static int run_file(const char *path)
     printf("%s: %zu bytes\n", path, n);
     fflush(stdout); /* so that a crash says where */
     try_variants(data, n);
+    try_forms(data, n);
     free(data);
     return 0;
 }

@@ -4,6 +4,7 @@
  * rest is sent. Whatever comes, the connection ends, each exchange is closed exactly once, and
  * nothing stays held. */
 #include "fuzz.h"
+#include "http_conn_parts.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -156,6 +157,15 @@ static void dial(struct site *s)
     watch_fd_set(s->watch, WATCH_READ);
     if (s->how & ANSWER_HTTP2)
         send(s->fd, preface, sizeof preface - 1, MSG_NOSIGNAL);
+}
+
+#pragma weak LLVMFuzzerMutate /* there is none without libFuzzer */
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t n, size_t max, unsigned int seed)
+{
+    if (LLVMFuzzerMutate && seed % 4 == 0)
+        return LLVMFuzzerMutate(data, n, max);
+    return http_conn_parts_change(data, n, max, seed);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
