@@ -29,17 +29,24 @@ static bool try_list(struct str *out, struct arena *a, const char *list)
     return false;
 }
 
+struct str kubeconfig_state_dir(struct arena *a)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (state && *state == '/')
+        return arena_printf(a, "%s/ganglion", state);
+    return arena_printf(a, "%s/.local/state/ganglion", home && *home ? home : "/var/lib");
+}
+
 int kubeconfig_path(struct str *out, struct arena *a, struct str explicit, struct err *err)
 {
-    const char *home = getenv("HOME"), *state = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
     if (explicit.n) {
         if (try_path(out, a, explicit))
             return 0;
         return err_set(err, ERR_NOT_FOUND, "no file %.*s", STR_ARG(explicit));
     }
     home = home ? home : "";
-    struct str own = state ? arena_printf(a, "%s/ganglion/kubeconfig", state)
-                           : arena_printf(a, "%s/.local/state/ganglion/kubeconfig", home);
+    struct str own = arena_printf(a, "%.*s/kubeconfig", STR_ARG(kubeconfig_state_dir(a)));
     if (try_list(out, a, getenv("KUBECONFIG")) ||
         try_path(out, a, arena_printf(a, "%s/.kube/config", home)) || try_path(out, a, own))
         return 0;

@@ -14,6 +14,10 @@ struct kubeconfig { /* texts live in the arena */
     struct str context;
 };
 
+/* Where `ganglion up` keeps everything by default: $XDG_STATE_HOME/ganglion, or
+ * ~/.local/state/ganglion (XDG Base Directory Specification: a relative one does not count). */
+struct str kubeconfig_state_dir(struct arena *a);
+
 /* The file to read: explicit, else the first existing of $KUBECONFIG, ~/.kube/config, and the one
  * that `ganglion up` writes by default. ERR_NOT_FOUND says what was looked for. */
 int kubeconfig_path(struct str *out, struct arena *a, struct str explicit, struct err *err);

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "client/kubeconfig.h"
 #include "cmd/own_crds.h"
 #include "cmd/up_config.h"
 #include "codec/yaml.h"
@@ -16,15 +17,6 @@
 #include "scheduler/config/config.h"
 
 #define FILE_BYTES_MAX ((size_t)4 << 20)
-
-/* $XDG_STATE_HOME/ganglion, or ~/.local/state/ganglion (XDG Base Directory Specification). */
-static const char *default_data_dir(struct arena *a)
-{
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    if (state && *state == '/')
-        return arena_printf(a, "%s/ganglion", state).p;
-    return arena_printf(a, "%s/.local/state/ganglion", home && *home ? home : "/var/lib").p;
-}
 
 static int read_listen(struct apiserver_options *api, struct str text, struct err *err)
 {
@@ -215,7 +207,7 @@ int up_options_read(struct up_options *out,
     if (up_config_read(&c, t, out->a, args, err) != 0 || read_log(&c, err) != 0 ||
         read_listen(&out->api, c.listen, err) != 0)
         return -1;
-    out->data_dir = c.data_dir.n ? c.data_dir.p : default_data_dir(out->a);
+    out->data_dir = c.data_dir.n ? c.data_dir.p : kubeconfig_state_dir(out->a).p;
     if (c.kubeconfig.n && check_kubeconfig(out->a, c.kubeconfig, err) != 0)
         return -1;
     out->kubeconfig =
