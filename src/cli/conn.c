@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/vec.h"
 #include "client/kubeconfig.h"
+#include "kube/meta.h"
 #include "kube/print.h"
 #include "kube/status.h"
 
@@ -133,8 +134,25 @@ static void on_reply(void *arg, const struct reply *reply, const struct err *err
         kobj_vec_push(&w->items, kobj_ref(reply->items[i]));
 }
 
+static int check_segment(const char *what, struct str s, struct err *err)
+{
+    struct meta_wrong w = meta_path_segment(s);
+    if (!w.n)
+        return 0;
+    return err_set(err, ERR_INVALID, "%s \"%.*s\" %s", what, STR_ARG(str_take(s, 80)), w.texts[0]);
+}
+
+int conn_check(const struct request *r, struct err *err)
+{
+    if (check_segment("namespace", r->namespace, err) != 0)
+        return -1;
+    return check_segment("name", r->name, err);
+}
+
 int conn_do(struct conn *c, const struct request *r, struct answer *out, struct err *err)
 {
+    if (conn_check(r, err) != 0)
+        return -1;
     struct answer got = { 0 };
     struct wait w = { .conn = c, .out = &got, .err = err };
     struct request page = *r;

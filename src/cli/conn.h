@@ -37,6 +37,9 @@ void answer_fini(struct answer *a);
  * LIST is read to its last page. */
 int conn_do(struct conn *c, const struct request *r, struct answer *out, struct err *err);
 
+/* ERR_INVALID when a name leads elsewhere: "pods/.." would be the namespace. conn_do checks too. */
+int conn_check(const struct request *r, struct err *err);
+
 /* GET of a path; pieces go to fn until the answer ends or fn returns false. */
 typedef bool (*conn_piece_fn)(void *arg, struct str piece);
 int conn_stream(struct conn *c, struct str path, conn_piece_fn fn, void *arg, struct err *err);

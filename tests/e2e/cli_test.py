@@ -88,6 +88,12 @@ class Objects(Client):
         self.assertEqual(done.stdout, "configmap/dry created (dry run)\n")
         self.run_cli("get", "cm/dry", code=1)
 
+    def test_names_do_not_lead_elsewhere(self):
+        for words in (("delete", "cm/.."), ("get", "pods", ".."), ("get", "cm", "-n", ".."),
+                      ("delete", "cm", "a/../.."), ("logs", ".."), ("describe", "cm", "%2e%2e")):
+            self.assertIn(" may not ", self.run_cli(*words, code=2).stderr, words)
+        self.assertEqual(self.out("get", "ns/default", "-o", "jsonpath={.status.phase}"), "Active")
+
     def test_wrong_files(self):
         for text, words in (("a: [", "line"), ("kind: Pod", "apiVersion"), ("", "no object"),
                             ('{"apiVersion": "v9", "kind": "Nope", "metadata": {"name": "x"}}',
@@ -262,6 +268,22 @@ class NoServer(unittest.TestCase):
                 self.assertIn(s.url, done.stderr)
                 self.assertIn("connect", done.stderr)
                 self.assertEqual(done.stderr.count("\n"), 1)
+
+    def test_the_kubeconfig_of_up_is_found(self):
+        text = ("{current-context: a, contexts: [{name: a, context: {cluster: a}}], "
+                "clusters: [{name: a, cluster: {server: 'https://127.0.0.1:1'}}]}")
+        with tempfile.TemporaryDirectory() as home:
+            for folder, state in ((".local/state", ""), (".local/state", "not/absolute"),
+                                  ("x", os.path.join(home, "x"))):
+                own = os.path.join(home, folder, "ganglion")
+                os.makedirs(own, exist_ok=True)
+                with open(os.path.join(own, "kubeconfig"), "w") as f:
+                    f.write(text)
+                env = {"HOME": home, "XDG_STATE_HOME": state}
+                done = subprocess.run([PROGRAM, "get", "nodes"], env=env, capture_output=True,
+                                      text=True, timeout=60)
+                self.assertIn("127.0.0.1:1", done.stderr)
+                os.remove(os.path.join(own, "kubeconfig"))
 
     def test_wrong_kubeconfig(self):
         with tempfile.TemporaryDirectory() as folder:

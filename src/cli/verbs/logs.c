@@ -3,6 +3,8 @@
 #include "base/arena.h"
 #include "cli/targets.h"
 #include "cli/verbs/verbs.h"
+#include "client/rest_request.h"
+#include "codec/url.h"
 
 static bool put(void *arg, struct str piece)
 {
@@ -12,9 +14,10 @@ static bool put(void *arg, struct str piece)
 
 static void put_param(struct buf *b, const char *name, struct str value)
 {
-    if (value.n)
-        buf_printf(b, "%s%s=%.*s", str_find_char(buf_view(b), '?') < 0 ? "?" : "&", name,
-                   STR_ARG(value));
+    if (!value.n)
+        return;
+    buf_printf(b, "%c%s=", str_find_char(buf_view(b), '?') < 0 ? '?' : '&', name);
+    url_encode(b, value);
 }
 
 static int first_pod(struct str *out,
@@ -71,10 +74,14 @@ static int verb_logs(struct cli *cli, struct args *args, struct err *err)
     struct str pod = { 0 };
     if (!c || pod_name(&pod, a, c, args_operand(args, 0), err) != 0)
         return -1;
+    const struct resource *pods = resource_find((struct str){ 0 }, STR("v1"), STR("pods"));
+    struct request log = conn_request(c, VERB_GET, pods, pod);
+    log.subresource = STR("log");
+    if (conn_check(&log, err) != 0)
+        return -1;
     struct buf path;
     buf_init(&path, 4096);
-    buf_printf(&path, "/api/v1/namespaces/%.*s/pods/%.*s/log", STR_ARG(conn_namespace(c)),
-               STR_ARG(pod));
+    buf_str(&path, rest_request_parts(a, &log).path_query);
     put_param(&path, "container", args_text(args, "container"));
     put_param(&path, "tailLines", args_text(args, "tail"));
     put_param(&path, "sinceSeconds", args_text(args, "since-seconds"));

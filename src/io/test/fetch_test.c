@@ -167,6 +167,7 @@ static void requests_round_trip(bool tls)
     CHECK(str_starts(ask(&a, "PUT", "/echo", STR("")), STR("PUT /echo host")));
     CHECK(str_starts(ask(&a, "DELETE", "/echo", STR("")), STR("DELETE /echo host")));
     CHECK(str_starts(ask(&a, "PATCH", "/echo", STR("x")), STR("PATCH /echo host")));
+    CHECK(str_starts(ask(&a, "GET", "/x/../echo/.", STR("")), STR("GET /x/../echo/. host")));
     CHECK_STR(ask(&a, "HEAD", "/big?1000", STR("")), "");
     CHECK_I64(a.status, 200);
     CHECK_STR(ask(&a, "GET", "/status?204", STR("")), "");
