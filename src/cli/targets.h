@@ -15,7 +15,8 @@ VEC_TYPE(target_vec, struct target);
 /* From the operands of the command line. ERR_INVALID says what is missing. */
 int targets_parse(struct target_vec *out, struct conn *c, const struct args *args, struct err *err);
 
-/* Is that pod below o: its controller, through a ReplicaSet a Deployment, or its gang's PodGroup? */
+/* Is that pod below o: its controller, through a ReplicaSet a Deployment, or its gang's PodGroup?
+ */
 bool target_has_pod(const struct kobj *o, const struct kobj *pod);
 
 VEC_TYPE(manifest_vec, struct kobj *);

@@ -25,6 +25,15 @@ static enum gang_phase phase_of(const struct gang *g, const struct gang_sight *s
     return GANG_PENDING;
 }
 
+const char *gang_waiting_reason(const struct gang *g)
+{
+    if (g->min == 0)
+        return g->wrong.p ? "Invalid" : "NoMinimum";
+    if (!gang_is_complete(g))
+        return g->n_gated ? "Gated" : "MembersMissing";
+    return !g->blocked && (g->wakes & WAKE_QUOTA) ? "QuotaExceeded" : "Unschedulable";
+}
+
 static const char *reason_of(const struct gang *g, enum gang_phase phase)
 {
     switch (phase) {
@@ -38,13 +47,9 @@ static const char *reason_of(const struct gang *g, enum gang_phase phase)
     case GANG_PENDING:
         break;
     }
-    if (g->min == 0)
-        return g->wrong.p ? "Invalid" : "NoMinimum";
     if (g->has_run)
         return "MembersLost";
-    if (!gang_is_complete(g))
-        return g->n_gated ? "Gated" : "MembersMissing";
-    return g->message.n ? "Unschedulable" : "Queued";
+    return g->message.n || !gang_is_complete(g) ? gang_waiting_reason(g) : "Queued";
 }
 
 void gang_look(const struct gang *g, struct gang_sight *out)

@@ -22,6 +22,11 @@ struct gang_sight { /* what can be seen of a gang at one moment */
     int64_t scheduled, running, succeeded, failed;
 };
 
+/* Why a gang (or a pod alone) that was tried is not placed, in one word: the reason of its members'
+ * condition PodScheduled. "Unschedulable" only when another node could help: that word makes
+ * Cluster Autoscaler and Karpenter add one. */
+const char *gang_waiting_reason(const struct gang *g);
+
 void gang_look(const struct gang *g, struct gang_sight *out);
 
 /* The name of its PodGroup: the gang's own where that is a name, else made from it. */

@@ -6,6 +6,7 @@
 
 #include "client/calls.h"
 #include "kube/names.h"
+#include "scheduler/gang/gang_mirror.h"
 #include "scheduler/service/service_internal.h"
 
 #define PATCHES_MAX 64
@@ -20,12 +21,12 @@ struct patch {
 static void send_more(struct scheduler *s);
 
 /* Does the object say exactly this already? */
-static bool is_told(const struct kobj *pod, struct str message)
+static bool is_told(const struct kobj *pod, const struct gang *g)
 {
     struct json c = condition_find(kobj_root(pod), STR("PodScheduled"));
     return str_is(json_str(json_get(c, STR("status"))), "False") &&
-           str_is(json_str(json_get(c, STR("reason"))), "Unschedulable") &&
-           str_eq(json_str(json_get(c, STR("message"))), message);
+           str_is(json_str(json_get(c, STR("reason"))), gang_waiting_reason(g)) &&
+           str_eq(json_str(json_get(c, STR("message"))), g->message);
 }
 
 /* ---- what would help ---- */
@@ -68,7 +69,7 @@ static struct jnode *waiting_patch(struct arena *a, struct spod *p, struct str w
     struct json old = condition_find(kobj_root(p->obj), STR("PodScheduled"));
     jnode_set_str(c, STR("type"), STR("PodScheduled"));
     jnode_set_str(c, STR("status"), STR("False"));
-    jnode_set_str(c, STR("reason"), STR("Unschedulable"));
+    jnode_set_str(c, STR("reason"), str_from(gang_waiting_reason(p->gang)));
     jnode_set_str(c, STR("message"), p->gang->message);
     if (!str_is(json_str(json_get(old, STR("status"))), "False")) {
         char text[TIME_TEXT_MAX];
@@ -121,7 +122,7 @@ static void tell(struct scheduler *s, const struct kobj *queued)
 {
     struct spod *p = core_pod(s->core, queued->namespace, queued->name);
     if (!p || !str_eq(p->obj->uid, queued->uid) || p->node >= 0 || !p->gang ||
-        !p->gang->message.n || is_told(p->obj, p->gang->message))
+        !p->gang->message.n || is_told(p->obj, p->gang))
         return;
     const struct recorder_note note = {
         .about = p->obj,
@@ -150,7 +151,7 @@ void service_report(struct scheduler *s, const struct decision *d)
 {
     LIST_EACH (&d->gang->members, at) {
         struct spod *p = LIST_ITEM(at, struct spod, in_gang);
-        if (spod_is_pending(p) && !is_told(p->obj, d->message))
+        if (spod_is_pending(p) && !is_told(p->obj, d->gang))
             pod_refs_push(&s->report, kobj_ref(p->obj));
     }
     send_more(s);
