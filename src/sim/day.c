@@ -130,6 +130,10 @@ static void pod_gone(struct day *d, struct day_pod *p)
     if (p->gone != DAY_NEVER)
         return;
     p->gone = d->now;
+    if (p->preempted) {
+        d->leave_sum += d->now - p->marked;
+        d->n_left++;
+    }
     if (p->bound != DAY_NEVER && p->ended == DAY_NEVER) {
         p->ended = d->now;
         p->leaves_at = pod_of(p->bound_obj)->restart_policy == POD_RESTART_ALWAYS;
@@ -173,7 +177,10 @@ static void hear_pod(struct day *d, const struct core_input *in)
         p = pod_new(d, in->obj);
     p->generation = d->generation;
     struct json condition = condition_find(kobj_root(in->obj), STR("DisruptionTarget"));
-    p->preempted |= str_is(json_str(json_get(condition, STR("reason"))), "PreemptionByScheduler");
+    bool marked = str_is(json_str(json_get(condition, STR("reason"))), "PreemptionByScheduler");
+    if (marked && !p->preempted)
+        p->marked = d->now;
+    p->preempted |= marked;
     if (in->gone) {
         pod_gone(d, p);
         return;
@@ -233,6 +240,7 @@ void day_hear(struct day *d, const struct core_input *in)
 void day_finish(struct day *d)
 {
     d->end = d->now;
+    d->leave_ns = d->n_left ? d->leave_sum / d->n_left : DAY_LEAVE_NS;
     forget_alive(d);
     map_init(&d->alive);
     map_init(&d->by_uid);

@@ -9,6 +9,7 @@
 #include "scheduler/record/record.h"
 
 #define DAY_NEVER INT64_C(-1)
+#define DAY_LEAVE_NS NS_PER_S /* of preempted pods, when none was seen to go */
 
 struct day_event { /* of an object that is no pod */
     int64_t at;    /* ns of the wall clock, never going back */
@@ -36,6 +37,7 @@ struct day_pod {
     bool succeeded;                   /* meaningful when it ended */
     bool leaves_at;                   /* somebody removes it at `gone`, however long it ran */
     bool preempted;
+    int64_t marked;          /* when it was seen to be preempted; DAY_NEVER */
     bool again;              /* made anew in place of a pod that was preempted */
     struct day_pod *instead; /* that one; NULL: none was made, or it was not preempted */
     int64_t run_ns;          /* from its node to its end; DAY_NEVER: nobody knows, it goes on */
@@ -50,13 +52,15 @@ struct day {
     struct day_events events;
     struct day_pods pods; /* in the order in which they came */
     int64_t begin, end;
+    int64_t leave_ns; /* how long pods that are preempted take to go, as far as seen */
     /* while it is read: */
     struct map by_uid;   /* → day_pod */
     struct map alive;    /* objects that are there (day.c) */
     int64_t offset, now; /* of this run's clock; the last time heard */
     uint64_t seq;
     uint32_t generation;
-    bool first_feed; /* of this run: what is not in it has gone */
+    int64_t leave_sum, n_left; /* of preempted pods */
+    bool first_feed;           /* of this run: what is not in it has gone */
 };
 
 struct day *day_new(void);

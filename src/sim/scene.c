@@ -6,6 +6,7 @@
 #include "sim/record_file.h"
 #include "sim/scene_internal.h"
 
+#define REVISION_FIRST (UINT64_C(1) << 48) /* beyond those of the record */
 #define STEPS_MAX 10000000 /* at one moment: more is a decision that leads nowhere */
 
 /* ---- events ---- */
@@ -79,6 +80,10 @@ static void node_gone(struct scene *s, struct str name)
 
 static void object_event(struct scene *s, const struct day_event *e)
 {
+    if (e->kind == INPUT_CLAIM) {
+        scene_claim_event(s, e->obj, e->gone);
+        return;
+    }
     if (e->kind == INPUT_NODE && e->gone)
         node_gone(s, e->obj->name);
     scene_hear(s, e->kind, e->obj, e->gone);
@@ -117,7 +122,7 @@ static void evict_all(struct scene *s, const struct decision *d)
         victims[i] = scene_pod_of(s, d->victims[i]->obj);
     for (size_t i = 0; i < n; i++) {
         if (victims[i])
-            scene_pod_evict(s, victims[i], SCENE_LEAVE_NS);
+            scene_pod_evict(s, victims[i], s->day->leave_ns);
     }
 }
 
@@ -227,6 +232,8 @@ int scene_run(struct scene_result *out,
     s.pods = mem_alloc_array(day->pods.n + 1, sizeof *s.pods);
     memset(s.pods, 0, (day->pods.n + 1) * sizeof *s.pods);
     map_init(&s.by_uid);
+    map_init(&s.claims);
+    s.revision = REVISION_FIRST;
     heap_init(&s.events, is_earlier, NULL);
     int rc = begin(&s, err);
     if (rc == 0)
@@ -239,6 +246,7 @@ int scene_run(struct scene_result *out,
         kobj_unref(s.pods[i].obj);
     heap_fini(&s.events);
     map_fini(&s.by_uid);
+    scene_claims_fini(&s);
     free(s.pods);
     core_free(s.core);
     arena_free(s.step_a);

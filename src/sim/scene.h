@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * scene — a day decided anew, on virtual time: its objects come and go as recorded, its pods come
  * as recorded, and what happens then follows from what the scheduler's core decides now. Placed
- * pods start at once and run as long as day.h says; those that are preempted leave after a second
- * and, where they have a controller, are made anew. Changes make it a what-if (whatif.h). Pure. */
+ * pods start at once and run as long as day.h says; those that are preempted leave as fast as
+ * others did and, where they have a controller, are made anew. Changes make it a what-if
+ * (whatif.h). Pure. */
 #pragma once
 
 #include "sim/day.h"
 
 #define SCENE_START_NS (100 * NS_PER_MS) /* from its node to running */
-#define SCENE_LEAVE_NS NS_PER_S          /* from its eviction to gone, and then to made anew */
+#define SCENE_AGAIN_NS NS_PER_S          /* from gone to made anew */
 
 struct scene_change {             /* what is not as recorded; zero: everything is. Borrowed */
     const struct day_event *sets; /* objects that are there from the beginning, in place of recorded

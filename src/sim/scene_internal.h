@@ -54,6 +54,8 @@ struct scene {
     struct scene_pod *pods;
     struct map by_uid; /* uid → scene_pod; also of those made anew */
     struct heap events;
+    struct map claims; /* "namespace/name" → scene_claim */
+    uint64_t revision; /* of the last claim that was written */
     uint64_t seq;
     int64_t now;
     int64_t gpu_used_milli, gpus;
@@ -72,6 +74,15 @@ void scene_pod_evict(struct scene *s, struct scene_pod *p, int64_t after_ns);
 /* Its gang's time-out passed, and fails it. */
 void scene_pod_fail(struct scene *s, struct scene_pod *p);
 struct scene_pod *scene_pod_of(struct scene *s, const struct kobj *obj); /* NULL: none of ours */
+
+/* ---- scene_claim.c ---- */
+void scene_claim_event(struct scene *s, const struct kobj *obj, bool gone);
+/* The core decided where it goes: what its claims got is written with the binding, */
+void scene_claims_place(struct scene *s, const struct spod *pod);
+void scene_claims_bound(struct scene *s, const struct kobj *pod);   /* heard with it, */
+void scene_claims_release(struct scene *s, const struct kobj *pod); /* given back when it ends, */
+void scene_claims_adopt(struct scene *s, const struct kobj *pod); /* and taken by its successor. */
+void scene_claims_fini(struct scene *s);
 
 /* ---- scene_object.c: pods as the API would have them; *out is a new reference ---- */
 struct kobj *scene_waiting(const struct kobj *o, uint32_t remade);

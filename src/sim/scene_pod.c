@@ -140,6 +140,8 @@ static void come(struct scene *s, struct scene_pod *p)
     if (p->remade)
         map_put(&s->by_uid, arena_str(s->a, p->obj->uid), p);
     p->state = SCENE_WAITING;
+    if (p->remade)
+        scene_claims_adopt(s, p->obj);
     tell(s, p);
     if (p->life->waits_from == DAY_NEVER)
         p->life->waits_from = s->now;
@@ -169,6 +171,7 @@ void scene_pod_place(struct scene *s, struct scene_pod *p, const struct planned 
     if (p->life->started == DAY_NEVER)
         p->life->started = s->now;
     take_gpus(s, p);
+    scene_claims_place(s, where->pod);
     scene_push(s, &e);
     push(s, p, SCENE_RUN, s->now + SCENE_START_NS);
     plan_end(s, p);
@@ -181,6 +184,7 @@ static void end(struct scene *s, struct scene_pod *p, bool succeeded)
     p->state = SCENE_ENDED;
     tell(s, p);
     give_gpus(s, p);
+    scene_claims_release(s, p->obj);
     if (d->gone != DAY_NEVER && d->ended != DAY_NEVER)
         push(s, p, SCENE_GO, s->now + (d->gone - d->ended));
 }
@@ -189,6 +193,7 @@ static void go(struct scene *s, struct scene_pod *p)
 {
     scene_hear(s, INPUT_POD, p->obj, true);
     give_gpus(s, p);
+    scene_claims_release(s, p->obj);
     become(p, NULL);
     p->state = SCENE_AWAY;
 }
@@ -210,7 +215,7 @@ void scene_pod_evict(struct scene *s, struct scene_pod *p, int64_t after_ns)
     p->remade++; /* what was planned for it is void */
     push(s, p, SCENE_GO, s->now + after_ns);
     if (is_made_anew(p))
-        push(s, p, SCENE_COME, s->now + after_ns + SCENE_LEAVE_NS);
+        push(s, p, SCENE_COME, s->now + after_ns + SCENE_AGAIN_NS);
 }
 
 void scene_pod_fail(struct scene *s, struct scene_pod *p)
@@ -240,6 +245,7 @@ void scene_pod_event(struct scene *s, const struct scene_event *e)
         come(s, p);
     else if (e->what == SCENE_BOUND && !is_void && p->state == SCENE_PLACED) {
         become(p, kobj_ref(e->obj));
+        scene_claims_bound(s, p->obj);
         tell(s, p);
     } else if (e->what == SCENE_RUN && !is_void && p->state == SCENE_PLACED) {
         become(p, scene_running(p->obj, s->now));

@@ -302,6 +302,54 @@ static void test_without_a_node(void **state)
     day_free(d);
 }
 
+static void claim(struct day *d, double at, const char *name, const char *pod_uid)
+{
+    hear(d, at, INPUT_CLAIM,
+         object("{'apiVersion':'resource.k8s.io/v1','kind':'ResourceClaim','metadata':{'namespace':"
+                "'d','name':'%s','uid':'%s','resourceVersion':'5','ownerReferences':[{'apiVersion':"
+                "'v1','kind':'Pod','name':'x','uid':'%s','controller':true}]},'spec':{'devices':{"
+                "'requests':[{'name':'g','exactly':{'deviceClassName':'gpu'}}]}}}",
+                name, name, pod_uid),
+         false);
+}
+
+/* One device: the second pod has it when the first, which ran 10 s, gave it back. */
+static void test_claims_are_given_back(void **state)
+{
+    (void)state;
+    struct day *d = day_begins();
+    node(d, 0, "n0", false);
+    hear(d, 0, INPUT_CLASS,
+         object("{'apiVersion':'resource.k8s.io/v1','kind':'DeviceClass','metadata':{'name':'gpu'},"
+                "'spec':{}}"),
+         false);
+    hear(d, 0, INPUT_SLICE,
+         object("{'apiVersion':'resource.k8s.io/v1','kind':'ResourceSlice','metadata':{'name':'s'},"
+                "'spec':{'driver':'x','nodeName':'n0','pool':{'name':'n0','generation':1,"
+                "'resourceSliceCount':1},'devices':[{'name':'g0'}]}}"),
+         false);
+    step(d, 0);
+    const char *const names[] = { "a", "b" };
+    for (int i = 0; i < 2; i++) {
+        char spec[160], name[16];
+        snprintf(name, sizeof name, "claim-%s", names[i]);
+        snprintf(spec, sizeof spec, ",'resourceClaims':[{'name':'c','resourceClaimName':'%s'}]",
+                 name);
+        claim(d, 1, name, names[i]);
+        pod(d, 1, (struct pod_facts){ .name = names[i], .spec = spec });
+    }
+    pod_ran(d, (struct pod_facts){ .name = "a" }, 1, 11);
+    pod_ran(d, (struct pod_facts){ .name = "b" }, 14, 19);
+    step(d, 60);
+    day_finish(d);
+    struct whatif r = ask(d, NULL, 60);
+    CHECK_I64(r.was.started, 2);
+    check_about(r.queues[0].was.p50, 0);
+    check_about(r.queues[0].was.p99, 10);
+    whatif_fini(&r);
+    day_free(d);
+}
+
 static void test_another_limit_of_a_queue(void **state)
 {
     (void)state;
@@ -435,6 +483,7 @@ int main(void)
         cmocka_unit_test(test_what_followed_from_a_preemption),
         cmocka_unit_test(test_a_service_leaves_when_somebody_removes_it),
         cmocka_unit_test(test_without_a_node),
+        cmocka_unit_test(test_claims_are_given_back),
         cmocka_unit_test(test_another_limit_of_a_queue),
         cmocka_unit_test(test_a_second_run),
         cmocka_unit_test(test_the_same_answer_twice),
