@@ -6,7 +6,9 @@
 #include "scheduler/record/record.h"
 
 #define CONTEXT_BYTES 64
-#define TIME_MAX (INT64_C(1) << 62) /* sums of two times do not overflow */
+/* So that sums do not overflow: a machine that runs for 36 years, the year 2116. */
+#define MONO_MAX (INT64_C(1) << 60)
+#define WALL_MAX (INT64_C(1) << 62)
 
 static int wrong(struct err *err, const char *member, const char *wants)
 {
@@ -18,9 +20,9 @@ static int need_i64(int64_t *out, struct json root, const char *member, struct e
     return json_i64(json_get(root, str_from(member)), out) ? 0 : wrong(err, member, "an integer");
 }
 
-static int need_time(int64_t *out, struct json root, const char *member, struct err *err)
+static int need_ns(int64_t *out, struct json root, const char *member, int64_t max, struct err *err)
 {
-    if (json_i64(json_get(root, str_from(member)), out) && *out >= 0 && *out <= TIME_MAX)
+    if (json_i64(json_get(root, str_from(member)), out) && *out >= 0 && *out <= max)
         return 0;
     return wrong(err, member, "nanoseconds");
 }
@@ -43,8 +45,9 @@ static int parse_header(struct record_header *h, struct json root, struct err *e
     if (version != RECORD_VERSION)
         return err_set(err, ERR_INVALID, "ganglionRecord: version %lld; this program reads %d",
                        (long long)version, RECORD_VERSION);
-    if (need_str(&source, root, "source", err) || need_time(&h->mono.ns, root, "mono", err) ||
-        need_time(&h->wall.ns, root, "wall", err) || need_str(&seed, root, "seed", err))
+    if (need_str(&source, root, "source", err) ||
+        need_ns(&h->mono.ns, root, "mono", MONO_MAX, err) ||
+        need_ns(&h->wall.ns, root, "wall", WALL_MAX, err) || need_str(&seed, root, "seed", err))
         return -1;
     if (!str_is(source, "scheduler") && !str_is(source, "watch"))
         return wrong(err, "source", "scheduler or watch");
@@ -154,7 +157,7 @@ static int parse_rest(struct record_line *l, struct json root, struct err *err)
 {
     struct core_input *in = &l->input;
     if (in->kind == INPUT_CLOCK)
-        return need_time(&in->wall.ns, root, "wall", err);
+        return need_ns(&in->wall.ns, root, "wall", WALL_MAX, err);
     if (in->kind == INPUT_CLAIM_ANSWER)
         return parse_claim_answer(in, root, err);
     if (in->kind == INPUT_PLACES) {
@@ -162,7 +165,7 @@ static int parse_rest(struct record_line *l, struct json root, struct err *err)
         if (json_type(in->places) != JSON_ARR)
             return wrong(err, "places", "a list");
         return need_str(&in->gang, root, "gang", err) ||
-                       need_time(&in->until.ns, root, "until", err)
+                       need_ns(&in->until.ns, root, "until", MONO_MAX, err)
                    ? -1
                    : 0;
     }
@@ -176,7 +179,7 @@ static int parse_input(struct record_line *l, struct arena *a, struct json root,
     struct str word;
     struct core_input *in = &l->input;
     unsigned kind = 0;
-    if (need_time(&in->now.ns, root, "t", err) || need_str(&word, root, "in", err))
+    if (need_ns(&in->now.ns, root, "t", MONO_MAX, err) || need_str(&word, root, "in", err))
         return -1;
     while (kind < INPUT_KINDS && !str_is(word, input_names[kind]))
         kind++;
