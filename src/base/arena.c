@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * arena — bump allocation from a chain of blocks; see arena.h.
  *
- * Blocks double from about 1 KiB to 1 MiB, so a small document costs little and a large one few calls.
- * A request too large for the current block's size class gets a block of its own, placed behind
- * the current one, so that the current block's rest is not wasted. */
+ * Blocks double from about 1 KiB to 1 MiB, so a small document costs little and a large one few
+ * calls. A request too large for the current block's size class gets a block of its own, placed
+ * behind the current one, so that the current block's rest is not wasted. */
 #include "base/arena.h"
 
 #include <assert.h>

@@ -60,6 +60,7 @@ void core_free(struct sched_core *s)
         core_drop_pod(s, all.items[i]);
     spod_ptrs_fini(&all);
     spod_ptrs_fini(&s->orphans);
+    gangs_fini(&s->resumed);
     core_ended_fini(s);
     core_late_fini(s);
     queue_fini(&s->queue);
@@ -443,7 +444,7 @@ void core_step(struct sched_core *s, struct mono now, struct arena *a, struct de
     core_places_expire(s, now);
     struct gang *g;
     s->now = now;
-    if (core_late_step(s, now, a, out))
+    if (core_eviction_resume(s, a, out) || core_late_step(s, now, a, out))
         return;
     core_backfill_tick(s);
     do {
@@ -500,6 +501,10 @@ bool core_next_due(const struct sched_core *s, struct mono *when)
 {
     int64_t held = s->cluster.reservations_due.ns, start;
     bool any = queue_next_due(&s->queue, when);
+    if (s->resumed.n) {
+        *when = s->now;
+        return true;
+    }
     struct mono late;
     if (core_late_due(s, &late) && (!any || late.ns < when->ns)) {
         *when = late;

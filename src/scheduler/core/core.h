@@ -90,6 +90,15 @@ void core_places_restore(struct sched_core *s,
                          struct mono until,
                          struct mono now);
 
+/* Goes on with an eviction that an earlier scheduler recorded in the gang's PodGroup, as
+ * core_eviction.c wrote it, before the first step: its room is held again, and the first steps
+ * evict whoever is left. Not when its time is over, or nobody of the gang waits. */
+void core_eviction_restore(struct sched_core *s,
+                           struct gang *g,
+                           struct json record,
+                           struct mono until,
+                           struct mono now);
+
 /* ---- decisions ---- */
 enum decision_kind {
     DECISION_NONE,    /* nothing is due */

@@ -191,6 +191,7 @@ void core_gang_gone(struct sched_core *s, struct gang *g)
     if (s->follow && g->dialect)
         s->follow(s->follow_arg, g, true);
     core_late_forget(s, g);
+    core_eviction_forget(s, g);
     map_del(&s->gangs, g->key);
     gang_free(g);
 }

@@ -5,6 +5,7 @@
 #include "scheduler/core/core.h"
 
 VEC_TYPE(profile_ptrs, struct profile *);
+VEC_TYPE(gangs, struct gang *);
 
 struct sched_core {
     struct profile_ptrs profiles;
@@ -25,6 +26,7 @@ struct sched_core {
     struct mono now;           /* of the step under way */
     struct backfill *backfill; /* core_backfill.c */
     struct feuds *feuds;       /* feuds.h */
+    struct gangs resumed;      /* evictions of an earlier scheduler to go on with */
     size_t n_stuck;            /* pods that do not go though they were deleted (core_leaving.c) */
     struct {
         struct mono mono;
@@ -74,6 +76,13 @@ int64_t core_leaving_expect(struct sched_core *s, const struct snode *n, int64_t
 void core_leaving_overdue(struct sched_core *s, struct mono now);
 /* " Pod NS/NAME …": names one that does not go, if there is any. */
 struct str core_leaving_text(const struct sched_core *s, struct arena *a);
+
+/* ---- core_eviction.c ---- */
+/* Notes whom the decision evicts, and for which places, in the gang. */
+void core_eviction_note(struct sched_core *s, struct gang *g, const struct decision *d);
+/* True: out evicts for a gang what an earlier scheduler recorded and did not get to. */
+bool core_eviction_resume(struct sched_core *s, struct arena *a, struct decision *out);
+void core_eviction_forget(struct sched_core *s, const struct gang *g); /* the gang goes */
 
 /* ---- core_ended.c ---- */
 /* A member ended, and counts from now on; pods in no gang are left out. */

@@ -116,6 +116,8 @@ static void displace(struct sched_core *s, struct gang *g, struct arena *a, stru
             cluster_nominate(c, p, NULL);
             p->nomination_over = p->nomination_cleared = true;
             out->displaced[out->n_displaced++] = p;
+            if (p->gang)
+                core_touch(s, p->gang);
             if (p->gang && p->gang->state == GANG_PARKED)
                 queue_wake(&s->queue, p->gang, true, s->now);
         }
@@ -157,6 +159,8 @@ void core_evict_refused(struct sched_core *s, const struct pod_id *id, struct mo
         struct spod *kept = LIST_ITEM(at, struct spod, nominated);
         if (kept->held_by) {
             reservation_close(&s->cluster, kept->held_by);
+            if (kept->gang)
+                core_touch(s, kept->gang);
             if (kept->gang && kept->gang->state == GANG_PARKED)
                 queue_wake(&s->queue, kept->gang, false, now);
             break; /* the list may have changed; one gang a node asks for room */
@@ -320,6 +324,7 @@ bool core_preempt(struct sched_core *s,
         return false;
     out->kind = DECISION_PREEMPT;
     drop_leaving(out);
+    core_eviction_note(s, g, out);
     displace(s, g, a, out);
     keep_room(s, g, judge.reclaimed, out);
     for (size_t i = 0; i < out->n_victims; i++)

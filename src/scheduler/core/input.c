@@ -28,6 +28,7 @@ const char *const input_names[INPUT_KINDS] = {
     [INPUT_WHY] = "why",
     [INPUT_CLAIM_ANSWER] = "claim-answer",
     [INPUT_PLACES] = "places",
+    [INPUT_EVICTION] = "eviction",
     [INPUT_CLOCK] = "clock",
     [INPUT_RULES] = "rules",
     [INPUT_STEP] = "step",
@@ -185,14 +186,28 @@ static int hear_claim_answer(struct sched_core *s, const struct core_input *in, 
     return 0;
 }
 
+static struct gang *gang_of(struct sched_core *s, const struct core_input *in)
+{
+    struct str name = in->gang;
+    struct str namespace = str_split(&name, '/');
+    return core_gang(s, namespace, name);
+}
+
 static int hear_places(struct sched_core *s, const struct core_input *in, struct err *err)
 {
     (void)err;
-    struct str name = in->gang;
-    struct str namespace = str_split(&name, '/');
-    struct gang *g = core_gang(s, namespace, name);
+    struct gang *g = gang_of(s, in);
     if (g)
         core_places_restore(s, g, in->places, in->until, in->now);
+    return 0;
+}
+
+static int hear_eviction(struct sched_core *s, const struct core_input *in, struct err *err)
+{
+    (void)err;
+    struct gang *g = gang_of(s, in);
+    if (g)
+        core_eviction_restore(s, g, in->places, in->until, in->now);
     return 0;
 }
 
@@ -234,6 +249,7 @@ int core_hear(struct sched_core *s, const struct core_input *in, struct err *err
         [INPUT_WHY] = hear_why,
         [INPUT_CLAIM_ANSWER] = hear_claim_answer,
         [INPUT_PLACES] = hear_places,
+        [INPUT_EVICTION] = hear_eviction,
         [INPUT_CLOCK] = hear_clock,
         [INPUT_RULES] = hear_rules,
     };

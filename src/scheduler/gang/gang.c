@@ -65,6 +65,7 @@ void gang_free(struct gang *g)
     free_text(&g->heard.wrong);
     free_text(&g->message);
     free_text(&g->late);
+    json_doc_unref(g->eviction);
     free_text(&g->namespace);
     free_text(&g->object);
     free_text(&g->part);
@@ -84,6 +85,12 @@ void gang_set_late(struct gang *g, struct str text)
     struct str old = g->late;
     g->late = copy(text);
     free_text(&old);
+}
+
+void gang_set_eviction(struct gang *g, struct json_doc *doc)
+{
+    json_doc_unref(g->eviction);
+    g->eviction = json_doc_ref(doc);
 }
 
 /* ---- parts ---- */

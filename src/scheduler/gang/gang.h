@@ -76,6 +76,8 @@ struct gang {
     const struct shape *blocked; /* the shape that did not fit; NULL: something else */
     size_t pos, age_pos;         /* in the queue's heaps */
     struct list parked;
+    struct json_doc *eviction; /* own: who leaves for it (core_eviction.c); it counts while room is
+                                  held for members; NULL: nobody */
     unsigned vain; /* how often others were evicted for it since it last started something */
     struct mono evicted_at;     /* the last time */
     uint64_t hopeless_at;       /* static version on which not even the empty cluster would do */
@@ -103,6 +105,7 @@ void gang_count_leaving(struct spod *p);
 void gang_count_ended(struct gang *g, struct str role, bool succeeded, int by);
 void gang_set_message(struct gang *g, struct str text);
 void gang_set_late(struct gang *g, struct str text);
+void gang_set_eviction(struct gang *g, struct json_doc *doc);
 /* The group object that speaks for it came or changed; NULL: it went. */
 void gang_set_source(struct gang *g, const struct kobj *o);
 

@@ -286,6 +286,39 @@ static void put_reservations(struct arena *a,
     jnode_set(status, STR("reservedUntil"), until_of(a, g, old, now));
 }
 
+static const struct spod *first_held(const struct gang *g)
+{
+    LIST_EACH (&g->members, at) {
+        const struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+        if (p->held_by)
+            return p;
+    }
+    return NULL;
+}
+
+/* Who leaves for it: what a starting scheduler goes on with. */
+static void put_eviction(struct arena *a,
+                         struct jnode *status,
+                         const struct gang *g,
+                         struct json old,
+                         struct gang_moment now)
+{
+    struct json written = json_get(old, STR("eviction"));
+    const struct spod *held = g->eviction ? first_held(g) : NULL;
+    char text[TIME_TEXT_MAX];
+    struct wall before;
+    if (!held && json_has(written))
+        jnode_set(status, STR("eviction"), jnode_null(a));
+    if (!held)
+        return;
+    struct jnode *out = jnode_set(status, STR("eviction"), jnode_thaw(a, json_root(g->eviction)));
+    struct wall until = { now.wall.ns + held->held_by->expires.ns - now.mono.ns };
+    struct str last = json_str(json_get(written, STR("until")));
+    bool near = last.n && wall_parse(last, &before) && before.ns - until.ns < NEAR_NS &&
+                until.ns - before.ns < NEAR_NS;
+    jnode_set_str(out, STR("until"), near ? last : wall_text(text, until));
+}
+
 struct jnode *gang_mirror_status(struct arena *a,
                                  const struct gang *g,
                                  const struct cluster *c,
@@ -312,6 +345,7 @@ struct jnode *gang_mirror_status(struct arena *a,
     if (g->starts_at.ns || json_has(json_get(old, STR("predictedStart"))))
         jnode_set(status, STR("predictedStart"), start_of(a, g, old, now));
     put_reservations(a, status, g, old, now);
+    put_eviction(a, status, g, old, now);
     return status;
 }
 

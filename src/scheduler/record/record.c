@@ -98,7 +98,7 @@ static void put_rest(struct arena *a, struct jnode *root, const struct core_inpu
         jnode_set(root, STR("claim"),
                   identity(a, in->claim.namespace, in->claim.name, in->claim.uid));
         jnode_set_i64(root, STR("revision"), (int64_t)in->revision);
-    } else if (in->kind == INPUT_PLACES) {
+    } else if (in->kind == INPUT_PLACES || in->kind == INPUT_EVICTION) {
         jnode_set_str(root, STR("gang"), in->gang);
         jnode_set(root, STR("places"), jnode_thaw(a, in->places));
         jnode_set_i64(root, STR("until"), in->until.ns);

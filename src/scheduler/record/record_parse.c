@@ -160,10 +160,11 @@ static int parse_rest(struct record_line *l, struct json root, struct err *err)
         return need_ns(&in->wall.ns, root, "wall", WALL_MAX, err);
     if (in->kind == INPUT_CLAIM_ANSWER)
         return parse_claim_answer(in, root, err);
-    if (in->kind == INPUT_PLACES) {
+    if (in->kind == INPUT_PLACES || in->kind == INPUT_EVICTION) {
+        bool list = in->kind == INPUT_PLACES;
         in->places = json_get(root, STR("places"));
-        if (json_type(in->places) != JSON_ARR)
-            return wrong(err, "places", "a list");
+        if (json_type(in->places) != (list ? JSON_ARR : JSON_OBJ))
+            return wrong(err, "places", list ? "a list" : "an object");
         return need_str(&in->gang, root, "gang", err) ||
                        need_ns(&in->until.ns, root, "until", MONO_MAX, err)
                    ? -1

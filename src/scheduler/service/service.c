@@ -131,7 +131,10 @@ static void carry_out(struct scheduler *s, const struct decision *d)
         break;
     case DECISION_PREEMPT:
         service_report(s, d);
-        service_preempt(s, d);
+        if (d->gang->dialect && d->n_victims)
+            service_gangs_evict(s, d);
+        else
+            service_preempt(s, d);
         break;
     }
 }

@@ -55,6 +55,11 @@ struct service_gangs {
     struct mono not_before; /* PodGroups are not served: no writes until then */
 };
 
+struct afterwards { /* what may begin once a status is written; NULLs: nothing */
+    struct bind_batch *bind;
+    struct eviction *evict;
+};
+
 struct gang_write {
     struct service_gangs *all;
     struct follower *f; /* NULL: it is gone */
@@ -64,7 +69,7 @@ struct gang_write {
     struct str namespace, name; /* own texts */
     struct json_doc *object;    /* to create first; NULL: it is there */
     struct json_doc *status;
-    struct bind_batch *then; /* to bind once it is recorded; NULL: nothing */
+    struct afterwards then;
 };
 
 /* ---- followers ---- */
@@ -116,6 +121,22 @@ static void follower_free(struct follower *f)
 
 /* ---- writes ---- */
 
+static void go_on(struct afterwards *then)
+{
+    if (then->bind)
+        service_bind_go(TAKE(then->bind));
+    if (then->evict)
+        service_eviction_go(TAKE(then->evict));
+}
+
+static void give_up(struct afterwards *then, const struct reply *reply, const struct err *err)
+{
+    if (then->bind)
+        service_bind_give_up(TAKE(then->bind), reply, err);
+    if (then->evict)
+        service_eviction_give_up(TAKE(then->evict), reply, err);
+}
+
 static void write_free(struct gang_write *w)
 {
     list_remove(&w->in_flight);
@@ -124,7 +145,8 @@ static void write_free(struct gang_write *w)
     free((void *)(uintptr_t)w->name.p);
     json_doc_unref(w->object);
     json_doc_unref(w->status);
-    service_bind_drop(w->then);
+    service_bind_drop(w->then.bind);
+    service_eviction_drop(w->then.evict);
     free(w);
 }
 
@@ -150,10 +172,9 @@ static void write_failed(struct gang_write *w, const struct reply *reply, const 
     else if (code != 404 && code != 409)
         LOG_WARN("gang.status_refused", kv_str("gang", w->f->key), kv_i64("code", code),
                  kv_err(&why), kv_cstr("next", "written again when the gang changes"));
-    if (w->then && code == 404) /* PodGroups are not served: nothing can be recorded */
-        service_bind_go(TAKE(w->then));
-    if (w->then)
-        service_bind_give_up(TAKE(w->then), reply, err);
+    if (code == 404) /* PodGroups are not served: nothing can be recorded */
+        go_on(&w->then);
+    give_up(&w->then, reply, err);
     if (w->f->g && code == 404)
         mark(w->f);
     write_done(w);
@@ -165,8 +186,7 @@ static void on_status(void *arg, const struct reply *reply, const struct err *er
     if (call_refused(reply))
         write_failed(w, reply, err);
     else {
-        if (w->then)
-            service_bind_go(TAKE(w->then));
+        go_on(&w->then);
         write_done(w);
     }
 }
@@ -252,8 +272,7 @@ patch_of(struct arena *a, struct jnode *status, struct json now, struct json_doc
     return NULL;
 }
 
-/* then: bound when it is written; NULL: nothing. */
-static void write_mirror(struct follower *f, struct arena *a, struct bind_batch *then)
+static void write_mirror(struct follower *f, struct arena *a, struct afterwards then)
 {
     struct service_gangs *all = f->all;
     struct loop *l = all->s->t->loop;
@@ -266,10 +285,10 @@ static void write_mirror(struct follower *f, struct arena *a, struct bind_batch 
     struct json_doc *patch = patch_of(a, status, old, &f->told);
     if (!f->g->n_members && !f->exists && !seen) /* it ended before anybody looked */
         json_doc_unref(TAKE(patch));
-    if (!patch && then)
-        service_bind_go(then);
-    if (!patch)
+    if (!patch) {
+        go_on(&then);
         return;
+    }
     struct gang_write *w = write_new(f, MIRRORS, f->g->namespace, name);
     w->status = patch;
     w->then = then;
@@ -315,7 +334,7 @@ static void write_all(struct follower *f)
     gang_look(f->g, &sight);
     if (sight.phase == GANG_GONE)
         return;
-    write_mirror(f, a, NULL);
+    write_mirror(f, a, (struct afterwards){ 0 });
     write_source(f, a);
 }
 
@@ -360,16 +379,24 @@ static void on_gang(void *arg, struct gang *g, bool gone)
         follower_free(f);
 }
 
-void service_gangs_bind(struct scheduler *s, const struct decision *d)
+static void record_first(struct scheduler *s, struct gang *g, struct afterwards then)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
-    struct gang *g = d->gang;
     struct follower *f = g->follower ? g->follower : follower_new(s->gangs, g);
-    struct bind_batch *batch = service_bind_hold(s, d);
     if (s->gangs->not_before.ns > loop_now(s->t->loop).ns)
-        service_bind_go(batch);
+        go_on(&then);
     else
-        write_mirror(f, a, batch);
+        write_mirror(f, a, then);
+}
+
+void service_gangs_bind(struct scheduler *s, const struct decision *d)
+{
+    record_first(s, d->gang, (struct afterwards){ .bind = service_bind_hold(s, d) });
+}
+
+void service_gangs_evict(struct scheduler *s, const struct decision *d)
+{
+    record_first(s, d->gang, (struct afterwards){ .evict = service_eviction_hold(s, d) });
 }
 
 /* ---- an earlier scheduler's reservations ---- */
@@ -381,23 +408,34 @@ bool service_gangs_ready(const struct scheduler *s)
            loop_now(s->t->loop).ns >= all->started.ns + RECORDS_WAIT_NS;
 }
 
+/* until: as it is written. */
+static void
+hear_record(struct follower *f, enum input_kind kind, struct json what, struct str until)
+{
+    struct loop *l = f->all->s->t->loop;
+    struct wall end;
+    if (!json_len(what) || !wall_parse(until, &end))
+        return;
+    const struct core_input in = { .kind = kind,
+                                   .gang = f->g->key,
+                                   .places = what,
+                                   .until = { loop_now(l).ns + end.ns - loop_wall(l).ns } };
+    service_hear(f->all->s, &in, NULL);
+    LOG_INFO("gang.restored", kv_str("gang", f->key), kv_cstr("what", input_names[kind]),
+             kv_i64("places", (int64_t)f->g->n_places), kv_str("until", until));
+}
+
 static bool restore(void *arg, const struct kobj *o)
 {
     struct service_gangs *all = arg;
     AUTO(arena_freep) struct arena *a = arena_new();
-    struct loop *l = all->s->t->loop;
-    struct json list = kobj_path(o, "status.reservations");
-    struct wall until;
-    struct follower *f = json_len(list) ? map_get(&all->by_key, kobj_key(a, o)) : NULL;
-    if (!f || !f->g || !wall_parse(json_str(kobj_path(o, "status.reservedUntil")), &until))
+    struct follower *f = map_get(&all->by_key, kobj_key(a, o));
+    if (!f || !f->g)
         return true;
-    const struct core_input in = { .kind = INPUT_PLACES,
-                                   .gang = f->g->key,
-                                   .places = list,
-                                   .until = { loop_now(l).ns + until.ns - loop_wall(l).ns } };
-    service_hear(all->s, &in, NULL);
-    LOG_INFO("gang.places_restored", kv_str("gang", f->key),
-             kv_i64("places", (int64_t)f->g->n_places));
+    hear_record(f, INPUT_PLACES, kobj_path(o, "status.reservations"),
+                json_str(kobj_path(o, "status.reservedUntil")));
+    struct json eviction = kobj_path(o, "status.eviction");
+    hear_record(f, INPUT_EVICTION, eviction, json_str(json_get(eviction, STR("until"))));
     return true;
 }
 

@@ -14,6 +14,7 @@
 #include <assert.h>
 
 struct bind_batch;
+struct eviction;
 struct service_ask;
 struct service_gangs;
 struct service_record;
@@ -98,6 +99,12 @@ void service_outside_start(struct scheduler *s, const struct outside *o);
 void service_outside_tell(struct scheduler *s);
 
 void service_preempt(struct scheduler *s, const struct decision *d);
+/* The same, but carried out by service_eviction_go, or given up: the core looks for room again.
+ * drop: when the service ends. */
+struct eviction *service_eviction_hold(struct scheduler *s, const struct decision *d);
+void service_eviction_go(struct eviction *v);
+void service_eviction_give_up(struct eviction *v, const struct reply *reply, const struct err *err);
+void service_eviction_drop(struct eviction *v); /* NULL is fine */
 void service_preempt_cancel(struct scheduler *s);
 
 void service_report(struct scheduler *s, const struct decision *d);
@@ -113,6 +120,8 @@ bool service_gangs_ready(const struct scheduler *s);
 void service_gangs_restore(struct scheduler *s);
 /* Binds a plan that holds places: they are recorded first. */
 void service_gangs_bind(struct scheduler *s, const struct decision *d);
+/* Evicts when the gang's PodGroup says whom. */
+void service_gangs_evict(struct scheduler *s, const struct decision *d);
 
 /* The record (service_record.c); without one these do nothing. ERR_* when its file cannot be made.
  */

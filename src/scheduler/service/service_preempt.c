@@ -8,7 +8,9 @@
  *     MARK (patch status) ─────────────────────────► EVICT (delete) ─► told ─► the watch says when
  *       └─► WARN (annotate), if it wants to write a ─► rest ─┘                 it is gone
  *           checkpoint first (kube/checkpoint.h)
- *     NOMINATE (patch status) */
+ *     NOMINATE (patch status)
+ *
+ * Evictions for a gang begin when its PodGroup says whom it evicts (service_gangs.c). */
 #include <stdlib.h>
 
 #include "client/calls.h"
@@ -269,32 +271,83 @@ static void on_answer(void *arg, const struct reply *reply, const struct err *er
 /* ---- requests ---- */
 
 static struct preempt_call *
-errand_new(struct scheduler *s, enum errand errand, const struct spod *p, struct str node)
+errand_new(struct scheduler *s, struct list *to, enum errand errand, const struct spod *p)
 {
     struct preempt_call *e = MEM_NEW(struct preempt_call);
     *e = (struct preempt_call){ .s = s, .errand = errand, .pod = kobj_ref(p->obj) };
-    e->node = own(node);
     list_init(&e->link);
-    list_push_back(&s->errands.waiting, &e->link);
+    list_push_back(to, &e->link);
     return e;
+}
+
+/* In their order: who knows for which node a pod waits needs no other record of a lone one. */
+static void add_errands(struct scheduler *s, struct list *to, const struct decision *d)
+{
+    const struct snapshot *snap = &core_cluster(s->core)->snap;
+    for (size_t i = 0; i < d->n; i++) {
+        struct str node = snap->nodes.items[d->items[i].where.node]->name;
+        if (!d->items[i].pod->to_come && !str_eq(d->items[i].pod->view->nominated_node, node))
+            errand_new(s, to, ERRAND_NOMINATE, d->items[i].pod)->node = own(node);
+    }
+    for (size_t i = 0; i < d->n_victims; i++) {
+        const struct spod *v = d->victims[i];
+        struct preempt_call *e = errand_new(s, to, ERRAND_MARK, v);
+        e->node = own(snap->nodes.items[v->node]->name);
+        e->preemptor = own(d->n ? d->items[0].pod->obj->uid : STR("")); /* a gang's first member */
+    }
+    for (size_t i = 0; i < d->n_displaced; i++)
+        errand_new(s, to, ERRAND_NOMINATE, d->displaced[i]);
 }
 
 void service_preempt(struct scheduler *s, const struct decision *d)
 {
-    const struct snapshot *snap = &core_cluster(s->core)->snap;
-    for (size_t i = 0; i < d->n_victims; i++) {
-        const struct spod *v = d->victims[i];
-        struct preempt_call *e = errand_new(s, ERRAND_MARK, v, snap->nodes.items[v->node]->name);
-        e->preemptor = own(d->items[0].pod->obj->uid); /* of a gang: its first member */
-    }
-    for (size_t i = 0; i < d->n; i++) {
-        struct str node = snap->nodes.items[d->items[i].where.node]->name;
-        if (!d->items[i].pod->to_come && !str_eq(d->items[i].pod->view->nominated_node, node))
-            errand_new(s, ERRAND_NOMINATE, d->items[i].pod, node);
-    }
-    for (size_t i = 0; i < d->n_displaced; i++)
-        errand_new(s, ERRAND_NOMINATE, d->displaced[i], (struct str){ 0 });
+    add_errands(s, &s->errands.waiting, d);
     send_more(s);
+}
+
+/* ---- evictions that wait for a record ---- */
+
+struct eviction {
+    struct scheduler *s;
+    struct list errands;
+};
+
+struct eviction *service_eviction_hold(struct scheduler *s, const struct decision *d)
+{
+    struct eviction *v = MEM_NEW(struct eviction);
+    v->s = s;
+    list_init(&v->errands);
+    add_errands(s, &v->errands, d);
+    return v;
+}
+
+void service_eviction_go(struct eviction *v)
+{
+    LIST_EACH (&v->errands, at) {
+        list_remove(at);
+        list_push_back(&v->s->errands.waiting, at);
+    }
+    send_more(v->s);
+    free(v);
+}
+
+void service_eviction_drop(struct eviction *v)
+{
+    if (!v)
+        return;
+    LIST_EACH (&v->errands, at)
+        errand_free(LIST_ITEM(at, struct preempt_call, link));
+    free(v);
+}
+
+void service_eviction_give_up(struct eviction *v, const struct reply *reply, const struct err *err)
+{
+    LIST_EACH (&v->errands, at) {
+        struct preempt_call *e = LIST_ITEM(at, struct preempt_call, link);
+        if (e->errand == ERRAND_MARK)
+            refused(e, reply, err);
+    }
+    service_eviction_drop(v);
 }
 
 void service_preempt_cancel(struct scheduler *s)

@@ -39,7 +39,8 @@ static void test_every_input_reads_back(void **state)
                                       "'name':'b','resourceVersion':'7'},'spec':{'x':1}}");
     const struct pod_id ids[] = { { STR("a"), STR("b"), STR("u1") },
                                   { STR("a"), STR("\"c\n"), STR("") } };
-    AUTO(json_doc_unrefp) struct json_doc *places = NULL;
+    AUTO(json_doc_unrefp) struct json_doc *places = NULL, *eviction = NULL;
+    CHECK(json_parse(&eviction, STR("{\"victims\":[]}"), &json_limits_own, NULL) == 0);
     CHECK(json_parse(&places, STR("[{\"node\":\"n\"}]"), &json_limits_own, NULL) == 0);
     struct extender_answer *answer = extender_answer_new();
     answer->nodes = ARENA_ARRAY(answer->a, struct extender_node, 1);
@@ -58,7 +59,7 @@ static void test_every_input_reads_back(void **state)
                                  .claim = { STR("a"), STR("b"), STR("u") },
                                  .revision = 99,
                                  .gang = STR("a/g"),
-                                 .places = json_root(places),
+                                 .places = json_root(kind == INPUT_EVICTION ? eviction : places),
                                  .until = { 5 },
                                  .wall = { 6 } };
         check_round_trip(&in);
@@ -128,6 +129,7 @@ static void test_wrong_lines(void **state)
         { "{'t':1,'in':'claim-answer','revision':1,'claim':{}}", "namespace: wants" },
         { "{'t':1,'in':'places','gang':'g','places':[],'until':'x'}", "until: wants" },
         { "{'t':1,'in':'places','gang':'g','until':1}", "places: wants" },
+        { "{'t':1,'in':'eviction','gang':'g','places':[],'until':1}", "places: wants an object" },
         { "{'t':1,'in':'clock'}", "wall: wants" },
     };
     AUTO(arena_freep) struct arena *a = arena_new();
