@@ -11,6 +11,7 @@
 #include "cmd/own_crds.h"
 #include "cmd/up_config.h"
 #include "codec/yaml.h"
+#include "io/append.h"
 #include "io/clock.h"
 #include "io/file.h"
 #include "kube/meta.h"
@@ -165,18 +166,29 @@ static int check_scheduler(const struct up_options *o, struct err *err)
     return 0;
 }
 
+/* The scheduler opens it again. */
+static int check_record(struct up_options *out, const struct up_config *c, struct err *err)
+{
+    struct append *file;
+    if (c->scheduler_plugins.n)
+        return err_set(
+            err, ERR_INVALID,
+            "--record and --scheduler-plugins exclude each other: a replay has no plugins");
+    if (append_open(&file, c->record.p, INT64_MAX, err) != 0)
+        return err_wrap(err, "--record");
+    append_close(file);
+    out->record = c->record.p;
+    return 0;
+}
+
 /* Read here once to refuse a wrong file before anything starts; the scheduler reads it again.
  * Plugins are loaded here, while this is the only thread. */
 static int read_scheduler(struct up_options *out, const struct up_config *c, struct err *err)
 {
     const struct config_strs *plugins = &c->scheduler_plugins;
     struct str file = c->scheduler_config;
-    if (c->record.n)
-        out->record = c->record.p;
-    if (c->record.n && plugins->n)
-        return err_set(
-            err, ERR_INVALID,
-            "--record and --scheduler-plugins exclude each other: a replay has no plugins");
+    if (c->record.n && check_record(out, c, err) != 0)
+        return -1;
     if (plugins->n && !file.n)
         return err_set(
             err, ERR_INVALID,

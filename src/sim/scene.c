@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "kube/checkpoint.h"
 #include "sim/record_file.h"
 #include "sim/scene_internal.h"
 
@@ -122,7 +123,8 @@ static void evict_all(struct scene *s, const struct decision *d)
         victims[i] = scene_pod_of(s, d->victims[i]->obj);
     for (size_t i = 0; i < n; i++) {
         if (victims[i])
-            scene_pod_evict(s, victims[i], s->day->leave_ns);
+            scene_pod_evict(s, victims[i],
+                            num_max_i64(s->day->leave_ns, checkpoint_ns(pod_of(victims[i]->obj))));
     }
 }
 

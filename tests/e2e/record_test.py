@@ -122,6 +122,14 @@ class RecordTest(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn("cut off", done.stderr)
 
+    def test_a_file_that_cannot_be_written_is_told_at_the_start(self):
+        for path in ("/no/such/folder/x", "/dev/null"):
+            done = subprocess.run([GANGLION, "up", "--no-local-node", "--listen", "127.0.0.1:0",
+                                   "--data-dir", os.path.join(self.server.folder, "other"),
+                                   "--record", path], capture_output=True, text=True, timeout=30)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn("--record", done.stderr)
+
     def test_damage_is_named(self):
         lines = self.lines()
         lines[5] = lines[5][:-9]
