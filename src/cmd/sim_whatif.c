@@ -14,6 +14,7 @@
 #define FILE_BYTES_MAX ((size_t)64 << 20)
 #define ANSWER_BYTES_MAX ((size_t)64 << 20)
 #define GANGS_SHOWN 20
+#define WAITING_SHOWN 5
 #define ATTACH_TIMEOUT_NS (60 * NS_PER_S)
 
 /* ---- the day: of a file, or of now ---- */
@@ -196,6 +197,15 @@ static void print_gangs(FILE *out, struct arena *a, const struct whatif *w)
         fprintf(out, "and %zu more; -o json lists all\n", w->n_differ - GANGS_SHOWN);
 }
 
+static void print_waiting(FILE *out, const struct whatif *w)
+{
+    fprintf(out, "\nstill waiting:\n");
+    for (size_t i = 0; i < w->n_waiting && i < WAITING_SHOWN; i++)
+        fprintf(out, "  %.*s\n", STR_ARG(w->waiting[i].why));
+    if (w->n_waiting > WAITING_SHOWN)
+        fprintf(out, "  and %zu more; -o json lists all\n", w->n_waiting - WAITING_SHOWN);
+}
+
 static void print_text(FILE *out, struct arena *a, const struct whatif *w, struct str change)
 {
     fprintf(out, "what if: %.*s\n", STR_ARG(change));
@@ -204,6 +214,8 @@ static void print_text(FILE *out, struct arena *a, const struct whatif *w, struc
     print_sides(out, a, w);
     if (w->n_differ)
         print_gangs(out, a, w);
+    if (w->n_waiting)
+        print_waiting(out, w);
     fprintf(out,
             "\npods: %zu start earlier, %zu later, %zu that did not start would, %zu that did "
             "would not\n",

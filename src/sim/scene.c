@@ -197,6 +197,7 @@ static void live_until(struct scene *s, int64_t until)
         decide(s);
     }
     go_to(s, until);
+    scene_note_reasons(s);
 }
 
 static int begin(struct scene *s, struct err *err)

@@ -25,6 +25,7 @@ struct scene_life {     /* of one pod; texts in the result's arena */
     struct str gang;    /* key; absent: in none */
     int64_t waits_from; /* DAY_NEVER: another scheduler's, or it ran when the day began */
     int64_t started;    /* got its first node; DAY_NEVER */
+    struct str why;     /* it waits at the end; absent: it does not */
     int64_t left;       /* its owner took it back while it waited; DAY_NEVER */
 };
 

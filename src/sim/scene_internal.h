@@ -71,6 +71,8 @@ void scene_pod_event(struct scene *s, const struct scene_event *e);
 void scene_pod_place(struct scene *s, struct scene_pod *p, const struct planned *where);
 /* It is evicted, or its node went: leaves, and is made anew where somebody does that. */
 void scene_pod_evict(struct scene *s, struct scene_pod *p, int64_t after_ns);
+/* At the end: why those that wait do. */
+void scene_note_reasons(struct scene *s);
 /* Its gang's time-out passed, and fails it. */
 void scene_pod_fail(struct scene *s, struct scene_pod *p);
 struct scene_pod *scene_pod_of(struct scene *s, const struct kobj *obj); /* NULL: none of ours */

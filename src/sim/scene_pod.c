@@ -120,6 +120,17 @@ static void note_names(struct scene *s, struct scene_pod *p)
         p->life->gang = arena_str(s->out->a, g->key);
 }
 
+void scene_note_reasons(struct scene *s)
+{
+    for (size_t i = 0; i < s->day->pods.n; i++) {
+        struct scene_pod *p = &s->pods[i];
+        const struct spod *held =
+            p->state == SCENE_WAITING ? core_pod(s->core, p->obj->namespace, p->obj->name) : NULL;
+        if (held && held->gang)
+            p->life->why = arena_str(s->out->a, held->gang->message);
+    }
+}
+
 static void come_placed(struct scene *s, struct scene_pod *p)
 {
     become(p, kobj_ref(p->day->bound_obj));

@@ -88,6 +88,8 @@ compare_gang(struct compare *c, const struct scene_life *was, const struct scene
     g->pods++;
     note_start(&g->was, was);
     note_start(&g->would, would);
+    if (!g->why.p && would->why.p && !started(would))
+        g->why = arena_str(c->out->a, would->why);
 }
 
 static int64_t rank(const struct whatif_gang *g)
@@ -105,6 +107,11 @@ static int by_change(const void *x, const void *y)
     return ra != rb ? (ra < rb) - (ra > rb) : str_cmp(a->key, b->key);
 }
 
+static int by_key(const void *x, const void *y)
+{
+    return str_cmp(((const struct whatif_gang *)x)->key, ((const struct whatif_gang *)y)->key);
+}
+
 static bool differs(const struct whatif_gang *g)
 {
     if (g->was == DAY_NEVER || g->would == DAY_NEVER)
@@ -118,13 +125,17 @@ static void list_gangs(struct compare *c)
     struct whatif *out = c->out;
     out->gangs = c->gangs.n;
     out->differ = ARENA_ARRAY(out->a, struct whatif_gang, c->gangs.n + 1);
+    out->waiting = ARENA_ARRAY(out->a, struct whatif_gang, c->gangs.n + 1);
     for (size_t i = 0; (slot = map_next(&c->gangs, &i));) {
         const struct whatif_gang *g = slot->value;
         out->was.gangs_started += g->was != DAY_NEVER;
         out->would.gangs_started += g->would != DAY_NEVER;
         if (differs(g))
             out->differ[out->n_differ++] = *g;
+        if (g->would == DAY_NEVER && g->why.p)
+            out->waiting[out->n_waiting++] = *g;
     }
+    qsort(out->waiting, out->n_waiting, sizeof *out->waiting, by_key);
     qsort(out->differ, out->n_differ, sizeof *out->differ, by_change);
 }
 

@@ -30,6 +30,7 @@ struct whatif_gang {
     struct str key;
     size_t pods;
     int64_t was, would; /* when it starts, ns after it came; DAY_NEVER */
+    struct str why;     /* it would not have started; absent: it would */
 };
 
 struct whatif { /* texts live in a; whatif_fini */
@@ -43,6 +44,8 @@ struct whatif { /* texts live in a; whatif_fini */
     size_t n_queues;
     struct whatif_gang *differ; /* gangs; that only was or would start first, then by how much */
     size_t n_differ;
+    struct whatif_gang *waiting; /* gangs that would wait at the end, by name */
+    size_t n_waiting;
     size_t alike, recorded; /* of the pods that the record saw start, those that start within
                              * WHATIF_ALIKE_NS of it when nothing is changed */
 };

@@ -63,6 +63,17 @@ static void put_gangs(struct arena *a, struct jnode *root, const struct whatif *
     }
 }
 
+static void put_waiting(struct arena *a, struct jnode *root, const struct whatif *w)
+{
+    struct jnode *list = jnode_need_arr(root, STR("gangsThatWouldWait"));
+    for (size_t i = 0; i < w->n_waiting; i++) {
+        struct jnode *o = jnode_append(list, jnode_obj(a));
+        jnode_set_str(o, STR("gang"), w->waiting[i].key);
+        jnode_set_i64(o, STR("pods"), (int64_t)w->waiting[i].pods);
+        jnode_set_str(o, STR("why"), w->waiting[i].why);
+    }
+}
+
 struct jnode *whatif_json(struct arena *a, const struct whatif *w, struct str change)
 {
     struct jnode *root = jnode_obj(a);
@@ -82,6 +93,7 @@ struct jnode *whatif_json(struct arena *a, const struct whatif *w, struct str ch
     jnode_set_i64(pods, STR("stranded"), (int64_t)w->stranded);
     put_queues(a, root, w);
     put_gangs(a, root, w);
+    put_waiting(a, root, w);
     struct jnode *trust = jnode_need_obj(root, STR("likeTheRecord"));
     jnode_set_i64(trust, STR("pods"), (int64_t)w->recorded);
     jnode_set_i64(trust, STR("within1s"), (int64_t)w->alike);

@@ -183,7 +183,9 @@ class PresentTest(unittest.TestCase):
                                       "json").stdout)
             self.assertEqual([g["gang"] for g in answer["gangsThatDiffer"]], ["default/next"])
             self.assertEqual((answer["was"]["podsStarted"], answer["would"]["podsStarted"]), (0, 2))
-            self.assertIn("nothing changed", s.cli("sim", "whatif", "--now").stdout)
+            text = s.cli("sim", "whatif", "--now").stdout
+            self.assertIn("nothing changed", text)
+            self.assertIn("gang default/next: 0 of 2 members fit", text)
             self.assertIn("default/next", s.cli("sim", "whatif", "--now", "--for", "11m",
                                                 "--add-nodes", "2").stdout)
             after = s.request("GET", "/api/v1/namespaces/default/pods")[1]

@@ -163,6 +163,12 @@ static void test_a_node_starts_a_waiting_gang(void **state)
     check_about(r.queues[0].was.p50, 99);
     check_about(r.queues[0].would.p99, 0);
     CHECK_STR(whatif_change_words(w), "1 node like n0 added");
+    CHECK_I64(r.n_waiting, 0);
+    whatif_fini(&r);
+    r = ask(d, NULL, 100);
+    CHECK_I64(r.n_waiting, 1);
+    CHECK(
+        str_starts(r.waiting[0].why, STR("gang d/g: 1 of 2 members fit: 0/1 nodes are available")));
     whatif_fini(&r);
     whatif_change_free(w);
     day_free(d);
