@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * store — see store.h. Each table has two roots: what is durable and visible, and what it will be
- * when everything queued is on disk. A queued transaction carries the newest roots it produced;
- * when it is durable, they become the visible ones by exchange of a pointer. When it fails, the
- * newest roots fall back to the visible ones, and everything queued since fails too. */
+ * store — see store.h. Each table has two trees: what is durable and visible, and, small, the
+ * newest change of each object that has one queued. When a transaction is durable, its changes move
+ * from the second to the first, in place unless somebody holds a snapshot. When it fails,
+ * everything queued since fails too, and the changes are dropped. */
 #include "store/store.h"
 
 #include <assert.h>
@@ -58,7 +58,7 @@ static void table_free(struct store_table *t)
 {
     assert(list_empty(&t->watches)); /* watchers end before the store */
     tree_unref(t->visible);
-    tree_unref(t->newest);
+    tree_unref(t->pending);
     ring_fini(&t->events);
     free(t);
 }
@@ -80,8 +80,8 @@ static int load_object(void *arg, int64_t id, struct str resource, struct str do
         return err_wrap(err, "row %lld of %.*s", (long long)id, STR_ARG(resource));
     }
     struct store_table *t = table_by_key(s, resource);
-    struct tree_item item = { o, id, key_order(s, o) };
-    t->newest = tree_put(t->newest, &item);
+    struct tree_item item = { o, id, key_order(s, o), false };
+    t->visible = tree_put(t->visible, &item);
     t->count++;
     s->live += doc.n;
     if (id >= s->next_id)
@@ -143,7 +143,6 @@ open_disk(struct store *s, const struct store_options *o, struct disk **out, str
     for (size_t i = 0; i < s->all.n; i++) {
         struct store_table *t = s->all.items[i];
         t->gone_revision = revision;
-        t->visible = tree_ref(t->newest);
     }
     s->live_visible = s->live;
     return 0;
@@ -217,9 +216,18 @@ const struct kobj *store_get(struct store_table *t, struct str namespace, struct
     return item ? item->object : NULL;
 }
 
+static const struct tree_item *
+find_pending(const struct store_table *t, struct str namespace, struct str name)
+{
+    const struct tree_item *change = tree_find(t->pending, namespace, name);
+    if (!change)
+        return tree_find(t->visible, namespace, name);
+    return change->deleted ? NULL : change;
+}
+
 const struct kobj *store_get_pending(struct store_table *t, struct str namespace, struct str name)
 {
-    const struct tree_item *item = tree_find(t->newest, namespace, name);
+    const struct tree_item *item = find_pending(t, namespace, name);
     return item ? item->object : NULL;
 }
 
@@ -240,23 +248,24 @@ uint64_t store_changed(const struct store_table *t)
     return ((const struct window_event *)ring_at(&t->events, t->events.n - 1))->revision;
 }
 
+/* Takes the root over. */
 static struct store_snapshot *snapshot_of(struct tree *root, uint64_t revision)
 {
     struct store_snapshot *p = MEM_NEW(struct store_snapshot);
     atomic_init(&p->refs, 1);
     p->revision = revision;
-    p->root = tree_ref(root);
+    p->root = root;
     return p;
 }
 
 struct store_snapshot *store_snapshot(struct store_table *t)
 {
-    return snapshot_of(t->visible, t->store->revision);
+    return snapshot_of(tree_ref(t->visible), t->store->revision);
 }
 
 struct store_snapshot *store_snapshot_pending(struct store_table *t)
 {
-    return snapshot_of(t->newest, t->store->queued_revision);
+    return snapshot_of(tree_apply(tree_ref(t->visible), t->pending), t->store->queued_revision);
 }
 
 struct store_snapshot *store_snapshot_ref(struct store_snapshot *p)
@@ -320,7 +329,7 @@ static int check_room(struct store *s, const struct store_op *ops, size_t n, str
 static void apply_op(struct store *s, const struct store_op *op, struct txn_op *out)
 {
     struct store_table *t = op->table;
-    const struct tree_item *old = tree_find(t->newest, op->namespace, op->name);
+    const struct tree_item *old = find_pending(t, op->namespace, op->name);
     const struct kobj *final = op->object ? op->object : op->deleted;
     assert(final && final->revision > s->queued_revision && final->revision <= s->last_revision);
     assert(str_eq(final->name, op->name) && str_eq(final->namespace, op->namespace));
@@ -333,12 +342,8 @@ static void apply_op(struct store *s, const struct store_op *op, struct txn_op *
                             .deletes = op->object == NULL };
     s->live += text_bytes(op->object);
     s->live -= text_bytes(out->before);
-    if (out->deletes) {
-        t->newest = tree_del(t->newest, op->namespace, op->name);
-        return;
-    }
-    struct tree_item item = { final, out->id, key_order(s, final) };
-    t->newest = tree_put(t->newest, &item);
+    struct tree_item change = { final, out->id, key_order(s, final), out->deletes };
+    t->pending = tree_put(t->pending, &change);
 }
 
 static void queue(struct store *s, struct txn *t)
@@ -346,18 +351,6 @@ static void queue(struct store *s, struct txn *t)
     if (s->unfinished++ == 0)
         s->progress = loop_now(s->loop);
     writer_queue(s->writer, t);
-}
-
-static void record_roots(struct txn *t)
-{
-    for (size_t i = 0; i < t->n; i++) {
-        bool known = false;
-        for (size_t k = 0; k < t->roots.n && !known; k++)
-            known = t->roots.items[k].table == t->ops[i].table;
-        if (!known)
-            txn_root_vec_push(
-                &t->roots, (struct txn_root){ t->ops[i].table, tree_ref(t->ops[i].table->newest) });
-    }
 }
 
 int store_commit(struct store *s,
@@ -378,7 +371,6 @@ int store_commit(struct store *s,
     for (size_t i = 0; i < n; i++)
         apply_op(s, &ops[i], &t->ops[i]);
     t->revision = s->queued_revision;
-    record_roots(t);
     queue(s, t);
     return 0;
 }
@@ -409,20 +401,30 @@ void store_retry(struct store *s)
 
 /* ---- publishing ---- */
 
+/* The change moves from the table's pending ones to its visible objects. */
+static void move_change(struct store *s, const struct txn_op *op)
+{
+    struct store_table *t = op->table;
+    const struct kobj *o = op->object;
+    if (op->deletes) {
+        t->visible = tree_del(t->visible, o->namespace, o->name);
+        t->count--;
+    } else {
+        struct tree_item item = { o, op->id, key_order(s, o), false };
+        t->visible = tree_put(t->visible, &item);
+        t->count += op->before == NULL;
+    }
+    const struct tree_item *newest = tree_find(t->pending, o->namespace, o->name);
+    if (newest && newest->object == o)
+        t->pending = tree_del(t->pending, o->namespace, o->name);
+    t->touched = true;
+}
+
 static void publish(struct store *s, struct txn *t)
 {
-    for (size_t i = 0; i < t->roots.n; i++) {
-        struct store_table *table = t->roots.items[i].table;
-        tree_unref(table->visible);
-        table->visible = TAKE(t->roots.items[i].root);
-        table->touched = true;
-    }
     for (size_t i = 0; i < t->n; i++) {
         struct txn_op *op = &t->ops[i];
-        if (op->deletes)
-            op->table->count--;
-        else if (!op->before)
-            op->table->count++;
+        move_change(s, op);
         s->live_visible += op->deletes ? 0 : text_bytes(op->object);
         s->live_visible -= text_bytes(op->before);
         struct window_event ev = {
@@ -446,16 +448,12 @@ static void fall_back(struct store *s)
     s->live = s->live_visible;
     for (size_t i = 0; i < s->all.n; i++) {
         struct store_table *t = s->all.items[i];
-        tree_unref(t->newest);
-        t->newest = tree_ref(t->visible);
+        tree_unref(TAKE(t->pending));
     }
 }
 
 static void txn_free(struct txn *t)
 {
-    for (size_t i = 0; i < t->roots.n; i++)
-        tree_unref(t->roots.items[i].root);
-    txn_root_vec_fini(&t->roots);
     for (size_t i = 0; i < t->n; i++) {
         kobj_unref(t->ops[i].object);
         kobj_unref(t->ops[i].before);

@@ -28,17 +28,10 @@ struct txn_op {
     bool deletes;
 };
 
-struct txn_root { /* a table's newest tree once this transaction is applied */
-    struct store_table *table;
-    struct tree *root;
-};
-VEC_TYPE(txn_root_vec, struct txn_root);
-
 struct txn {
     struct list node;
     uint64_t epoch;    /* transactions of one epoch stand and fall together */
     uint64_t revision; /* the highest of its ops */
-    struct txn_root_vec roots;
     store_done_fn done;
     void *arg;
     struct err err; /* kind ERR_NONE: on disk */
@@ -99,8 +92,9 @@ struct window {
 struct store_table {
     struct store *store;
     struct str key; /* "group/plural" */
-    struct tree *visible, *newest;
-    size_t count; /* of visible objects */
+    struct tree *visible;
+    struct tree *pending; /* the newest change of each object that has one queued */
+    size_t count;         /* of visible objects */
     struct list watches;
     struct ring events;     /* struct window_event *, of this table, oldest first; borrowed */
     uint64_t first_seq;     /* number of the oldest of them, counted from the table's first event */
@@ -121,7 +115,7 @@ struct store {
     uint64_t epoch;
     uint64_t seed;
     int64_t next_id;
-    size_t live, live_visible, live_max; /* text bytes of newest and of visible objects */
+    size_t live, live_visible, live_max; /* text bytes of pending and of visible objects */
     struct writer *writer;
     size_t unfinished;    /* transactions that the writer has */
     struct mono progress; /* when it last finished some, or got the first */

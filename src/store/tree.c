@@ -10,14 +10,39 @@
 
 struct tree {
     _Atomic uint32_t refs;
+    uint32_t namespace_n, name_n;
     struct tree *left, *right;
     struct tree_item item;
+    char key[]; /* namespace and name: a look-up reads no other memory on its way down */
 };
 
-static int key_cmp(const struct kobj *o, struct str namespace, struct str name)
+static struct tree *node_new(struct str namespace, struct str name)
 {
-    int c = str_cmp(o->namespace, namespace);
-    return c != 0 ? c : str_cmp(o->name, name);
+    struct tree *n = mem_alloc(sizeof *n + namespace.n + name.n);
+    atomic_init(&n->refs, 1);
+    n->namespace_n = (uint32_t) namespace.n;
+    n->name_n = (uint32_t)name.n;
+    if (namespace.n)
+        memcpy(n->key, namespace.p, namespace.n);
+    if (name.n)
+        memcpy(n->key + namespace.n, name.p, name.n);
+    return n;
+}
+
+static struct str namespace_of(const struct tree *n)
+{
+    return str_make(n->key, n->namespace_n);
+}
+
+static struct str name_of(const struct tree *n)
+{
+    return str_make(n->key + n->namespace_n, n->name_n);
+}
+
+static int key_cmp(const struct tree *n, struct str namespace, struct str name)
+{
+    int c = str_cmp(namespace_of(n), namespace);
+    return c != 0 ? c : str_cmp(name_of(n), name);
 }
 
 struct tree *tree_ref(const struct tree *t)
@@ -45,8 +70,7 @@ static struct tree *own(struct tree *n)
 {
     if (atomic_load_explicit(&n->refs, memory_order_acquire) == 1)
         return n;
-    struct tree *copy = MEM_NEW(struct tree);
-    atomic_init(&copy->refs, 1);
+    struct tree *copy = node_new(namespace_of(n), name_of(n));
     copy->left = tree_ref(n->left);
     copy->right = tree_ref(n->right);
     copy->item = n->item;
@@ -74,19 +98,20 @@ static struct tree *lift_right(struct tree *n)
 
 struct tree *tree_put(struct tree *t, const struct tree_item *item)
 {
+    const struct kobj *o = item->object;
     if (!t) {
-        struct tree *n = MEM_NEW(struct tree);
-        atomic_init(&n->refs, 1);
+        struct tree *n = node_new(o->namespace, o->name);
         n->item = *item;
         kobj_ref(item->object);
         return n;
     }
     t = own(t);
-    int c = key_cmp(t->item.object, item->object->namespace, item->object->name);
+    int c = key_cmp(t, o->namespace, o->name);
     if (c == 0) {
         const struct kobj *old = t->item.object;
-        t->item.object = kobj_ref(item->object);
+        t->item.object = kobj_ref(o);
         t->item.id = item->id; /* the order stays: it keeps the heap in shape */
+        t->item.deleted = item->deleted;
         kobj_unref(old);
         return t;
     }
@@ -116,7 +141,7 @@ static struct tree *join(struct tree *a, struct tree *b)
 static struct tree *del(struct tree *t, struct str namespace, struct str name)
 {
     t = own(t);
-    int c = key_cmp(t->item.object, namespace, name);
+    int c = key_cmp(t, namespace, name);
     if (c > 0) {
         t->left = del(t->left, namespace, name);
         return t;
@@ -137,10 +162,20 @@ struct tree *tree_del(struct tree *t, struct str namespace, struct str name)
     return del(t, namespace, name);
 }
 
+struct tree *tree_apply(struct tree *t, const struct tree *changes)
+{
+    if (!changes)
+        return t;
+    t = tree_apply(t, changes->left);
+    t = changes->item.deleted ? tree_del(t, namespace_of(changes), name_of(changes))
+                              : tree_put(t, &changes->item);
+    return tree_apply(t, changes->right);
+}
+
 const struct tree_item *tree_find(const struct tree *t, struct str namespace, struct str name)
 {
     while (t) {
-        int c = key_cmp(t->item.object, namespace, name);
+        int c = key_cmp(t, namespace, name);
         if (c == 0)
             return &t->item;
         t = c > 0 ? t->left : t->right;
@@ -148,24 +183,23 @@ const struct tree_item *tree_find(const struct tree *t, struct str namespace, st
     return NULL;
 }
 
-/* True when the key of o lies behind the start of the range. */
-static bool is_behind_start(const struct store_range *r, const struct kobj *o)
+/* True when the key of n lies behind the start of the range. */
+static bool is_behind_start(const struct store_range *r, const struct tree *n)
 {
     if (r->after_namespace.n == 0 && r->after_name.n == 0)
-        return r->namespace.n == 0 || str_cmp(o->namespace, r->namespace) >= 0;
-    return key_cmp(o, r->after_namespace, r->after_name) > 0;
+        return r->namespace.n == 0 || str_cmp(namespace_of(n), r->namespace) >= 0;
+    return key_cmp(n, r->after_namespace, r->after_name) > 0;
 }
 
 bool tree_walk(const struct tree *t, const struct store_range *r, tree_visit_fn fn, void *arg)
 {
     if (!t)
         return true;
-    const struct kobj *o = t->item.object;
-    int against = r->namespace.n == 0 ? 0 : str_cmp(o->namespace, r->namespace);
-    if (is_behind_start(r, o)) {
+    int against = r->namespace.n == 0 ? 0 : str_cmp(namespace_of(t), r->namespace);
+    if (is_behind_start(r, t)) {
         if (!tree_walk(t->left, r, fn, arg))
             return false;
-        if (against == 0 && !fn(arg, o))
+        if (against == 0 && !fn(arg, t->item.object))
             return false;
     }
     return against > 0 || tree_walk(t->right, r, fn, arg);

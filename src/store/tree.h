@@ -21,6 +21,7 @@ struct tree_item {
     const struct kobj *object; /* its namespace and name are the key */
     int64_t id;                /* of its row on disk */
     uint64_t order;            /* random: the treap's priority */
+    bool deleted;              /* among changes: the object's last state, it is no more */
 };
 
 struct tree *tree_ref(const struct tree *t); /* NULL is fine */
@@ -29,6 +30,9 @@ void tree_unref(struct tree *t);             /* NULL is fine */
 /* Both take the root over and return the new one. put takes a reference to the object. */
 struct tree *tree_put(struct tree *t, const struct tree_item *item);
 struct tree *tree_del(struct tree *t, struct str namespace, struct str name);
+
+/* Takes t over; returns it with all changes made, which stay as they are. */
+struct tree *tree_apply(struct tree *t, const struct tree *changes);
 
 /* Borrowed from the tree; NULL: absent. */
 const struct tree_item *tree_find(const struct tree *t, struct str namespace, struct str name);

@@ -24,6 +24,30 @@ static int teardown(void **state)
     return 0;
 }
 
+static struct str value_of(const struct kobj *o)
+{
+    return json_str(kobj_path(o, "spec.value"));
+}
+
+static struct str pending_value(const char *name)
+{
+    const struct kobj *o = store_get_pending(fx.pods, STR("ns"), str_from(name));
+    return o ? value_of(o) : STR("");
+}
+
+static bool take_first(void *arg, const struct kobj *o)
+{
+    *(struct str *)arg = value_of(o);
+    return false;
+}
+
+static struct str first_value(const struct store_snapshot *p)
+{
+    struct str value = STR("");
+    store_snapshot_walk(p, NULL, take_first, &value);
+    return value;
+}
+
 static void test_visible_when_durable(void **state)
 {
     (void)state;
@@ -206,6 +230,35 @@ static void test_snapshot_is_fixed(void **state)
     store_snapshot_unref(p);
 }
 
+/* Several changes of one object wait: what is pending is the newest, what is visible none of them.
+ */
+static void test_pending_is_the_newest(void **state)
+{
+    (void)state;
+    fixture_open(&fx, (struct store_options){ .path = fx.path });
+    fixture_put(&fx, "old", "1");
+    fixture_wait(&fx, 1);
+    fixture_put(&fx, "a", "1");
+    fixture_put(&fx, "a", "2");
+    fixture_del(&fx, "old");
+    CHECK_STR(pending_value("a"), "2");
+    CHECK(!store_get_pending(fx.pods, STR("ns"), STR("old")));
+    CHECK_STR(fixture_value(&fx, "old"), "1");
+    CHECK_STR(fixture_value(&fx, "a"), "");
+    struct store_snapshot *now = store_snapshot(fx.pods), *next = store_snapshot_pending(fx.pods);
+    fixture_del(&fx, "a");
+    CHECK(!store_get_pending(fx.pods, STR("ns"), STR("a")));
+    fixture_put(&fx, "a", "3");
+    fixture_wait(&fx, 6);
+    CHECK_STR(fixture_value(&fx, "a"), "3");
+    CHECK_STR(pending_value("a"), "3");
+    CHECK_I64(store_count(fx.pods), 1);
+    CHECK_STR(first_value(now), "1");
+    CHECK_STR(first_value(next), "2");
+    store_snapshot_unref(now);
+    store_snapshot_unref(next);
+}
+
 static void test_live_limit(void **state)
 {
     (void)state;
@@ -269,17 +322,12 @@ static void test_close_finishes_what_is_queued(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_visible_when_durable),
-        TEST(test_reopen),
-        TEST(test_only_the_owner_may_read),
-        TEST(test_second_instance_is_refused),
-        TEST(test_damaged_file_is_named),
-        TEST(test_watch),
-        TEST(test_window_forgets_by_bytes),
-        TEST(test_snapshot_is_fixed),
-        TEST(test_live_limit),
-        TEST(test_many_ops_are_one),
-        TEST(test_close_finishes_what_is_queued),
+        TEST(test_visible_when_durable),    TEST(test_reopen),
+        TEST(test_only_the_owner_may_read), TEST(test_second_instance_is_refused),
+        TEST(test_damaged_file_is_named),   TEST(test_watch),
+        TEST(test_window_forgets_by_bytes), TEST(test_snapshot_is_fixed),
+        TEST(test_pending_is_the_newest),   TEST(test_live_limit),
+        TEST(test_many_ops_are_one),        TEST(test_close_finishes_what_is_queued),
     };
     return CHECK_MAIN(tests);
 }

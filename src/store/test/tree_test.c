@@ -84,7 +84,7 @@ static void test_against_model(void **state)
         unsigned ns = (unsigned)check_random_below(3), name = (unsigned)check_random_below(NAMES);
         AUTO(kobj_unrefp) struct kobj *o = make(ns, name, step);
         if (check_random_below(3) > 0) {
-            struct tree_item item = { o, (int64_t)step, check_random() };
+            struct tree_item item = { o, (int64_t)step, check_random(), false };
             t = tree_put(t, &item);
             m.revision[ns][name] = step;
         } else {
@@ -110,6 +110,32 @@ static void test_against_model(void **state)
     }
 }
 
+/* Changes gathered beside a tree and applied at once give what each at its turn gives. */
+static void test_apply(void **state)
+{
+    (void)state;
+    struct model m = { 0 };
+    struct tree *before = NULL, *changes = NULL;
+    for (unsigned step = 1; step <= 300; step++) {
+        unsigned ns = (unsigned)check_random_below(3), name = (unsigned)check_random_below(NAMES);
+        AUTO(kobj_unrefp) struct kobj *o = make(ns, name, step);
+        bool early = step <= 150, deletes = !early && check_random_below(2) == 0;
+        struct tree_item item = { o, (int64_t)step, check_random(), deletes };
+        if (early)
+            before = tree_put(before, &item);
+        else
+            changes = tree_put(changes, &item);
+        m.revision[ns][name] = deletes ? 0 : step;
+    }
+    struct tree *after = tree_apply(tree_ref(before), changes);
+    compare(after, &m);
+    tree_unref(after);
+    struct tree *same = tree_apply(before, NULL);
+    CHECK(same == before);
+    tree_unref(same);
+    tree_unref(changes);
+}
+
 static bool stop_at_third(void *arg, const struct kobj *o)
 {
     (void)o;
@@ -122,7 +148,7 @@ static void test_walk_stops(void **state)
     struct tree *t = NULL;
     for (unsigned i = 0; i < 10; i++) {
         AUTO(kobj_unrefp) struct kobj *o = make(0, i, 1);
-        t = tree_put(t, &(struct tree_item){ o, 1, check_random() });
+        t = tree_put(t, &(struct tree_item){ o, 1, check_random(), false });
     }
     int seen = 0;
     CHECK(!tree_walk(t, &(struct store_range){ 0 }, stop_at_third, &seen));
@@ -134,6 +160,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_model),
+        cmocka_unit_test(test_apply),
         cmocka_unit_test(test_walk_stops),
     };
     return CHECK_MAIN(tests);
