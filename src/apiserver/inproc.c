@@ -170,13 +170,10 @@ static void copy_reply(struct delivery *d, struct action *a)
     copy_texts(d, a);
 }
 
-/* To the caller's loop. Once the caller is gone, here: its flags say that nobody waits. */
+/* To the caller's loop. Once the caller is gone, to ours: its flags say that nobody waits. */
 static void post(struct call *c, loop_fn fn, void *message)
 {
-    if (c->t->caller_gone)
-        fn(message);
-    else
-        loop_post(c->t->t.loop, fn, message);
+    loop_post(c->t->caller_gone ? c->t->home : c->t->t.loop, fn, message);
 }
 
 static void on_done(void *arg, struct action *a)

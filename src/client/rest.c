@@ -15,12 +15,12 @@ VEC_TYPE(event_vec, struct watch_event);
 
 /* ---- life cycle of calls ---- */
 
-static struct call *call_new(struct rest *r, const struct request *req, void *arg)
+static struct call *call_new(struct rest *r, struct json_keep *keep, void *arg)
 {
     struct call *c = MEM_NEW(struct call);
     c->rest = r;
     c->arg = arg;
-    c->keep = req ? req->list.keep : NULL;
+    c->keep = keep;
     buf_init(&c->line, REST_EVENT_BYTES_MAX);
     list_push_back(&r->calls, &c->link);
     return c;
@@ -233,7 +233,7 @@ static struct call *
 rest_start(struct transport *t, const struct request *req, reply_fn done, void *arg)
 {
     struct rest *r = CONTAINER_OF(t, struct rest, base);
-    struct call *c = call_new(r, req, arg);
+    struct call *c = call_new(r, req->list.keep, arg);
     c->done = done;
     if (req->verb == VERB_LIST)
         rest_list_start(c, req);
@@ -249,7 +249,7 @@ static struct call *rest_watch(struct transport *t,
                                void *arg)
 {
     struct rest *r = CONTAINER_OF(t, struct rest, base);
-    struct call *c = call_new(r, req, arg);
+    struct call *c = call_new(r, req->list.keep, arg);
     c->events = events;
     c->end = end;
     c->fetch = send_request(c, req, on_piece, on_watch_end);
