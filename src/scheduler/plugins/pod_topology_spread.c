@@ -92,20 +92,24 @@ static void add_needs(struct arena *a, struct label_sel *out, const struct label
         label_sel_add(a, out, more->needs[i]);
 }
 
+struct selected { /* by Services */
+    const struct sched_cycle *c;
+    struct label_sel *by;
+};
+
+static void add_service(void *arg, struct anchored *filed)
+{
+    const struct selected *s = arg;
+    const struct selecting_entry *e = CONTAINER_OF(filed, struct selecting_entry, filed);
+    if (str_eq(e->obj->namespace, spod_namespace(s->c->pod)) &&
+        label_sel_matches(&e->selector, &s->c->pod->labels))
+        add_needs(s->c->a, s->by, &e->selector);
+}
+
 static void add_services(const struct sched_cycle *c, struct label_sel *out)
 {
-    const struct map_slot *s;
-    for (size_t i = 0; (s = map_next(&c->cluster->selecting, &i));) {
-        const struct selecting_entry *e = s->value;
-        struct json map = kobj_path(e->obj, "spec.selector");
-        if (e->kind != SELECTING_SERVICE || json_type(map) != JSON_OBJ ||
-            !str_eq(e->obj->namespace, spod_namespace(c->pod)))
-            continue;
-        if (!match_node_selector(map, &c->pod->labels))
-            continue;
-        struct label_sel sel = label_sel_of_map(c->a, map);
-        add_needs(c->a, out, &sel);
-    }
+    struct selected s = { c, out };
+    anchor_visit(&c->cluster->services, spod_namespace(c->pod), &c->pod->labels, add_service, &s);
 }
 
 static void add_owner(const struct sched_cycle *c, struct label_sel *out)

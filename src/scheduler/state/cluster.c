@@ -21,6 +21,7 @@ void cluster_init(struct cluster *c)
     c->forest = domain_forest_new();
     map_init(&c->namespaces);
     map_init(&c->selecting);
+    anchor_index_init(&c->services);
     map_init(&c->images);
     map_init(&c->budgets);
     list_init(&c->reservations);
@@ -35,10 +36,14 @@ static void namespace_free(struct namespace_entry *e)
     free(e);
 }
 
-static void selecting_free(struct selecting_entry *e)
+static void selecting_free(struct cluster *c, struct selecting_entry *e)
 {
     if (!e)
         return;
+    if (e->a) {
+        anchor_del(&c->services, &e->filed);
+        arena_free(e->a);
+    }
     kobj_unref(e->obj);
     free((void *)(uintptr_t)e->key.p); /* own text */
     free(e);
@@ -58,13 +63,14 @@ void cluster_fini(struct cluster *c)
     for (size_t i = 0; (s = map_next(&c->namespaces, &i));)
         namespace_free(s->value);
     for (size_t i = 0; (s = map_next(&c->selecting, &i));)
-        selecting_free(s->value);
+        selecting_free(c, s->value);
     images_clear(c);
     gpu_sense_free(c->gpus);
     forecast_free(c->forecast);
     domain_forest_free(c->forest);
     map_fini(&c->namespaces);
     map_fini(&c->selecting);
+    anchor_index_fini(&c->services);
     map_fini(&c->images);
     cluster_budgets_fini(c);
     lifted_pods_fini(&c->lifted);
@@ -110,19 +116,34 @@ selecting_key(struct arena *a, enum selecting kind, struct str namespace, struct
     return arena_printf(a, "%d%.*s/%.*s", (int)kind, STR_ARG(namespace), STR_ARG(name));
 }
 
+/* Makes a Service that selects pods known to them. */
+static void file_service(struct cluster *c, struct selecting_entry *e)
+{
+    struct json map = kobj_path(e->obj, "spec.selector");
+    if (json_type(map) != JSON_OBJ || json_len(map) == 0)
+        return;
+    e->a = arena_new_sized(256);
+    e->selector = label_sel_of_map(e->a, map);
+    anchor_add(&c->services, &e->filed, e->obj->namespace, &e->selector);
+}
+
 void cluster_selecting_set(struct cluster *c, enum selecting kind, const struct kobj *obj)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
     struct str key = selecting_key(a, kind, obj->namespace, obj->name);
     struct selecting_entry *e = MEM_NEW(struct selecting_entry);
-    *e = (struct selecting_entry){ kobj_ref(obj), kind, { str_dup(key), key.n } };
-    selecting_free(map_put(&c->selecting, e->key, e));
+    *e = (struct selecting_entry){ .obj = kobj_ref(obj),
+                                   .kind = kind,
+                                   .key = { str_dup(key), key.n } };
+    if (kind == SELECTING_SERVICE)
+        file_service(c, e);
+    selecting_free(c, map_put(&c->selecting, e->key, e));
 }
 
 void cluster_selecting_del(struct cluster *c, enum selecting kind, const struct kobj *obj)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
-    selecting_free(map_del(&c->selecting, selecting_key(a, kind, obj->namespace, obj->name)));
+    selecting_free(c, map_del(&c->selecting, selecting_key(a, kind, obj->namespace, obj->name)));
 }
 
 const struct kobj *cluster_selecting(const struct cluster *c,

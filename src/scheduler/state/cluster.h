@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 #include "base/time.h"
+#include "scheduler/state/anchor.h"
 #include "scheduler/state/pod.h"
 
 struct namespace_entry {
@@ -25,6 +26,10 @@ struct selecting_entry {
     struct kobj *obj;
     enum selecting kind;
     struct str key; /* own text: kind digit, "namespace/name" */
+    /* of a Service that selects pods: */
+    struct arena *a;
+    struct label_sel selector;
+    struct anchored filed;
 };
 
 struct image_entry {
@@ -48,10 +53,11 @@ struct gpu_sense;
 
 struct cluster {
     struct snapshot snap;
-    struct gpu_sense *gpus; /* what the device policy has learnt */
-    struct map namespaces;  /* name → namespace_entry */
-    struct map selecting;   /* key → selecting_entry */
-    struct map images;      /* name → image_entry, of images_version */
+    struct gpu_sense *gpus;       /* what the device policy has learnt */
+    struct map namespaces;        /* name → namespace_entry */
+    struct map selecting;         /* key → selecting_entry */
+    struct anchor_index services; /* of selecting_entry: who may select a pod (anchor.h) */
+    struct map images;            /* name → image_entry, of images_version */
     uint64_t images_version;
     struct map budgets;           /* "namespace/name" → budget.h */
     struct lifted_pods lifted;    /* by the dry run under way; empty otherwise */

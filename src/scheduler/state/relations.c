@@ -128,11 +128,28 @@ static void put_text(struct buf *b, struct str s)
     buf_str(b, s);
 }
 
+/* Some term is about the pod's own namespace, because it names none. */
+static bool means_own(const struct pod_terms *terms)
+{
+    for (size_t i = 0; i < terms->n; i++) {
+        if (!terms->items[i].namespaces.n &&
+            json_type(terms->items[i].namespace_selector) != JSON_OBJ)
+            return true;
+    }
+    return false;
+}
+
+static bool needs_namespace(const struct affinity *aff)
+{
+    return aff && (means_own(&aff->pod_required) || means_own(&aff->pod_preferred) ||
+                   means_own(&aff->anti_required) || means_own(&aff->anti_preferred));
+}
+
 static void put_key(struct buf *b, const struct kobj *obj, const struct labelset *labels)
 {
     const struct pod *view = pod_of(obj);
     struct json spec = kobj_path(obj, "spec");
-    put_text(b, obj->namespace);
+    put_text(b, needs_namespace(view->affinity) ? obj->namespace : STR(""));
     put_text(b, json_text(json_path(spec, "affinity.podAffinity")));
     put_text(b, json_text(json_path(spec, "affinity.podAntiAffinity")));
     put_text(b, json_text(json_get(spec, STR("topologySpreadConstraints"))));

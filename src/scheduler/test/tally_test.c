@@ -2,7 +2,9 @@
  * What is kept about pods per domain is what counting anew gives, whatever happens in between:
  * pods that come, go and change labels, transactions that are rolled back, nodes that come, go and
  * change labels; and tallies that are made in the middle of any of it. */
+#include "scheduler/config/profile.h"
 #include "scheduler/cycle/evaluate.h"
+#include "scheduler/state/relations.h"
 #include "scheduler/state/tally.h"
 #include "scheduler/test/related.h"
 
@@ -229,6 +231,94 @@ static void test_the_least_used_make_room(void **state)
     small_free(&w);
 }
 
+/* ---- what tallies are asked about ---- */
+
+static void anti(const struct small *w, const char *name, const char *more)
+{
+    char spec[300];
+    snprintf(spec, sizeof spec,
+             ",'affinity':{'podAntiAffinity':{'requiredDuringSchedulingIgnoredDuringExecution':[{"
+             "'topologyKey':'zone','labelSelector':{'matchLabels':{'app':'web'}}%s}]}}",
+             more);
+    fixture_pod(w->s, (struct fixture_pod){ .name = name, .spec = spec }, at_s(1));
+}
+
+static const struct relations *relations_of(const struct small *w, const char *pod)
+{
+    return core_pod(w->s, STR("default"), str_from(pod))->relations;
+}
+
+/* The same pod in another namespace. */
+static struct relations *elsewhere(const struct small *w, const char *pod)
+{
+    struct spod *p = core_pod(w->s, STR("default"), str_from(pod));
+    struct str ns = p->obj->namespace;
+    p->obj->namespace = STR("other");
+    struct relations *r = relations_get(w->snap->relations, p->obj, &p->labels);
+    p->obj->namespace = ns;
+    return r;
+}
+
+static void test_pods_that_say_the_same_share_it(void **state)
+{
+    (void)state;
+    struct small w = small_new();
+    anti(&w, "p1", "");
+    anti(&w, "p2", "");
+    anti(&w, "p3", ",'namespaces':['default','shop']");
+    CHECK(relations_of(&w, "p1") == relations_of(&w, "p2"));
+    CHECK(relations_of(&w, "p1") != relations_of(&w, "p3"));
+    struct relations *own = elsewhere(&w, "p1"), *named = elsewhere(&w, "p3");
+    CHECK(own != relations_of(&w, "p1")); /* "here" is another place there */
+    CHECK(named == relations_of(&w, "p3"));
+    relations_put(w.snap->relations, w.snap->tallies, own);
+    relations_put(w.snap->relations, w.snap->tallies, named);
+    small_free(&w);
+}
+
+static bool spreads(const struct small *w, const char *pod)
+{
+    struct spod *p = core_pod(w->s, STR("default"), str_from(pod));
+    struct evaluation e;
+    evaluate(core_cluster(w->s), p, true, w->a, &e);
+    return e.scores[profile_find(p->shape->profile, STR("PodTopologySpread"))] != NULL;
+}
+
+static void service(const struct small *w, const char *selector, bool there)
+{
+    AUTO(kobj_unrefp)
+    struct kobj *o = fixture_object("{'apiVersion':'v1','kind':'Service','metadata':{'namespace':"
+                                    "'default','name':'s'},'spec':{'selector':{%s}}}",
+                                    selector);
+    if (there)
+        core_selecting_set(w->s, SELECTING_SERVICE, o, at_s(1));
+    else
+        core_selecting_del(w->s, SELECTING_SERVICE, o);
+}
+
+static void test_services_that_select_a_pod_spread_it(void **state)
+{
+    (void)state;
+    struct small w = small_new();
+    fixture_pod(w.s,
+                (struct fixture_pod){ .name = "p",
+                                      .scheduler = "default-scheduler",
+                                      .meta = ",'labels':{'app':'web','tier':'x'}" },
+                at_s(1));
+    CHECK(!spreads(&w, "p"));
+    service(&w, "'app':'web','tier':'x'", true);
+    CHECK(spreads(&w, "p"));
+    service(&w, "'app':'web','tier':'y'", true); /* the same Service, changed */
+    CHECK(!spreads(&w, "p"));
+    service(&w, "", true);
+    CHECK(!spreads(&w, "p"));
+    service(&w, "'tier':'x'", true);
+    CHECK(spreads(&w, "p"));
+    service(&w, "'tier':'x'", false);
+    CHECK(!spreads(&w, "p"));
+    small_free(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +326,8 @@ int main(void)
         cmocka_unit_test(test_a_node_takes_its_pods_along),
         cmocka_unit_test(test_a_tally_made_in_a_transaction_ends_with_it),
         cmocka_unit_test(test_the_least_used_make_room),
+        cmocka_unit_test(test_pods_that_say_the_same_share_it),
+        cmocka_unit_test(test_services_that_select_a_pod_spread_it),
         cmocka_unit_test(test_kept_counts_are_fresh_counts),
     };
     return CHECK_MAIN(tests);
