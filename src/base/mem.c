@@ -33,7 +33,9 @@ void *mem_alloc(size_t n)
     void *p = cached ? take(n) : calloc(1, n);
     if (!p)
         out_of_memory();
-    return cached ? memset(p, 0, n) : p;
+    if (cached)
+        memset(p, 0, n);
+    return p;
 }
 
 void *mem_alloc_array(size_t n, size_t size)
