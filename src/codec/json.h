@@ -73,7 +73,7 @@ struct json_doc *json_fold(struct json_doc *doc, struct json v);
 struct json_doc *json_pack(struct json_doc *doc);
 /* True for a folded value: we wrote it, so it needs no second look. */
 bool json_folded(struct json v);
-size_t json_doc_bytes(const struct json_doc *doc); /* memory held, without what it shares */
+size_t json_doc_bytes(const struct json_doc *doc);    /* memory held, without what it shares */
 struct str json_doc_text(const struct json_doc *doc); /* compact JSON, borrowed */
 
 static inline void json_doc_unrefp(struct json_doc **doc)
