@@ -24,7 +24,7 @@ struct scenario {
     size_t failures;
     struct str evicted[EVICTED_MAX]; /* in this step */
     size_t n_evicted;
-    struct json_keep *keeps[INPUT_KINDS]; /* made when needed */
+    struct sched_keeps keeps;
 };
 
 static void wrong(struct scenario *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -47,35 +47,9 @@ static void put_queue(struct scenario *s, const struct kobj *o)
         wrong(s, "%s", err.msg);
 }
 
-/* What the service's cache holds of an object: with less, some scenario fails. */
-static struct kobj *as_cached(struct scenario *s, const struct kobj *o)
-{
-    static const struct {
-        const char *kind;
-        enum input_kind input;
-    } rows[] = {
-        { "Pod", INPUT_POD },
-        { "Node", INPUT_NODE },
-        { "Service", INPUT_SERVICE },
-    };
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        if (!str_is(o->kind, rows[i].kind))
-            continue;
-        const struct sched_fields *f = &sched_fields[rows[i].input];
-        struct json_keep **k = &s->keeps[rows[i].input];
-        if (!*k)
-            *k = json_keep_new(f->rows, f->n);
-        struct kobj *kept = NULL;
-        struct err err = { 0 };
-        CHECK_OK(kobj_keep(&kept, *k, kobj_root(o), (struct json){ 0 }, &err), err);
-        return kept;
-    }
-    return kobj_ref(o);
-}
-
 static void put_object(struct scenario *s, const struct kobj *whole)
 {
-    AUTO(kobj_unrefp) struct kobj *o = as_cached(s, whole);
+    AUTO(kobj_unrefp) struct kobj *o = sched_keeps_cached(&s->keeps, whole);
     if (str_is(o->kind, "Node"))
         core_node_set(s->core, o, s->now);
     else if (str_is(o->kind, "Pod"))
@@ -389,8 +363,7 @@ static size_t run_file(const char *folder, const char *file)
     print_message("%-40s %zu steps, %zu failures\n", file, s.step, s.failures);
     core_free(s.core);
     arena_free(s.a);
-    for (size_t i = 0; i < INPUT_KINDS; i++)
-        json_keep_free(s.keeps[i]);
+    sched_keeps_fini(&s.keeps);
     return s.failures + (s.step == 0);
 }
 

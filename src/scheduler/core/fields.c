@@ -2,6 +2,10 @@
  * fields — see fields.h. */
 #include "scheduler/core/fields.h"
 
+#include <assert.h>
+
+#include "kube/kobj.h"
+
 static const struct json_mask owner[] = { JSON_MASK("apiVersion"), JSON_MASK("kind"),
                                           JSON_MASK("name"), JSON_MASK("uid"),
                                           JSON_MASK("controller") };
@@ -114,3 +118,38 @@ const struct sched_fields sched_fields[INPUT_KINDS] = {
     [INPUT_STATEFULSET] = FIELDS(selecting),
     [INPUT_CONTROLLER] = FIELDS(selecting),
 };
+
+struct kobj *sched_keeps_cached(struct sched_keeps *k, const struct kobj *o)
+{
+    static const struct {
+        const char *kind;
+        enum input_kind input;
+    } kinds[] = {
+        { "Node", INPUT_NODE },
+        { "Pod", INPUT_POD },
+        { "Service", INPUT_SERVICE },
+        { "ReplicaSet", INPUT_REPLICASET },
+        { "StatefulSet", INPUT_STATEFULSET },
+        { "ReplicationController", INPUT_CONTROLLER },
+    };
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        if (!str_is(o->kind, kinds[i].kind))
+            continue;
+        const struct sched_fields *f = &sched_fields[kinds[i].input];
+        struct json_keep **keep = &k->of[kinds[i].input];
+        if (!*keep)
+            *keep = json_keep_new(f->rows, f->n);
+        struct kobj *kept = NULL;
+        int rc = kobj_keep(&kept, *keep, kobj_root(o), (struct json){ 0 }, NULL);
+        assert(rc == 0); /* smaller than o */
+        (void)rc;
+        return kept;
+    }
+    return kobj_ref(o);
+}
+
+void sched_keeps_fini(struct sched_keeps *k)
+{
+    for (size_t i = 0; i < INPUT_KINDS; i++)
+        json_keep_free(k->of[i]);
+}

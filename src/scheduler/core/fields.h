@@ -15,3 +15,13 @@ struct sched_fields {
 };
 
 extern const struct sched_fields sched_fields[INPUT_KINDS];
+
+/* Makes of whole objects what the caches hold of them, for those who decide without caches: what
+ * they find missing, the service would miss too. All zero to begin with; one thread. */
+struct sched_keeps {
+    struct json_keep *of[INPUT_KINDS]; /* made when needed */
+};
+
+/* A new object, or another reference to o when its kind is held whole; the caller's. */
+struct kobj *sched_keeps_cached(struct sched_keeps *k, const struct kobj *o);
+void sched_keeps_fini(struct sched_keeps *k); /* what it made lives on */

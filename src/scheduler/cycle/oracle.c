@@ -2,6 +2,7 @@
  * oracle — see oracle.h. */
 #include "scheduler/cycle/oracle.h"
 
+#include "scheduler/core/fields.h"
 #include "scheduler/core/intake.h"
 #include "scheduler/cycle/evaluate.h"
 #include "scheduler/preempt/budget.h"
@@ -14,15 +15,17 @@ struct replay {
     struct shapes shapes;
     struct profile *profile;
     struct spod_vec pods;
+    struct sched_keeps keeps;
     struct spod *pod;
     struct arena *a;
     struct buf *diff;
 };
 
+/* As the scheduler's caches hold it: what they leave out, no decision may need. */
 static struct kobj *
 object(struct replay *r, struct json v, const char *api_version, const char *kind)
 {
-    struct kobj *o = NULL;
+    AUTO(kobj_unrefp) struct kobj *o = NULL;
     if (json_type(v) != JSON_OBJ) {
         buf_printf(r->diff, "a %s is no object; ", kind);
         return NULL;
@@ -32,7 +35,7 @@ object(struct replay *r, struct json v, const char *api_version, const char *kin
     jnode_set_str(root, STR("kind"), str_from(kind));
     if (kobj_freeze(&o, root, NULL))
         buf_str(r->diff, STR("a malformed object; "));
-    return o;
+    return o ? sched_keeps_cached(&r->keeps, o) : NULL;
 }
 
 static void add_nodes(struct replay *r, struct json list)
@@ -130,6 +133,7 @@ static int configure(struct replay *r, struct json list, struct err *err)
 
 static void replay_fini(struct replay *r)
 {
+    sched_keeps_fini(&r->keeps);
     for (size_t i = 0; i < r->pods.n; i++) {
         struct spod *p = r->pods.items[i];
         cluster_nominate(&r->cluster, p, NULL);
