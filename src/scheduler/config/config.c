@@ -19,6 +19,7 @@ static const struct {
     const char *warning; /* NULL: nothing is missing */
 } foreign[] = {
     { "BackfillScoring", NULL }, /* the plugin Backfill holds room by time */
+    { "Consolidation", NULL },   /* profile->consolidation */
     { "Coscheduling", NULL },    /* the queue holds gangs and the cycle places them whole */
     { "DefaultBinder", NULL },
     { "DefaultPreemption", NULL }, /* profile->preempts */
@@ -143,13 +144,16 @@ static int check_foreign(struct sched_config *c, struct str name, struct err *er
 
 /* ---- one extension point ---- */
 
-/* DefaultPreemption is no row of the table: it is what happens after all filters. */
-static void set_preemption(struct profile *p, enum point point, struct str name, bool on)
+/* These are no rows of the table: they are what happens after all filters. */
+static void set_post_filter(struct profile *p, enum point point, struct str name, bool on)
 {
     bool named = str_is(name, "DefaultPreemption") || str_is(name, "GangPreemption");
     bool all = !on && str_is(name, "*");
     if ((point == POINT_ALL || point == POINT_POST_FILTER) && (named || all))
         p->preempts = on;
+    if ((point == POINT_ALL || point == POINT_POST_FILTER) &&
+        (all || str_is(name, "Consolidation")))
+        p->consolidation.on = on;
 }
 
 static void set_points(struct profile_plugin *e, enum point point, bool on)
@@ -170,7 +174,7 @@ static int disable(struct sched_config *c,
 {
     for (struct json_iter it = json_iter(list); json_next(&it);) {
         struct str name = json_str(json_get(it.value, STR("name")));
-        set_preemption(p, point, name, false);
+        set_post_filter(p, point, name, false);
         if (str_is(name, "*")) {
             for (size_t i = 0; i < p->n; i++)
                 set_points(&p->plugins[i], point, false);
@@ -194,7 +198,7 @@ static int enable(struct sched_config *c,
     for (struct json_iter it = json_iter(list); json_next(&it);) {
         struct str name = json_str(json_get(it.value, STR("name")));
         int at = profile_find(p, name);
-        set_preemption(p, point, name, true);
+        set_post_filter(p, point, name, true);
         if (at < 0) {
             if (check_foreign(c, name, err))
                 return -1;
@@ -244,6 +248,8 @@ static int read_args(struct sched_config *c, struct profile *p, struct json list
         if (at < 0) {
             if (check_foreign(c, name, err))
                 return err_wrap(err, "pluginConfig");
+            if (str_is(name, "Consolidation"))
+                config_read_consolidation(p, args);
             if (str_is(name, "DefaultPreemption") && config_read_preemption(p, args, err))
                 return err_wrap(err, "pluginConfig of %.*s", STR_ARG(name));
             continue;

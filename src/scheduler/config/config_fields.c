@@ -222,3 +222,12 @@ int config_read_preemption(struct profile *out, struct json args, struct err *er
     out->preempt = p;
     return 0;
 }
+
+void config_read_consolidation(struct profile *out, struct json args)
+{
+    struct consolidation *c = &out->consolidation;
+    int64_t ns;
+    if (duration_parse(json_str(json_get(args, STR("period"))), &ns))
+        c->period_ns = ns;
+    c->max_moves = json_i64_or(json_get(args, STR("maxMoves")), c->max_moves);
+}

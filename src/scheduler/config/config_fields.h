@@ -8,5 +8,6 @@
 /* The whole file with the arguments of all plugins that we know. ERR_INVALID names the full path:
  * "profiles[0].pluginConfig[2].args.scoringStrategy.type: must be …". */
 int config_check_file(struct json root, struct err *err);
-/* DefaultPreemption has no file under plugins/. */
+/* These have no files under plugins/. */
+void config_read_consolidation(struct profile *out, struct json args); /* checked already */
 int config_read_preemption(struct profile *out, struct json args, struct err *err);

@@ -92,12 +92,14 @@ TABLE(coscheduling_table,
       TYPE_ROWS,
       NUMBER("permitWaitingTimeSeconds", 0, INT32_MAX),
       NUMBER("podGroupBackoffSeconds", 0, INT32_MAX));
+TABLE(consolidation_table, TYPE_ROWS, NUMBER("maxMoves", 1, 256), DURATION("period"));
 TABLE(no_args_table, TYPE_ROWS);
 
 static const struct {
     const char *plugin;
     const struct config_table *table;
 } args_of[] = {
+    { "Consolidation", &consolidation_table },
     { "Coscheduling", &coscheduling_table },
     { "DefaultBinder", &no_args_table },
     { "DefaultPreemption", &preemption_table },

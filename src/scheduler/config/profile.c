@@ -9,6 +9,8 @@
 
 #define STARVATION_NS (60 * NS_PER_S) /* KubeNexus' own constant */
 
+#define CONSOLIDATION_NS (60 * NS_PER_S)
+
 const char *const profile_builtin_names[] = { "default-scheduler", "gang-scheduler", "ganglion",
                                               "kubenexus-scheduler", NULL };
 
@@ -58,6 +60,7 @@ struct profile *profile_new(struct str name)
     p->starvation_ns = plain ? 0 : STARVATION_NS;
     p->preempts = true;
     p->preempt = (struct preempt_args){ .min_candidates_percent = 10, .min_candidates = 100 };
+    p->consolidation = (struct consolidation){ .period_ns = CONSOLIDATION_NS, .max_moves = 8 };
     p->gangs = true; /* a pod that carries a gang's labels means it, whoever schedules it */
     return p;
 }

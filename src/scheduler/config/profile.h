@@ -20,6 +20,11 @@ struct preempt_args { /* DefaultPreemption's */
     int64_t min_candidates_percent, min_candidates;
 };
 
+struct consolidation { /* core_consolidate.c */
+    bool on;
+    int64_t period_ns, max_moves;
+};
+
 struct profile {
     struct str name; /* spec.schedulerName */
     uint32_t id;
@@ -33,6 +38,7 @@ struct profile {
     bool gangs;            /* gang labels are honoured */
     bool preempts;         /* pods of this profile may push others out */
     struct preempt_args preempt;
+    struct consolidation consolidation;
 };
 
 /* A built-in profile by name, or the default-scheduler set under another name. */

@@ -155,7 +155,8 @@ static void wake_one(struct wake *w, struct gang *g)
     if (w->event == WAKE_POD_GONE && (g->wakes & WAKE_QUOTA) && !g->blocked)
         return;                                /* core_quota_wake asks it, and knows */
     bool related = g->wakes & WAKE_POD_PLACED; /* other pods decide too: a guess */
-    if (w->node < 0 || !g->blocked || related)
+    bool moves = w->event == WAKE_POD_GONE && core_consolidation_due(w->s, g, w->now);
+    if (w->node < 0 || !g->blocked || related || moves)
         queue_wake(&w->s->queue, g, false, w->now);
     else if (is_sure(w, g))
         queue_wake(&w->s->queue, g, true, w->now);
@@ -418,7 +419,7 @@ static void
 fail(struct sched_core *s, struct gang *g, struct plan *plan, struct arena *a, struct decision *out)
 {
     struct decision preempt = { 0 };
-    bool found = core_preempt(s, g, plan, a, &preempt);
+    bool found = core_preempt(s, g, plan, a, &preempt) || core_consolidate(s, g, plan, a, &preempt);
     if (found)
         plan->wakes |= WAKE_POD_GONE;
     else

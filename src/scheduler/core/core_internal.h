@@ -23,11 +23,12 @@ struct sched_core {
     void *follow_arg;
     struct extenders *extenders; /* NULL: none */
     uint64_t arrivals, cycles, bound_pods;
-    struct mono now;           /* of the step under way */
-    struct backfill *backfill; /* core_backfill.c */
-    struct feuds *feuds;       /* feuds.h */
-    struct gangs resumed;      /* evictions of an earlier scheduler to go on with */
-    size_t n_stuck;            /* pods that do not go though they were deleted (core_leaving.c) */
+    struct mono now;             /* of the step under way */
+    struct backfill *backfill;   /* core_backfill.c */
+    struct feuds *feuds;         /* feuds.h */
+    struct gangs resumed;        /* evictions of an earlier scheduler to go on with */
+    struct mono consolidated_at; /* the last search of core_consolidate.c; ns 0: none */
+    size_t n_stuck;              /* pods that do not go though they were deleted (core_leaving.c) */
     struct {
         struct mono mono;
         struct wall wall; /* ns 0: unknown */
@@ -65,8 +66,27 @@ bool core_preempt(struct sched_core *s,
                   struct decision *out);
 /* Room is kept for it, and those who must leave it are still there. */
 bool core_waits_for_victims(const struct sched_core *s, const struct gang *g);
-/* Somebody whom it would have to evict is spared, though not from others. */
+/* Carries a plan to evict into the core: the room is kept (firm: against higher priorities too),
+ * lower pods that waited for it look anew, who left for whom is remembered. */
+void core_preempt_keep(struct sched_core *s,
+                       struct gang *g,
+                       bool firm,
+                       struct arena *a,
+                       struct decision *out);
+/* Somebody whom it would have to evict is spared, though not from others: core_is_above tells of
+ * whom, until this is asked of another pod. */
 bool core_has_feud(const struct sched_core *s, const struct spod *p);
+bool core_is_above(const struct sched_core *s, const struct spod *p);
+
+/* ---- core_consolidate.c ---- */
+/* Moving others may help the gang, and may be tried again. */
+bool core_consolidation_due(const struct sched_core *s, const struct gang *g, struct mono now);
+/* The same as core_preempt, by moving others; plan is of the failed cycle. */
+bool core_consolidate(struct sched_core *s,
+                      struct gang *g,
+                      const struct plan *plan,
+                      struct arena *a,
+                      struct decision *out);
 
 /* ---- core_leaving.c ---- */
 /* Notes by when those on the node who leave must be gone, at the latest time of which (or least) is

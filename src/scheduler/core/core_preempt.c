@@ -33,6 +33,12 @@ bool core_has_feud(const struct sched_core *s, const struct spod *p)
     return feuds_ask(s->feuds, identity(a, p));
 }
 
+bool core_is_above(const struct sched_core *s, const struct spod *p)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    return feuds_is_above(s->feuds, identity(a, p));
+}
+
 struct judge { /* the argument of the policy's hooks */
     struct sched_core *s;
     bool feud;            /* some stand above the gang that wants room */
@@ -46,8 +52,7 @@ static bool spares(void *arg, const struct spod *by, const struct spod *victim)
     const struct quota_queue *to = by->quota.queue, *from = victim->quota.queue;
     if (to && from && to != from && quota_protects(j->s->cluster.quota, from, to, &j->ask))
         return true;
-    AUTO(arena_freep) struct arena *a = arena_new();
-    return j->feud && feuds_is_above(j->s->feuds, identity(a, victim));
+    return j->feud && core_is_above(j->s, victim);
 }
 
 void core_budget_set(struct sched_core *s, const struct kobj *obj)
@@ -293,13 +298,39 @@ static bool is_plain(const struct search *q)
            (!queue || str_eq(quota_name(queue), QUOTA_DEFAULT));
 }
 
+void core_preempt_keep(struct sched_core *s,
+                       struct gang *g,
+                       bool firm,
+                       struct arena *a,
+                       struct decision *out)
+{
+    AUTO(arena_freep) struct arena *scratch = arena_new();
+    struct str me = identity(scratch, out->items[0].pod);
+    out->kind = DECISION_PREEMPT;
+    drop_leaving(out);
+    core_eviction_note(s, g, out);
+    displace(s, g, a, out);
+    keep_room(s, g, firm, out);
+    for (size_t i = 0; i < out->n_victims; i++)
+        feuds_remember(s->feuds, identity(scratch, out->victims[i]), me);
+    g->vain += out->n_victims > 0;
+    g->evicted_at = out->n_victims ? s->now : g->evicted_at;
+}
+
+static bool find_victims(struct search *q, struct decision *out)
+{
+    if (must_pause(q->g, q->s->now))
+        return nothing_helps(q, STR("preemption: pauses, since it evicted pods several times and "
+                                    "could not start in their room."));
+    return is_plain(q) ? for_pod(q, out) : for_gang(q, out);
+}
+
 bool core_preempt(struct sched_core *s,
                   struct gang *g,
                   struct plan *plan,
                   struct arena *a,
                   struct decision *out)
 {
-    AUTO(arena_freep) struct arena *scratch = arena_new();
     struct search q = { .s = s, .g = g, .plan = plan, .a = a };
     q.by_quota = !plan->failed && (plan->wakes & WAKE_QUOTA);
     if (!g->profile->preempts)
@@ -308,28 +339,15 @@ bool core_preempt(struct sched_core *s,
         plan->failed = first_pending(g);
     if (!plan->failed)
         return false;
-    struct str me = identity(scratch, plan->failed);
-    struct judge judge = { .s = s, .feud = feuds_ask(s->feuds, me) };
+    struct judge judge = { .s = s, .feud = core_has_feud(s, plan->failed) };
     ask_for(&judge, g);
     q.policy = (struct preempt_policy){
         .now = core_wall_now(s), .arg = &judge, .spares = spares, .reclaims = reclaims
     };
-    if (must_pause(g, s->now))
-        return nothing_helps(&q, STR("preemption: pauses, since it evicted pods several times and "
-                                     "could not start in their room."));
-    bool found = is_plain(&q) ? for_pod(&q, out) : for_gang(&q, out);
+    bool found = find_victims(&q, out);
     if (q.by_quota)
         plan->failed = NULL; /* the nodes did not say no */
-    if (!found)
-        return false;
-    out->kind = DECISION_PREEMPT;
-    drop_leaving(out);
-    core_eviction_note(s, g, out);
-    displace(s, g, a, out);
-    keep_room(s, g, judge.reclaimed, out);
-    for (size_t i = 0; i < out->n_victims; i++)
-        feuds_remember(s->feuds, identity(scratch, out->victims[i]), me);
-    g->vain += out->n_victims > 0;
-    g->evicted_at = out->n_victims ? s->now : g->evicted_at;
-    return true;
+    if (found)
+        core_preempt_keep(s, g, judge.reclaimed, a, out);
+    return found;
 }

@@ -133,6 +133,8 @@ static const struct {
     { HEAD "profiles: [{plugins: {sort: {}}}]\n", "profiles[0].plugins: unknown field \"sort\"" },
     { HEAD "profiles: [{}, {schedulerName: default-scheduler}]\n", "two profiles" },
     { HEAD "podInitialBackoffSeconds: 0\n", "podInitialBackoffSeconds: must be" },
+    { HEAD "profiles: [{pluginConfig: [{name: Consolidation, args: {maxMoves: 0}}]}]\n",
+      "profiles[0].pluginConfig[0].args.maxMoves: must be 1 to 256, not 0" },
     { HEAD "profiles: [{pluginConfig: [{name: NodeResourcesFit, args: {scoringStrategy: "
            "{type: Best}}}]}]\n",
       "profiles[0].pluginConfig[0].args.scoringStrategy.type: must be one of" },
