@@ -32,6 +32,11 @@ static void written_bytes_are_read_back(void **state)
     struct stat st;
     CHECK_I64(stat(at("a"), &st), 0);
     CHECK_I64(st.st_mode & 0777, 0600);
+    mode_t mask = umask(0077); /* the mode is what was said, whatever the mask */
+    CHECK_OK(file_write_atomic(at("a"), STR("two"), 0644, &err), err);
+    umask(mask);
+    CHECK_I64(stat(at("a"), &st), 0);
+    CHECK_I64(st.st_mode & 0777, 0644);
     struct buf b;
     buf_init(&b, 3); /* exactly enough */
     CHECK_OK(file_read(&b, at("a"), &err), err);

@@ -35,6 +35,8 @@ static void test_equal(void **state)
     CHECK(secret_equal(STR("abc"), STR("abc")));
     CHECK(!secret_equal(STR("abc"), STR("abd")));
     CHECK(!secret_equal(STR("abc"), STR("ab")));
+    CHECK(!secret_equal(STR("ab"), STR("abc")));
+    CHECK(!secret_equal(STR(""), STR("abc")));
     CHECK(secret_equal(STR(""), (struct str){ 0 }));
 }
 

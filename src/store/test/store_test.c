@@ -176,6 +176,32 @@ static void test_watch(void **state)
     store_watch_free(w);
 }
 
+/* A watcher that missed one event must hear of it, not only one that missed many. */
+static void test_one_forgotten_event_is_told(void **state)
+{
+    (void)state;
+    fixture_open(&fx, (struct store_options){ .window_bytes = 20000 });
+    struct store_watch *slow = NULL, *probe = NULL;
+    struct err err = { 0 };
+    fixture_put(&fx, "a", "the first event is small: it goes together with the second");
+    fixture_wait(&fx, 1);
+    uint64_t start = store_revision(fx.store);
+    CHECK_OK(store_watch_new(&slow, fx.pods, start, on_wake, NULL, &err), err);
+    int n = 1;
+    while (store_watch_new(&probe, fx.pods, start, on_wake, NULL, &err) == 0) {
+        store_watch_free(probe);
+        fixture_put(&fx, "a", "some text that takes room in the window");
+        fixture_wait(&fx, ++n);
+    }
+    struct store_event ev;
+    CHECK(n > 2 && n < 200);
+    CHECK_OK(store_watch_new(&probe, fx.pods, start + 1, on_wake, NULL, &err), err);
+    store_watch_free(probe);
+    CHECK(!store_watch_next(slow, &ev, &err));
+    CHECK_I64(err.kind, ERR_GONE);
+    store_watch_free(slow);
+}
+
 static void test_window_forgets_by_bytes(void **state)
 {
     (void)state;
@@ -322,12 +348,19 @@ static void test_close_finishes_what_is_queued(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_visible_when_durable),    TEST(test_reopen),
-        TEST(test_only_the_owner_may_read), TEST(test_second_instance_is_refused),
-        TEST(test_damaged_file_is_named),   TEST(test_watch),
-        TEST(test_window_forgets_by_bytes), TEST(test_snapshot_is_fixed),
-        TEST(test_pending_is_the_newest),   TEST(test_live_limit),
-        TEST(test_many_ops_are_one),        TEST(test_close_finishes_what_is_queued),
+        TEST(test_visible_when_durable),
+        TEST(test_reopen),
+        TEST(test_only_the_owner_may_read),
+        TEST(test_second_instance_is_refused),
+        TEST(test_damaged_file_is_named),
+        TEST(test_watch),
+        TEST(test_one_forgotten_event_is_told),
+        TEST(test_window_forgets_by_bytes),
+        TEST(test_snapshot_is_fixed),
+        TEST(test_pending_is_the_newest),
+        TEST(test_live_limit),
+        TEST(test_many_ops_are_one),
+        TEST(test_close_finishes_what_is_queued),
     };
     return CHECK_MAIN(tests);
 }
