@@ -168,3 +168,42 @@ struct json json_flat(struct json v)
     AUTO(json_keep_freep) struct json_keep *all = json_keep_new(NULL, 0);
     return json_root(json_hang(d, json_keep(all, v, (struct json){ 0 }), FLAT | v.at));
 }
+
+/* ---- memos: documents without text and tape, hung on the part ---- */
+
+#define MEMO (UINT32_C(1) << 30) /* in part_of: beyond every text; the rest is its kind */
+
+bool json_is_shared(struct json v)
+{
+    return v.doc && node_type(json_node(v)) == NODE_SHARED;
+}
+
+bool json_has_shared(const struct json_doc *doc)
+{
+    return doc->parts_n > 0;
+}
+
+void *json_memo_new(size_t n)
+{
+    struct json_doc *d = mem_alloc(offsetof(struct json_doc, text) + n);
+    d->refs = 1;
+    d->tape = (const uint64_t *)(const void *)(d->text + n); /* its end, for json_doc_bytes */
+    return d->text;
+}
+
+const void *json_memo(struct json v, unsigned kind)
+{
+    if (!json_is_shared(v))
+        return NULL;
+    const struct json_doc *memo = hung(json_shared(v).doc, MEMO | kind);
+    return memo ? memo->text : NULL;
+}
+
+const void *json_memo_set(struct json v, unsigned kind, void *memo)
+{
+    assert(json_is_shared(v) && kind < 256);
+    char *text = memo;
+    struct json_doc *fresh = (struct json_doc *)(void *)(text - offsetof(struct json_doc, text));
+    struct json_doc *part = (struct json_doc *)(uintptr_t)json_shared(v).doc;
+    return json_hang(part, fresh, MEMO | kind)->text;
+}

@@ -42,6 +42,21 @@ size_t json_keep_parts(const struct json_keep *k); /* held for sharing */
 void json_keep_free(struct json_keep *k); /* NULL is fine; documents that it made live on */
 DEFINE_FREEP(struct json_keep *, json_keep_freep, json_keep_free)
 
+/* ---- what a reader makes of a shared value, made once for all documents that have it ---- */
+
+bool json_is_shared(struct json v);
+bool json_has_shared(const struct json_doc *doc);
+/* Zeroed, n bytes; may hold pointers into itself and borrow from v. */
+void *json_memo_new(size_t n) __attribute__((returns_nonnull));
+/* The memo of a shared value; NULL: none yet. Lives as long as any document that has v. kind tells
+ * memos apart, for equal values may stand in different places: below 256, one for each struct. Any
+ * thread. */
+const void *json_memo(struct json v, unsigned kind);
+/* Takes memo over; returns it, or the one that another thread set before. */
+const void *json_memo_set(struct json v, unsigned kind, void *memo);
+
+/* ---- keeping ---- */
+
 /* The members of the object v that are kept, behind those members of front (absent: none) that v
  * lacks. Anything but an object is kept whole. The caller owns the new document. */
 struct json_doc *json_keep(struct json_keep *k, struct json v, struct json front);

@@ -9,7 +9,8 @@
 #include <assert.h>
 #include <string.h>
 
-#define LENS_SLACK 320 /* bytes for the lists of a small object: a pod of one container */
+#define LENS_SLACK 320       /* bytes for the lists of a small object: a pod of one container */
+#define LENS_SLACK_SHARED 96 /* of one that shares most of them with others */
 
 struct lens {
     struct arena *arena;
@@ -31,7 +32,8 @@ const void *lens_get(const struct kobj *o, size_t size, lens_decode_fn decode)
         assert(lens_of(view)->decode == decode);
         return view;
     }
-    struct arena *a = arena_new_sized(sizeof(struct lens) + size + LENS_SLACK);
+    size_t slack = json_has_shared(o->doc) ? LENS_SLACK_SHARED : LENS_SLACK;
+    struct arena *a = arena_new_sized(sizeof(struct lens) + size + slack);
     struct lens *l = arena_alloc(a, sizeof *l + size);
     l->arena = a;
     l->decode = decode;

@@ -94,18 +94,37 @@ static const struct field toleration_fields[] = {
     FIELD_I64_OPT(struct toleration, seconds, "tolerationSeconds"),
 };
 
-static void decode_tolerations(struct pod *p, struct json list, struct arena *a)
+/* What pods of one template share is decoded once for all (json_keep.h); nobody writes to it. */
+enum { MEMO_TOLERATIONS, MEMO_CONTAINERS };
+
+static void *unconst(const void *memo)
 {
-    uint32_t n = json_type(list) == JSON_ARR ? json_len(list) : 0;
-    if (n == 0)
-        return;
-    p->tolerations.items = ARENA_ARRAY(a, struct toleration, n);
-    for (struct json_iter it = json_iter(list); json_next(&it);) {
-        struct toleration *t = &p->tolerations.items[p->tolerations.n++];
+    return (void *)(uintptr_t)memo;
+}
+
+static void read_tolerations(struct toleration *t, struct json list, struct arena *a)
+{
+    for (struct json_iter it = json_iter(list); json_next(&it); t++) {
         field_decode(t, toleration_fields, COUNT_OF(toleration_fields), it.value, a);
         t->op = (enum toleration_op)WORD_VALUE(toleration_ops, text_at(it.value, "operator"));
         t->effect = taint_effect_parse(text_at(it.value, "effect"));
     }
+}
+
+static void decode_tolerations(struct pod *p, struct json list, struct arena *a)
+{
+    size_t n = json_type(list) == JSON_ARR ? json_len(list) : 0;
+    if (n == 0)
+        return;
+    p->tolerations.n = n;
+    p->tolerations.items = unconst(json_memo(list, MEMO_TOLERATIONS));
+    if (p->tolerations.items)
+        return;
+    bool shared = json_is_shared(list);
+    size_t bytes = n * sizeof *p->tolerations.items;
+    struct toleration *t = shared ? json_memo_new(bytes) : arena_alloc(a, bytes);
+    read_tolerations(t, list, a);
+    p->tolerations.items = shared ? unconst(json_memo_set(list, MEMO_TOLERATIONS, t)) : t;
 }
 
 static const struct field spread_fields[] = {
@@ -185,14 +204,9 @@ static const struct field container_fields[] = {
     FIELD_STR(struct container, image, "image"),
 };
 
-static void decode_containers(struct containers *out, struct json list, struct arena *a)
+static void read_containers(struct container *c, struct json list, struct arena *a)
 {
-    uint32_t n = json_type(list) == JSON_ARR ? json_len(list) : 0;
-    if (n == 0)
-        return;
-    out->items = ARENA_ARRAY(a, struct container, n);
-    for (struct json_iter it = json_iter(list); json_next(&it);) {
-        struct container *c = &out->items[out->n++];
+    for (struct json_iter it = json_iter(list); json_next(&it); c++) {
         field_decode(c, container_fields, COUNT_OF(container_fields), it.value, a);
         c->raw = it.value;
         struct json resources = json_get(it.value, STR("resources"));
@@ -200,6 +214,50 @@ static void decode_containers(struct containers *out, struct json list, struct a
         c->limits = amounts_decode(a, json_get(resources, STR("limits")));
         c->sidecar = str_is(text_at(it.value, "restartPolicy"), "Always");
     }
+}
+
+static struct amount *move_amounts(struct amounts *list, struct amount *to)
+{
+    if (list->n)
+        memcpy(to, list->items, list->n * sizeof *to);
+    list->items = list->n ? to : NULL;
+    return to + list->n;
+}
+
+/* The containers, and behind them their amounts. */
+static const void *containers_memo(struct json list, size_t n)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct container *c = ARENA_ARRAY(a, struct container, n);
+    size_t amounts = 0;
+    read_containers(c, list, a);
+    for (size_t i = 0; i < n; i++)
+        amounts += c[i].requests.n + c[i].limits.n;
+    struct container *memo = json_memo_new(n * sizeof *c + amounts * sizeof(struct amount));
+    struct amount *to = (struct amount *)(memo + n);
+    memcpy(memo, c, n * sizeof *c);
+    for (size_t i = 0; i < n; i++) {
+        to = move_amounts(&memo[i].requests, to);
+        to = move_amounts(&memo[i].limits, to);
+    }
+    return json_memo_set(list, MEMO_CONTAINERS, memo);
+}
+
+static void decode_containers(struct containers *out, struct json list, struct arena *a)
+{
+    size_t n = json_type(list) == JSON_ARR ? json_len(list) : 0;
+    if (n == 0)
+        return;
+    out->n = n;
+    out->items = unconst(json_memo(list, MEMO_CONTAINERS));
+    if (out->items)
+        return;
+    if (json_is_shared(list)) {
+        out->items = unconst(containers_memo(list, n));
+        return;
+    }
+    out->items = ARENA_ARRAY(a, struct container, n);
+    read_containers(out->items, list, a);
 }
 
 /* ---- affinity ---- */

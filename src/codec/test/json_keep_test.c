@@ -225,6 +225,35 @@ static void test_parts(void **state)
     json_doc_unref(again);
 }
 
+/* Made once, seen through every document, and by kind. */
+static void test_memos(void **state)
+{
+    (void)state;
+    AUTO(json_keep_freep) struct json_keep *k = json_keep_new(shared_rows, COUNT_OF(shared_rows));
+    struct json_doc *docs[3];
+    for (int i = 0; i < 3; i++)
+        docs[i] = keep_text(k, "{\"list\":" LIST "}");
+    CHECK(!json_has_shared(docs[0]) && json_has_shared(docs[1]));
+    struct json plain = json_get(json_root(docs[0]), STR("list"));
+    struct json v = json_get(json_root(docs[1]), STR("list"));
+    struct json same = json_get(json_root(docs[2]), STR("list"));
+    CHECK(!json_is_shared(plain) && json_is_shared(v) && json_is_shared(same));
+    CHECK(json_memo(plain, 0) == NULL && json_memo(v, 0) == NULL);
+    int *seven = json_memo_new(sizeof *seven), *eight = json_memo_new(sizeof *eight);
+    *seven = 7;
+    *eight = 8;
+    CHECK(json_memo_set(v, 1, seven) == seven);
+    CHECK(json_memo_set(same, 1, eight) == seven); /* too late: given back */
+    CHECK(json_memo(same, 1) == seven && json_memo(same, 0) == NULL);
+    int *other = json_memo_new(sizeof *other);
+    CHECK(json_memo_set(same, 0, other) == other);
+    CHECK(json_memo(v, 1) == seven && json_memo(v, 0) == other);
+    CHECK_I64(*seven, 7);
+    CHECK(json_doc_bytes(doc_parts(docs[1])[0]) > 2 * sizeof(int));
+    for (int i = 0; i < 3; i++)
+        json_doc_unref(docs[i]);
+}
+
 /* However many different values come, what nobody has any more goes. */
 static void test_parts_are_forgotten(void **state)
 {
@@ -250,9 +279,13 @@ static void test_parts_are_forgotten(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),  cmocka_unit_test(test_all),
-        cmocka_unit_test(test_item),  cmocka_unit_test(test_large_and_folded),
-        cmocka_unit_test(test_parts), cmocka_unit_test(test_parts_are_forgotten),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_all),
+        cmocka_unit_test(test_item),
+        cmocka_unit_test(test_large_and_folded),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_memos),
+        cmocka_unit_test(test_parts_are_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The views of Pods, Nodes and workloads. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "testkit/check.h"
@@ -235,10 +236,50 @@ static void pod_view_is_small(void **state)
     CHECK(sizeof(struct pod) <= 512);
 }
 
+/* Pods that share parts show what they show alone, each its own and in its place. */
+static void views_of_shared_parts_are_the_same(void **state)
+{
+    (void)state;
+    static const struct json_mask spec[] = { JSON_MASK_SHARED("containers"),
+                                             JSON_MASK_SHARED("initContainers"),
+                                             JSON_MASK_SHARED("tolerations"),
+                                             JSON_MASK("priority") };
+    static const struct json_mask rows[] = { JSON_MASK("kind"), JSON_MASK("metadata"),
+                                             JSON_MASK_OF("spec", spec) };
+    static const char same[] = "[{'key':'k','name':'k','effect':'NoExecute','resources':{"
+                               "'requests':{'cpu':'2','memory':'1Gi'},'limits':{'x.io/y':'3'}}}]";
+    AUTO(json_keep_freep) struct json_keep *k = json_keep_new(rows, COUNT_OF(rows));
+    for (int i = 0; i < 6; i++) { /* odd ones have one text in different places */
+        char text[700];
+        snprintf(text, sizeof text,
+                 "{'kind':'Pod','metadata':{'name':'p%d'},'spec':{'priority':%d,'tolerations':%s,"
+                 "'containers':%s,'initContainers':%s}}",
+                 i, i, same, same, i % 2 ? same : "[{'name':'another and a longer one'}]");
+        AUTO(kobj_unrefp) struct kobj *whole = parse(text), *kept = NULL;
+        struct err err = { 0 };
+        CHECK_OK(kobj_keep(&kept, k, kobj_root(whole), (struct json){ 0 }, &err), err);
+        const struct pod *a = pod_of(whole), *b = pod_of(kept);
+        CHECK_I64(b->priority, i);
+        CHECK_I64(b->containers.n, 1);
+        CHECK_I64(b->init_containers.n, 1);
+        CHECK_I64(b->tolerations.n, 1);
+        CHECK_STR(b->containers.items[0].name, "k");
+        CHECK_I64(amounts_get(&b->containers.items[0].requests, STR("cpu")), 2000);
+        CHECK_I64(amounts_get(&b->containers.items[0].limits, STR("x.io/y")), 3);
+        CHECK_STR_EQ(b->init_containers.items[0].name, a->init_containers.items[0].name);
+        CHECK_STR(b->tolerations.items[0].key, "k");
+        CHECK_I64(b->tolerations.items[0].effect, TAINT_NO_EXECUTE);
+        CHECK_I64(amounts_get(&b->requests, STR("cpu")), amounts_get(&a->requests, STR("cpu")));
+        CHECK_I64(b->nonzero_mem_bytes, a->nonzero_mem_bytes);
+        CHECK(i < 2 || (json_has_shared(kept->doc) && kobj_bytes(kept) < kobj_bytes(whole)));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pod_view_has_what_schedulers_need),
+        cmocka_unit_test(views_of_shared_parts_are_the_same),
         cmocka_unit_test(pod_requests_follow_the_rules),
         cmocka_unit_test(tolerations_match_taints),
         cmocka_unit_test(container_states_are_told_apart),
