@@ -7,6 +7,7 @@
  * scored, "sample": its default of 420 of 1,000 and 500 of 5,000 nodes. KAI-Scheduler: its own
  * benchmark GangScheduling, commit 72de64fc, 2 shared cores, about 100 ms of it session set-up. A
  * cycle of ours ends with the pod assumed; the API write is measured by bench/up. */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,13 +90,21 @@ static void one_kind(const char *name, enum pod_kind kind, size_t nodes, const d
     core_free(s);
 }
 
-/* Pods per second through the core: object in, decision out. */
+static size_t heap_bytes(void)
+{
+    struct mallinfo2 m = mallinfo2();
+    return m.uordblks + m.hblkhd;
+}
+
+/* Pods per second through the core: object in, decision out; and what all of them weigh at the end,
+ * their objects included. */
 static void throughput(size_t nodes, size_t n)
 {
     struct sched_core *s = world_new(nodes, false);
     struct kobj **pods = mem_alloc_array(n, sizeof *pods);
     AUTO(arena_freep) struct arena *a = arena_new();
     struct mono now = { NS_PER_S };
+    size_t empty = heap_bytes();
     for (size_t i = 0; i < n; i++)
         pods[i] = world_pod(POD_PLAIN, i, 0, 0);
     int64_t start = clock_mono().ns;
@@ -112,6 +121,8 @@ static void throughput(size_t nodes, size_t n)
     char metric[96];
     snprintf(metric, sizeof metric, "basic_%zu_nodes_%zu_pods", nodes, n);
     report(metric, (double)bound / seconds, "pods/s", NULL, 0);
+    snprintf(metric, sizeof metric, "basic_%zu_nodes_%zu_pods_weight", nodes, n);
+    report(metric, (double)(heap_bytes() - empty) / (double)n, "bytes/pod", NULL, 0);
     for (size_t i = 0; i < n; i++)
         kobj_unref(pods[i]);
     free(pods);
