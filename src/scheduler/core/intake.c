@@ -282,11 +282,8 @@ spod_new(struct cluster *c, struct shapes *s, const struct profile *profile, con
     p->labels = labelset_decode(p->view->labels);
     p->shape = shape_get(c, s, profile, obj);
     dra_claims_init(c->snap.dra, &p->claims, obj);
-    size_t n = p->view->requests.n;
-    if (n) {
-        p->demands = mem_alloc_array(n, sizeof *p->demands);
-        p->n_demands = resolve(&c->snap, &p->view->requests, p->demands);
-    }
+    p->demands = p->shape->demands;
+    p->n_demands = p->shape->n_demands;
     p->nz_cpu = p->view->nonzero_cpu_milli;
     p->nz_mem = p->view->nonzero_mem_bytes;
     struct buf key;
@@ -315,7 +312,6 @@ void spod_free(struct shapes *s, struct spod *p)
     labelset_fini(&p->labels);
     shape_put(s, p->shape);
     kobj_unref(p->obj);
-    free(p->demands);
     free((void *)(uintptr_t)p->key.p); /* own text */
     free(p);
 }

@@ -10,6 +10,36 @@ static int compare_labels(const void *a, const void *b)
     return str_cmp(x->key, y->key);
 }
 
+#define MEMO_LABELS 16 /* apart from those of kube/pod.c */
+
+struct labels_memo {
+    size_t n;
+    struct label items[];
+};
+
+static size_t read_labels(struct label *items, size_t max, struct json v)
+{
+    size_t n = 0;
+    for (struct json_iter it = json_iter(v); json_next(&it) && n < max;) {
+        if (json_type(it.value) == JSON_STR)
+            items[n++] = (struct label){ it.key, json_str(it.value) };
+    }
+    qsort(items, n, sizeof *items, compare_labels);
+    return n;
+}
+
+/* Pods of one template have one array. */
+static struct labelset decode_shared(struct json v, size_t n)
+{
+    const struct labels_memo *memo = json_memo(v, MEMO_LABELS);
+    if (!memo) {
+        struct labels_memo *fresh = json_memo_new(sizeof *fresh + n * sizeof *fresh->items);
+        fresh->n = read_labels(fresh->items, n, v);
+        memo = json_memo_set(v, MEMO_LABELS, fresh);
+    }
+    return (struct labelset){ memo->items, memo->n, true };
+}
+
 struct labelset labelset_decode(struct json v)
 {
     struct labelset l = { 0 };
@@ -18,19 +48,18 @@ struct labelset labelset_decode(struct json v)
         return l;
     if (n > MATCH_LABELS_MAX)
         n = MATCH_LABELS_MAX;
+    if (json_is_shared(v))
+        return decode_shared(v, n);
     struct label *items = mem_alloc_array(n, sizeof *items);
-    for (struct json_iter it = json_iter(v); json_next(&it) && l.n < n;) {
-        if (json_type(it.value) == JSON_STR)
-            items[l.n++] = (struct label){ it.key, json_str(it.value) };
-    }
-    qsort(items, l.n, sizeof *items, compare_labels);
+    l.n = read_labels(items, n, v);
     l.items = items;
     return l;
 }
 
 void labelset_fini(struct labelset *l)
 {
-    free((void *)(uintptr_t)l->items); /* ours since labelset_decode; const only for readers */
+    if (!l->shared)
+        free((void *)(uintptr_t)l->items); /* ours since labelset_decode; const only for readers */
     *l = (struct labelset){ 0 };
 }
 

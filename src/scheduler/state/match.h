@@ -14,11 +14,13 @@ struct label {
 struct labelset { /* sorted by key */
     const struct label *items;
     size_t n;
+    bool shared; /* the items belong to the labels that many objects share */
 };
 
 #define MATCH_LABELS_MAX 4096 /* labels of one object that are looked at */
 
-/* A map of strings; texts borrow from v. The array is malloc'ed: labelset_fini. */
+/* A map of strings; texts borrow from v, and so does the array when v is shared (json_keep.h). Give
+ * back with labelset_fini. */
 struct labelset labelset_decode(struct json v);
 void labelset_fini(struct labelset *l);
 struct str labelset_get(const struct labelset *l, struct str key); /* absent when there is none */

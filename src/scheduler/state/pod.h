@@ -100,7 +100,7 @@ struct spod {
     struct labelset labels;
     struct shape *shape;
     struct relations *relations;
-    struct demand *demands; /* what it takes from its node; own array */
+    const struct demand *demands; /* what it takes from its node; of the shape */
     size_t n_demands;
     int64_t nz_cpu, nz_mem;
     struct str key;    /* "namespace/name", own text */
