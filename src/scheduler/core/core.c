@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 
-#include "scheduler/cycle/cache.h"
 #include "scheduler/network/domain_tree.h"
 #include "scheduler/preempt/feuds.h"
 #include "scheduler/state/reservation.h"
@@ -13,6 +12,7 @@
 
 #define CACHE_BYTES_MAX (64u << 20) /* of kept scores; 8 bytes a node and shape */
 #define TRIM_EVERY 256              /* cycles */
+#define TELL_EVERY 16               /* steps, beside those in which nothing else is due */
 
 struct sched_core *core_new(struct profile **profiles, size_t n)
 {
@@ -26,7 +26,7 @@ struct sched_core *core_new(struct profile **profiles, size_t n)
         s->cluster.snap.notes_matter |= profiles[i]->asks_outside;
     shapes_init(&s->shapes);
     s->backfill = core_backfill_new();
-    queue_init(&s->queue, s->cluster.quota);
+    queue_init(&s->queue, &s->cluster);
     map_init(&s->local_queues);
     map_init(&s->pods);
     map_init(&s->gangs);
@@ -94,84 +94,12 @@ const struct profile *core_profile(const struct sched_core *s, struct str name)
     return NULL;
 }
 
-/* ---- waking ---- */
-
-struct wake { /* one event while it goes round */
-    struct sched_core *s;
-    uint32_t event;
-    int64_t node; /* -1: none in particular */
-    struct mono now;
-    const struct shape *asked; /* the last answer: many gangs wait with one shape */
-    bool fits;
-};
-
-/* Does a member fit this node now? The cache is asked where there is one, it stays current; shapes
- * that wait for long have none, and one node is cheap to ask. */
-static bool fits_now(struct wake *w, struct spod *p)
-{
-    struct cluster *c = &w->s->cluster;
-    if (w->asked == p->shape)
-        return w->fits;
-    w->asked = p->shape;
-    if (p->shape->cache) {
-        w->fits = score_cache_fits(score_cache_of(c, p->shape), (uint32_t)w->node);
-        return w->fits;
-    }
-    AUTO(arena_freep) struct arena *a = arena_new();
-    struct node_answer answer;
-    evaluate_node(c, p, (uint32_t)w->node, a, &answer);
-    w->fits = answer.verdict == SCHED_OK;
-    return w->fits;
-}
-
-/* A node event helps only if some waiting member fits that node: where one kind of member cannot
- * go, another may, and make room elsewhere. */
-static bool is_sure(struct wake *w, struct gang *g)
-{
-    const struct shape *last = NULL;
-    LIST_EACH (&g->members, at) {
-        struct spod *p = LIST_ITEM(at, struct spod, in_gang);
-        if (!spod_is_pending(p) || p->shape == last)
-            continue;
-        last = p->shape;
-        if (fits_now(w, p))
-            return true;
-    }
-    LIST_EACH (&g->places, at) {
-        struct spod *p = LIST_ITEM(at, struct spod, in_gang);
-        if (p->shape != last && !p->kept && fits_now(w, p))
-            return true;
-        last = p->shape;
-    }
-    return false;
-}
-
-static void wake_one(struct wake *w, struct gang *g)
-{
-    if (!(g->wakes & w->event))
-        return;
-    if (w->event == WAKE_POD_GONE && w->node >= 0 && core_waits_for_victims(w->s, g))
-        return; /* one of several that leave for it */
-    if (w->event == WAKE_POD_GONE && (g->wakes & WAKE_QUOTA) && !g->blocked)
-        return;                                /* core_quota_wake asks it, and knows */
-    bool related = g->wakes & WAKE_POD_PLACED; /* other pods decide too: a guess */
-    bool moves = w->event == WAKE_POD_GONE && core_consolidation_due(w->s, g, w->now);
-    if (w->node < 0 || !g->blocked || related || moves)
-        queue_wake(&w->s->queue, g, false, w->now);
-    else if (is_sure(w, g))
-        queue_wake(&w->s->queue, g, true, w->now);
-}
-
-void core_wake(struct sched_core *s, uint32_t event, int64_t node, struct mono now)
-{
-    struct wake w = { .s = s, .event = event, .node = node, .now = now };
-    LIST_EACH (&s->queue.parked, at)
-        wake_one(&w, LIST_ITEM(at, struct gang, parked));
-}
+/* ---- rules ---- */
 
 void core_rules_changed(struct sched_core *s, struct mono now)
 {
     s->cluster.snap.static_version++; /* kept answers are of no use */
+    s->queue.epoch++;
     core_wake(s, ~0u, -1, now);
 }
 
@@ -328,39 +256,13 @@ bool core_topology_del(struct sched_core *s, const struct kobj *obj, struct mono
 
 /* ---- decisions ---- */
 
-/* A pod alone whose shape failed already on exactly this snapshot need not be asked again. */
-static bool is_known_failure(const struct sched_core *s, const struct gang *g)
+/* What was found for this pod holds for those behind it, that are like it: nothing was asked but
+ * what they have in common. */
+static bool holds_for_all(const struct sched_core *s, const struct plan *plan)
 {
-    const struct spod *p = LIST_ITEM(g->members.next, struct spod, in_gang);
-    const struct shape *shape = p->shape;
-    return !g->dialect && spod_is_plain(p) && !p->kept && !forecast_holds(s->cluster.forecast) &&
-           (!p->view->nominated_node.n || p->nomination_over) &&
-           p->view->priority <= s->failure.priority && p->view->preempt_never == s->failure.never &&
-           s->failure.nominations == s->cluster.nominations &&
-           quota_alike(&p->quota, &s->failure.quota) &&
-           shape->failed_at == s->cluster.snap.journal_end &&
-           shape->failed_version == s->cluster.snap.static_version && s->failure.shape == shape;
-}
-
-static void remember_failure(struct sched_core *s, const struct gang *g, const struct plan *plan)
-{
-    bool by_quota = !plan->failed && (plan->wakes & WAKE_QUOTA);
-    struct spod *p = by_quota ? LIST_ITEM(g->members.next, struct spod, in_gang) : plan->failed;
-    if (g->dialect || !p || !spod_is_plain(p) || forecast_holds(s->cluster.forecast) ||
-        (plan->wakes & WAKE_POD_PLACED) || core_has_feud(s, p))
-        return; /* its twins may fare better */
-    p->shape->failed_at = s->cluster.snap.journal_end;
-    p->shape->failed_version = s->cluster.snap.static_version;
-    size_t n = plan->message.n < sizeof s->failure.text ? plan->message.n : sizeof s->failure.text;
-    memcpy(s->failure.text, plan->message.p, n);
-    s->failure.shape = p->shape;
-    s->failure.nominations = s->cluster.nominations;
-    s->failure.priority = p->view->priority;
-    s->failure.never = p->view->preempt_never;
-    s->failure.quota = p->quota;
-    s->failure.by_quota = by_quota;
-    s->failure.wakes = plan->wakes;
-    s->failure.message = str_make(s->failure.text, n);
+    bool common = plan->failed || (plan->wakes & WAKE_QUOTA); /* not a wish about the network */
+    return common && !plan->singular && !(plan->wakes & WAKE_POD_PLACED) &&
+           !forecast_holds(s->cluster.forecast);
 }
 
 static void park(struct sched_core *s,
@@ -369,11 +271,10 @@ static void park(struct sched_core *s,
                  struct mono now,
                  struct decision *out)
 {
-    g->blocked = plan->failed ? plan->failed->shape : NULL;
-    queue_park(&s->queue, g, plan->wakes, now);
+    struct hitch why = { plan->wakes, plan->failed ? plan->failed->shape : NULL, plan->bound };
+    queue_park(&s->queue, g, &why, now);
     core_late_watch(s, g);
     gang_set_message(g, plan->message);
-    core_starving_help(s, g, now);
     core_touch(s, g);
     *out = (struct decision){
         .kind = DECISION_WAIT, .gang = g, .message = g->message, .attempts = g->attempts
@@ -388,6 +289,7 @@ static void wait_incomplete(struct sched_core *s,
 {
     struct plan none = { .message = gang_waiting_text(a, g) }; /* members wake it, nothing else */
     park(s, g, &none, now, out);
+    core_starving_help(s, g, now);
 }
 
 static void assume(struct sched_core *s, struct gang *g, const struct plan *plan, struct mono now)
@@ -406,12 +308,24 @@ static void assume(struct sched_core *s, struct gang *g, const struct plan *plan
     g->attempts = g->vain = 0;
     g->since = (struct mono){ 0 };
     gang_set_message(g, STR(""));
-    if (gang_pending(g)) { /* members beyond the minimum */
-        g->blocked = plan->failed ? plan->failed->shape : NULL;
-        queue_park(&s->queue, g, ~0u, now);
-    }
+    struct hitch why = { ~0u, plan->failed ? plan->failed->shape : NULL, NULL };
+    if (gang_pending(g)) /* members beyond the minimum */
+        queue_park(&s->queue, g, &why, now);
+    else
+        queue_remove(&s->queue, g);
     core_late_watch(s, g);
     core_wake(s, WAKE_POD_PLACED, -1, now);
+}
+
+/* Nobody leaves for it. */
+static void give_up(struct sched_core *s, struct gang *g, const struct plan *plan)
+{
+    if (plan->failed && !core_waits_for_victims(s, g))
+        core_backfill_wait(s, g);
+    if (holds_for_all(s, plan))
+        queue_say(&s->queue, g, plan->message, s->now);
+    else
+        queue_part_and_try_next(&s->queue, g);
 }
 
 /* It does not fit as things are: others may have to leave for it. */
@@ -422,37 +336,89 @@ fail(struct sched_core *s, struct gang *g, struct plan *plan, struct arena *a, s
     bool found = core_preempt(s, g, plan, a, &preempt) || core_consolidate(s, g, plan, a, &preempt);
     if (found)
         plan->wakes |= WAKE_POD_GONE;
-    else
-        remember_failure(s, g, plan);
     park(s, g, plan, s->now, out);
-    if (!found && plan->failed && !core_waits_for_victims(s, g))
-        core_backfill_wait(s, g);
     if (!found) {
+        give_up(s, g, plan);
+        core_starving_help(s, g, s->now);
         out->displaced = preempt.displaced;
         out->n_displaced = preempt.n_displaced;
         return;
     }
-    core_backfill_leave(s, g); /* others make room at once */
+    queue_part_and_try_next(&s->queue, g); /* room is kept for it, not for those like it */
+    core_backfill_leave(s, g);             /* others make room at once */
     preempt.gang = g;
     preempt.message = out->message;
     preempt.attempts = out->attempts;
     *out = preempt;
 }
 
+/* The next gang with something to place. */
+static struct gang *take(struct sched_core *s, struct mono now)
+{
+    struct gang *g;
+    core_wake_for_quota(s, now);
+    while ((g = queue_take(&s->queue, now))) {
+        bool idle = gang_pending(g) == 0 && gang_is_complete(g);
+        if (idle)
+            queue_remove(&s->queue, g);
+        else if (!core_lacks_quota_again(s, g, now))
+            return g;
+    }
+    return NULL;
+}
+
+/* One that waits behind another hears why, when nothing else is to be done or now and then. */
+static bool tell(struct sched_core *s, struct decision *out)
+{
+    struct gang *g = queue_tell(&s->queue);
+    if (!g)
+        return false;
+    *out = (struct decision){
+        .kind = DECISION_WAIT, .gang = g, .message = g->message, .attempts = g->attempts
+    };
+    return true;
+}
+
+static void decide(struct sched_core *s, struct gang *g, struct arena *a, struct decision *out)
+{
+    struct plan plan = { 0 };
+    if (gang_to_come(g))
+        core_places_make(s, g);
+    else
+        core_places_prune(s, g);
+    cycle_run(&s->cluster, g, a, &plan);
+    if (!plan.placed) {
+        fail(s, g, &plan, a, out);
+        return;
+    }
+    bool reserves = gang_to_come(g) > 0;
+    if (reserves)
+        core_places_hold(s, g, &plan, s->now);
+    struct mono since = g->since.ns ? g->since : s->now;
+    assume(s, g, &plan, s->now);
+    *out = (struct decision){ .kind = DECISION_BIND,
+                              .gang = g,
+                              .items = plan.items,
+                              .n = plan.n,
+                              .reserves = reserves,
+                              .since = since };
+}
+
 void core_step(struct sched_core *s, struct mono now, struct arena *a, struct decision *out)
 {
     *out = (struct decision){ .kind = DECISION_NONE };
     core_places_expire(s, now);
-    struct gang *g;
     s->now = now;
     if (core_eviction_resume(s, a, out) || core_late_step(s, now, a, out))
         return;
     core_backfill_tick(s);
-    do {
-        g = queue_take(&s->queue, now);
-    } while (g && gang_pending(g) == 0 && gang_is_complete(g));
-    if (!g)
+    if (++s->steps % TELL_EVERY == 0 && tell(s, out))
         return;
+    struct gang *g = take(s, now);
+    if (!g) {
+        tell(s, out);
+        return;
+    }
     gang_settle(g);
     if (!gang_is_complete(g)) {
         wait_incomplete(s, g, a, now, out);
@@ -461,41 +427,11 @@ void core_step(struct sched_core *s, struct mono now, struct arena *a, struct de
     gpu_sense_refresh(s->cluster.gpus, &s->cluster.snap);
     if (s->cycles++ % TRIM_EVERY == 0)
         shapes_trim(&s->shapes, &s->cluster.snap, CACHE_BYTES_MAX);
-    struct plan plan = { 0 };
-    if (is_known_failure(s, g)) {
-        if (!s->failure.by_quota)
-            plan.failed = LIST_ITEM(g->members.next, struct spod, in_gang);
-        plan.wakes = s->failure.wakes;
-        plan.message = s->failure.message;
-        park(s, g, &plan, now, out);
-        return;
-    }
     if (core_ask(s, g, a, out))
         return;
-    if (gang_to_come(g))
-        core_places_make(s, g);
-    else
-        core_places_prune(s, g);
-    cycle_run(&s->cluster, g, a, &plan);
-    if (!plan.placed) {
-        fail(s, g, &plan, a, out);
-        if (s->extenders)
-            core_ask_spent(s, g);
-        return;
-    }
+    decide(s, g, a, out);
     if (s->extenders)
         core_ask_spent(s, g);
-    bool reserves = gang_to_come(g) > 0;
-    if (reserves)
-        core_places_hold(s, g, &plan, now);
-    struct mono since = g->since.ns ? g->since : now;
-    assume(s, g, &plan, now);
-    *out = (struct decision){ .kind = DECISION_BIND,
-                              .gang = g,
-                              .items = plan.items,
-                              .n = plan.n,
-                              .reserves = reserves,
-                              .since = since };
 }
 
 bool core_next_due(const struct sched_core *s, struct mono *when)
@@ -541,11 +477,12 @@ void core_each_pod(const struct sched_core *s,
 
 struct core_counts core_count(const struct sched_core *s)
 {
+    struct queue_counts waiting = queue_count(&s->queue);
     struct core_counts c = { .nodes = s->cluster.snap.n_alive,
                              .pods = s->pods.n,
-                             .active = s->queue.ages.n,
-                             .delayed = s->queue.delayed.n,
-                             .parked = s->queue.n_parked,
+                             .active = waiting.active,
+                             .delayed = waiting.delayed,
+                             .parked = waiting.parked,
                              .cycles = s->cycles,
                              .bound_pods = s->bound_pods };
     const struct map_slot *slot;

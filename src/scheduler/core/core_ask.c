@@ -10,6 +10,7 @@ void core_set_extenders(struct sched_core *s, struct extenders *x)
 {
     extenders_free(s->extenders);
     s->extenders = x;
+    s->queue.apart = x != NULL; /* they judge pods one by one */
 }
 
 const struct extenders *core_extenders(const struct sched_core *s)
@@ -98,7 +99,6 @@ void core_answer(struct sched_core *s,
     extender_answer_free(p->extended);
     p->extended = answer;
     p->asked = false;
-    s->failure.shape = NULL;
     if (!p->gang)
         return; /* somebody else bound it meanwhile */
     LIST_EACH (&p->gang->members, at) {

@@ -239,7 +239,7 @@ static void wake_due(struct sched_core *s)
         if (!w->found || w->woken || w->room.start_ns > s->now.ns)
             continue;
         w->woken = true;
-        if (w->g->state == GANG_PARKED || w->g->state == GANG_DELAYED)
+        if (w->g->state != GANG_IDLE && w->g->state != GANG_ACTIVE)
             queue_add(&s->queue, w->g, s->now); /* no back-off: it was told to come now */
     }
 }

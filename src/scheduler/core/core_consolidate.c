@@ -60,8 +60,6 @@ static struct spod *twin_new(struct sched_core *s, const struct spod *p)
 
 static void twin_free(struct sched_core *s, struct spod *twin)
 {
-    if (s->failure.shape == twin->shape)
-        s->failure.shape = NULL;
     snapshot_pod_leave(&s->cluster.snap, twin);
     spod_free(&s->shapes, twin);
 }

@@ -212,7 +212,7 @@ void core_gang_changed(struct sched_core *s, struct gang *g, struct mono now)
         return;
     }
     if (gang_is_complete(g) && !gang_to_come(g))
-        queue_add(&s->queue, g, now);
+        queue_arrive(&s->queue, g, now);
     else
         queue_delay(&s->queue, g, (struct mono){ now.ns + QUEUE_ARRIVAL_NS });
     core_late_watch(s, g);

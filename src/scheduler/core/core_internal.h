@@ -22,7 +22,7 @@ struct sched_core {
     core_gang_fn follow;      /* NULL: nobody follows gangs */
     void *follow_arg;
     struct extenders *extenders; /* NULL: none */
-    uint64_t arrivals, cycles, bound_pods;
+    uint64_t arrivals, steps, cycles, bound_pods;
     struct mono now;             /* of the step under way */
     struct backfill *backfill;   /* core_backfill.c */
     struct feuds *feuds;         /* feuds.h */
@@ -33,21 +33,17 @@ struct sched_core {
         struct mono mono;
         struct wall wall; /* ns 0: unknown */
     } clock;
-    struct { /* of a pod alone, on the snapshot that its shape remembers */
-        const struct shape *shape;
-        uint64_t nominations; /* as they were */
-        int64_t priority;
-        bool never;               /* it does not preempt */
-        struct quota_claim quota; /* whose limits and rights they were */
-        bool by_quota;            /* which said no, not the nodes */
-        uint32_t wakes;
-        struct str message;
-        char text[16384];
-    } failure;
 };
 
+/* ---- core_wake.c ---- */
 /* Events that parked gangs may wait for; node: where, or -1. */
 void core_wake(struct sched_core *s, uint32_t event, int64_t node, struct mono now);
+/* Gangs whose quota would let them pass now. */
+void core_wake_for_quota(struct sched_core *s, struct mono now);
+/* True: it was woken for its quota, which somebody else took meanwhile, and is parked again. */
+bool core_lacks_quota_again(struct sched_core *s, struct gang *g, struct mono now);
+
+/* ---- core_pods.c ---- */
 /* Takes the pod out of everything and frees it. */
 void core_drop_pod(struct sched_core *s, struct spod *p);
 /* The node of a bound pod is not here: it counts as lost until the node comes back. */
@@ -171,7 +167,6 @@ void core_quota_leave(struct sched_core *s, struct spod *p, struct gang *g);
 void core_quota_rejoin(struct sched_core *s, struct gang *g);
 /* A namespace changed what it says for its pods. */
 void core_quota_namespace(struct sched_core *s, struct str namespace, struct mono now);
-void core_quota_wake(struct sched_core *s, struct mono now);
 void core_quota_fini(struct sched_core *s);
 
 /* ---- core_places.c ---- */

@@ -86,7 +86,7 @@ static void act(struct sched_core *s, struct gang *g, struct mono now)
         queue_add(&s->queue, g, now);
         break;
     case GANG_FAILS: /* whoever carries out the decision ends them */
-        queue_park(&s->queue, g, 0, now);
+        queue_park(&s->queue, g, &(struct hitch){ 0 }, now);
         break;
     }
 }

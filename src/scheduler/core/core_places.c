@@ -21,10 +21,8 @@ static void place_free(struct sched_core *s, struct spod *p)
     if (p->quota.queue)
         quota_leave(s->cluster.quota, &p->quota);
     cluster_nominate(&s->cluster, p, NULL);
-    if (s->failure.shape == p->shape)
-        s->failure.shape = NULL;
     if (g->blocked == p->shape)
-        g->blocked = NULL;
+        queue_unblock(g, &s->queue.waits);
     snapshot_pod_leave(&s->cluster.snap, p);
     list_remove(&p->in_gang);
     g->n_places--;

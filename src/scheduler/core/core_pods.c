@@ -43,8 +43,6 @@ void core_drop_pod(struct sched_core *s, struct spod *p)
         snapshot_remove(&s->cluster.snap, p);
     forget_orphan(s, p);
     s->n_stuck -= p->stuck;
-    if (s->failure.shape == p->shape)
-        s->failure.shape = NULL;
     snapshot_commit(&s->cluster.snap);
     core_quota_leave(s, p, g);
     snapshot_pod_leave(&s->cluster.snap, p);
@@ -62,7 +60,6 @@ static void pod_gone(struct sched_core *s, struct spod *p, struct mono now)
         core_gang_changed(s, g, now);
     if (node >= 0)
         core_wake(s, WAKE_POD_GONE, node, now);
-    core_quota_wake(s, now);
 }
 
 void core_pod_del(struct sched_core *s, struct str namespace, struct str name, struct mono now)
@@ -199,6 +196,8 @@ static void follow_nomination(struct sched_core *s, struct spod *p)
     if (p->node != SCHED_NO_NODE || p->held_by || p->nomination_over)
         return;
     struct str name = p->view->nominated_node;
+    if (name.n && p->gang)
+        queue_part(&s->queue, p->gang);
     cluster_nominate(&s->cluster, p, name.n ? snapshot_node(&s->cluster.snap, name) : NULL);
 }
 
@@ -280,7 +279,6 @@ void core_forget(struct sched_core *s, const struct pod_id *pods, size_t n, stru
             snapshot_commit(&s->cluster.snap);
             gang_count_placed(p, -1);
             core_wake(s, WAKE_POD_GONE, node, now);
-            core_quota_wake(s, now);
         }
         struct gang *g = p->gang;
         g->attempts++;

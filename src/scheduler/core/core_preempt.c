@@ -42,29 +42,32 @@ bool core_is_above(const struct sched_core *s, const struct spod *p)
 struct judge { /* the argument of the policy's hooks */
     struct sched_core *s;
     bool feud;            /* some stand above the gang that wants room */
+    bool spared;          /* one of those */
     bool reclaimed;       /* somebody may be evicted for quota's sake */
     struct quota_ask ask; /* what it wants */
 };
 
 static bool spares(void *arg, const struct spod *by, const struct spod *victim)
 {
-    const struct judge *j = arg;
+    struct judge *j = arg;
     const struct quota_queue *to = by->quota.queue, *from = victim->quota.queue;
     if (to && from && to != from && quota_protects(j->s->cluster.quota, from, to, &j->ask))
         return true;
-    return j->feud && core_is_above(j->s, victim);
+    bool above = j->feud && core_is_above(j->s, victim);
+    j->spared = j->spared || above;
+    return above;
 }
 
 void core_budget_set(struct sched_core *s, const struct kobj *obj)
 {
     cluster_budget_set(&s->cluster, obj);
-    s->failure.shape = NULL; /* the next preemption may find more */
+    s->queue.epoch++; /* the next preemption may find more */
 }
 
 void core_budget_del(struct sched_core *s, struct str namespace, struct str name)
 {
     cluster_budget_del(&s->cluster, namespace, name);
-    s->failure.shape = NULL;
+    s->queue.epoch++;
 }
 
 /* What the victim's queue uses beyond its own is in the way of what belongs to the gang's queue. */
@@ -335,6 +338,10 @@ bool core_preempt(struct sched_core *s,
     q.by_quota = !plan->failed && (plan->wakes & WAKE_QUOTA);
     if (!g->profile->preempts)
         return false;
+    plan->singular = must_pause(g, s->now);
+    if (plan->singular)
+        return nothing_helps(&q, STR("preemption: pauses, since it evicted pods several times and "
+                                     "could not start in their room."));
     if (q.by_quota)
         plan->failed = first_pending(g);
     if (!plan->failed)
@@ -345,6 +352,7 @@ bool core_preempt(struct sched_core *s,
         .now = core_wall_now(s), .arg = &judge, .spares = spares, .reclaims = reclaims
     };
     bool found = find_victims(&q, out);
+    plan->singular = judge.spared;
     if (q.by_quota)
         plan->failed = NULL; /* the nodes did not say no */
     if (found)

@@ -105,7 +105,7 @@ void core_quota_rejoin(struct sched_core *s, struct gang *g)
         snapshot_commit(&s->cluster.snap);
     }
     g->ticket.queue = NULL;
-    s->failure.shape = NULL; /* other limits may hold */
+    s->queue.epoch++; /* other limits may hold */
     LIST_EACH (&g->members, at) {
         struct spod *p = LIST_ITEM(at, struct spod, in_gang);
         quota_leave(s->cluster.quota, &p->quota);
@@ -199,14 +199,4 @@ struct str core_queue_problem(struct sched_core *s, struct str name)
 {
     struct quota_queue *q = quota_find(s->cluster.quota, name);
     return q ? quota_problem(q) : (struct str){ 0 };
-}
-
-/* Gangs that wait for quota and would pass now. */
-void core_quota_wake(struct sched_core *s, struct mono now)
-{
-    LIST_EACH (&s->queue.parked, at) {
-        struct gang *g = LIST_ITEM(at, struct gang, parked);
-        if ((g->wakes & WAKE_QUOTA) && !g->blocked && cycle_has_quota(&s->cluster, g))
-            queue_wake(&s->queue, g, true, now);
-    }
 }

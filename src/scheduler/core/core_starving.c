@@ -38,19 +38,31 @@ static struct reservation *find_helped(const struct cluster *c)
     return NULL;
 }
 
-static struct gang *oldest(struct sched_core *s, struct mono now)
+static bool is_before(const struct gang *a, const struct gang *b)
 {
-    struct gang *best = NULL;
-    LIST_EACH (&s->queue.parked, at) {
-        struct gang *g = LIST_ITEM(at, struct gang, parked);
-        if (!is_starved(g, now) || !lacks_room(g) ||
+    return a->since.ns != b->since.ns ? a->since.ns < b->since.ns : a->order < b->order;
+}
+
+/* The best so far, or an older one in this list. */
+static struct gang *
+oldest_in(struct sched_core *s, struct list *waiting, struct gang *best, struct mono now)
+{
+    LIST_EACH (waiting, at) {
+        struct gang *g = LIST_ITEM(at, struct gang, waits);
+        if (!is_starved(g, now) || !lacks_room(g) || (best && !is_before(g, best)) ||
             g->hopeless_at == s->cluster.snap.static_version ||
             reservation_of(&s->cluster, g->key)) /* it evicted for its room, and holds it */
             continue;
-        if (!best || g->since.ns < best->since.ns ||
-            (g->since.ns == best->since.ns && g->order < best->order))
-            best = g;
+        best = g;
     }
+    return best;
+}
+
+static struct gang *oldest(struct sched_core *s, struct mono now)
+{
+    struct gang *best = oldest_in(s, &s->queue.waits.others, NULL, now);
+    LIST_EACH (&s->queue.waits.lacks, at)
+        best = oldest_in(s, &LIST_ITEM(at, struct lack, in_all)->gangs, best, now);
     return best;
 }
 
@@ -80,6 +92,7 @@ static void hold(struct sched_core *s, struct gang *g, struct mono now)
         g->hopeless_at = c->snap.static_version;
         return;
     }
+    queue_part(&s->queue, g); /* those like it have nothing held */
     struct reservation *r = reservation_open(c, g->key, (struct mono){ now.ns + HOLD_NS });
     r->firm = r->starving = true;
     for (size_t i = 0; i < plan.n; i++)

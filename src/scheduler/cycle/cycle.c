@@ -15,6 +15,7 @@
 #include "scheduler/network/domain_place.h"
 #include "scheduler/state/reservation.h"
 
+#define FEW 8         /* members of most gangs */
 #define GROUPS_MAX 16 /* of members that must lie together, in one gang */
 
 /* "worker-10" after "worker-9": digits count as one number. */
@@ -62,7 +63,7 @@ static int compare_small_first(const void *a, const void *b)
     return compare_large_first(b, a);
 }
 
-static size_t collect(const struct gang *g, struct planned *out)
+static size_t collect(const struct gang *g, bool kept_too, struct planned *out)
 {
     size_t n = 0;
     LIST_EACH (&g->members, at) {
@@ -72,7 +73,7 @@ static size_t collect(const struct gang *g, struct planned *out)
     }
     LIST_EACH (&g->places, at) {
         struct spod *p = LIST_ITEM(at, struct spod, in_gang);
-        if (!p->kept)
+        if (!p->kept || kept_too)
             out[n++] = (struct planned){ .pod = p };
     }
     return n;
@@ -101,7 +102,9 @@ struct quest { /* one attempt to place a gang */
     size_t n, need;                             /* members to place; how many must fit */
     size_t role_need[1 + GANG_ROLES_MAX];       /* the same by part of the gang */
     size_t left, role_left[1 + GANG_ROLES_MAX]; /* members that were not tried yet */
+    bool places_anew;                           /* kept places count as places to find */
     bool rationed;                              /* quota may not suffice for all */
+    struct quota_queue *bound;                  /* it does not suffice for those it needs: whose */
     size_t tried;                               /* items that place_groups dealt with */
     struct arena *a;                            /* of the cycle */
     struct str why;                             /* a group of members fits no domain */
@@ -208,7 +211,10 @@ static bool fits_quota(struct quest *q, struct arena *a, struct str *why)
     q->rationed = true;
     least = least < q->n ? least : q->n;
     struct quota_ask ask = ask_of(q, q->n - least, least);
-    return quota_fits(q->c->quota, claim, &ask, a, why);
+    if (quota_fits(q->c->quota, claim, &ask, a, why))
+        return true;
+    q->bound = quota_bound(q->c->quota, claim, &ask);
+    return false;
 }
 
 /* May the members start that the gang needs? */
@@ -426,7 +432,7 @@ static void explain(const struct quest *q, struct arena *a, struct plan *out)
 static void
 try_in_order(struct quest *q, int (*order)(const void *, const void *), struct plan *out)
 {
-    q->n = collect(q->g, q->items);
+    q->n = collect(q->g, q->places_anew, q->items);
     set_needs(q);
     if (q->n > 1)
         qsort(q->items, q->n, sizeof *q->items, order);
@@ -446,7 +452,7 @@ static bool deny(const struct quest *q, struct str why, uint32_t wakes, struct p
 
 static void sort_large_first(struct quest *q)
 {
-    q->n = collect(q->g, q->items);
+    q->n = collect(q->g, q->places_anew, q->items);
     set_needs(q);
     if (q->n > 1)
         qsort(q->items, q->n, sizeof *q->items, compare_large_first);
@@ -496,8 +502,10 @@ static bool attempt(struct cluster *c, struct gang *g, struct arena *a, struct p
     sort_large_first(&q);
     if (!has_min_resources(&q, a, out))
         return false;
-    if (!has_quota(&q, a, &why))
+    if (!has_quota(&q, a, &why)) {
+        out->bound = q.bound;
         return deny(&q, why, WAKE_QUOTA, out);
+    }
     try_in_order(&q, compare_large_first, out);
     if (!out->placed && (out->failed || q.rationed) && !one_kind(q.items, q.n)) {
         snapshot_rollback(&c->snap, mark);
@@ -522,12 +530,16 @@ bool cycle_probe(struct cluster *c, struct gang *g, struct arena *a, struct plan
     return ok;
 }
 
-bool cycle_has_quota(struct cluster *c, struct gang *g)
+bool cycle_has_quota(struct cluster *c, struct gang *g, struct quota_queue **bound)
 {
-    AUTO(arena_freep) struct arena *a = arena_new();
-    struct quest q = { .c = c, .g = g, .items = items_new(a, g) };
+    struct planned few[FEW];
+    AUTO(arena_freep) struct arena *a = g->n_members + g->n_places <= FEW ? NULL : arena_new();
+    struct quest q = { .c = c, .g = g, .items = a ? items_new(a, g) : few };
+    q.places_anew = gang_to_come(g) > 0; /* an attempt gives up those that it holds */
     sort_large_first(&q);
-    return has_quota(&q, a, NULL);
+    bool ok = has_quota(&q, a, NULL);
+    *bound = q.bound;
+    return ok;
 }
 
 bool cycle_try(struct cluster *c, struct gang *g, struct arena *a, struct plan *out)

@@ -224,6 +224,24 @@ void evaluate_node(struct cluster *cl,
         answer_node(cl, &c, &set, node, out);
 }
 
+bool evaluate_shape(struct cluster *cl, struct shape *shape, uint32_t node)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct sched_cycle c = {
+        .cluster = cl, .snap = &cl->snap, .profile = shape->profile, .shape = shape, .a = a
+    };
+    struct run_set set;
+    struct why why = { 0 };
+    struct node_answer answer;
+    int rejected;
+    set.n = runs_prepare(&c, 1u << SCOPE_CLASS | 1u << SCOPE_NODE, set.runs, &rejected, &why);
+    if (rejected >= 0 || !cl->snap.nodes.items[node]->alive ||
+        !is_admitted(&c, &set, node, &answer))
+        return false;
+    filter_node(&c, &set, node, &answer, NULL);
+    return answer.verdict == SCHED_OK;
+}
+
 /* ---- many questions ---- */
 
 struct asking {

@@ -47,6 +47,9 @@ void evaluate_node(struct cluster *c,
  * gang keeps for itself, nor, but for firm reservations, what is kept for pods of lower priority.
  */
 bool evaluate_minds(const struct spod *pod, const struct spod *kept);
+/* Does the shape fit the node as it is, other pods and kept room aside? What is false for the shape
+ * is false for all its pods. */
+bool evaluate_shape(struct cluster *c, struct shape *shape, uint32_t node);
 /* The first of the two passes, alone: the node would do even with the pods for which it is kept. */
 bool evaluate_beside_nominated(struct cluster *c,
                                const struct spod *pod,

@@ -33,6 +33,8 @@ gang_new(struct str key, struct str namespace, const struct gang_claim *claim, u
     list_init(&g->places);
     list_init(&g->ended);
     list_init(&g->parked);
+    list_init(&g->waits);
+    list_init(&g->ticket.stalled);
     if (!claim)
         return g;
     g->dialect = claim->dialect;
@@ -55,7 +57,7 @@ void gang_free(struct gang *g)
     if (!g)
         return;
     assert(list_empty(&g->members) && list_empty(&g->places) && list_empty(&g->ended));
-    assert(g->state == GANG_IDLE);
+    assert(g->state == GANG_IDLE && !g->crowd);
     free_parts(g);
     gang_roles_fini(&g->roles);
     kobj_unref(g->source);

@@ -16,6 +16,7 @@ enum gang_state {
     GANG_ACTIVE,  /* waits for its cycle */
     GANG_DELAYED, /* back-off, or members still arriving: active at ready_at */
     GANG_PARKED,  /* did not fit; woken by events that could help */
+    GANG_BEHIND,  /* others like it go first: what is decided about the first holds for it too */
 };
 
 struct gang_part {   /* members of one role; part 0 are those without a role */
@@ -72,10 +73,15 @@ struct gang {
     struct mono last_attempt;
     struct mono ready_at;
     unsigned attempts;
-    uint32_t wakes;              /* WAKE_* while parked */
-    const struct shape *blocked; /* the shape that did not fit; NULL: something else */
-    size_t pos, age_pos;         /* in the queue's heaps */
-    struct list parked;
+    uint32_t wakes;            /* WAKE_* while parked */
+    struct shape *blocked;     /* the shape that did not fit; NULL: something else */
+    size_t pos, age_pos;       /* in the queue's heaps */
+    struct list parked;        /* or, behind another, by whether it was told why */
+    struct list waits;         /* parked: with those that wait for the same (core/waits.h) */
+    struct lack *lack;         /* NULL: among the others */
+    struct crowd *crowd;       /* it leads, or is behind its leader (core/crowd.h); NULL: in none */
+    unsigned in_vain;          /* how often its quota woke it at the moment of its last attempt */
+    bool quota_only;           /* active because its quota may do now: ask that first */
     struct json_doc *eviction; /* own: who leaves for it (core_eviction.c); it counts while room is
                                   held for members; NULL: nobody */
     unsigned vain; /* how often others were evicted for it since it last started something */

@@ -93,6 +93,7 @@ struct quota_queue *quota_queue_new(struct quota *t, struct str name)
     set_defaults(q);
     list_init(&q->children);
     list_init(&q->sibling);
+    list_init(&q->stalled);
     heap_init(&q->waiting, ticket_less, ticket_moved);
     heap_init(&q->eager, eager_less, eager_moved);
     q->pos = HEAP_OUT;
@@ -110,15 +111,26 @@ struct quota_queue *quota_queue_new(struct quota *t, struct str name)
     return q;
 }
 
+static void forget_in(struct quota_queues *list, const struct quota_queue *q)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        if (list->items[i] == q)
+            list->items[i--] = quota_queues_pop(list);
+    }
+}
+
 static void queue_free(struct quota_queue *q)
 {
     struct quota *t = q->tree;
     assert(q->n_waiting == 0 && q->claims == 0 && list_empty(&q->children));
+    assert(list_empty(&q->stalled) || q != t->root);
     list_remove(&q->sibling);
-    for (size_t i = 0; q->dirty && i < t->dirty.n; i++) {
-        if (t->dirty.items[i] == q)
-            t->dirty.items[i--] = quota_queues_pop(&t->dirty);
-    }
+    LIST_EACH (&q->stalled, at)
+        quota_stall(LIST_ITEM(at, struct quota_ticket, stalled), t->root);
+    if (q->dirty)
+        forget_in(&t->dirty, q);
+    if (q->relieved)
+        forget_in(&t->relieved, q);
     for (size_t i = 0; i < q->n_classes; i++)
         set_text(&q->classes[i].name, (struct str){ 0 });
     free(q->classes);
@@ -160,11 +172,13 @@ void quota_free(struct quota *t)
     for (size_t i = 0; (slot = map_next(&t->by_name, &i));)
         list_init(&((struct quota_queue *)slot->value)->sibling);
     quota_queues_fini(&t->dirty);
+    quota_queues_fini(&t->relieved);
     for (size_t i = 0; (slot = map_next(&t->by_name, &i));) {
-        ((struct quota_queue *)slot->value)->dirty = false;
-        queue_free(slot->value);
+        struct quota_queue *q = slot->value;
+        q->dirty = q->relieved = false;
+        queue_free(q);
     }
-    t->root->dirty = false;
+    t->root->dirty = t->root->relieved = false;
     queue_free(t->root);
     for (size_t r = 0; r < t->n_res; r++)
         set_text(&t->res_names[r], (struct str){ 0 });
@@ -474,6 +488,7 @@ void quota_link(struct quota *t)
     t->linked = true;
     for (size_t i = 0; i < all.n; i++)
         quota_mark_dirty(all.items[i]);
+    quota_mark_relieved(t->root); /* it may have more now */
     for (size_t i = 0; anew && i < all.n; i++) {
         struct quota_queue *q = all.items[i];
         size_t n = q->waiting.n;

@@ -97,8 +97,12 @@ void quota_leave(struct quota *t, struct quota_claim *c);
 /* Takes (sign 1) or gives back (-1) what a pod demands, through the undo log. */
 void quota_charge(const struct quota_claim *c, const struct demand *d, size_t n, int sign);
 
-/* One queue, one user, one namespace: what quota says to one of two equal asks it says to both. */
-bool quota_alike(const struct quota_claim *a, const struct quota_claim *b);
+/* One queue, one user, one namespace: what quota says to one of two equal asks it says to both.
+ * Plain data, only to be compared. */
+struct quota_kin {
+    const void *queue, *user, *namespace;
+};
+struct quota_kin quota_kin_of(const struct quota_claim *c);
 
 struct quota_ask { /* what a gang wants to add */
     int64_t amount[QUOTA_RES_MAX];
@@ -112,6 +116,10 @@ bool quota_fits(struct quota *t,
                 const struct quota_ask *ask,
                 struct arena *a,
                 struct str *why);
+/* Of an ask that does not fit: the queue whose limit says so. Until something that counts there is
+ * given back, it will not fit. */
+struct quota_queue *
+quota_bound(struct quota *t, const struct quota_claim *c, const struct quota_ask *ask);
 
 /* ---- whose turn it is ---- */
 
@@ -120,13 +128,27 @@ struct quota_ticket { /* inside what waits; plain data, set before quota_wait */
     int64_t priority;
     enum quota_tier tier;
     int64_t turn_ns; /* of its last attempt in vain, else when it began to wait: they take turns */
-    int64_t created_ns; /* age in words of the API */
-    uint64_t seq;       /* of arrival: the last word among equals */
-    size_t pos;         /* the heap's */
+    int64_t created_ns;     /* age in words of the API */
+    uint64_t seq;           /* of arrival: the last word among equals */
+    size_t pos;             /* the heap's */
+    struct list stalled;    /* with those that wait until a queue may use more; init it */
+    struct quota_queue *at; /* that queue; NULL: it does not stall */
 };
 
 void quota_wait(struct quota_ticket *k);
 void quota_unwait(struct quota_ticket *k);
+/* Instead of waiting its turn it waits until something is given back at or below `at`; NULL: in any
+ * queue. Harmless twice; so is the other. */
+void quota_stall(struct quota_ticket *k, struct quota_queue *at);
+void quota_unstall(struct quota_ticket *k);
+/* Calls visit for each stalled ticket that what was given back since the last call may help. visit
+ * may unstall the ticket, or stall it elsewhere. */
+typedef void (*quota_ticket_fn)(void *arg, struct quota_ticket *k);
+void quota_relieve(struct quota *t, int64_t now_ns, quota_ticket_fn visit, void *arg);
+/* What was kept for this pod is kept no more: others may use it. */
+void quota_yield(const struct quota_claim *c);
+/* quota_relieve may have something to do. */
+bool quota_may_relieve(const struct quota *t);
 /* The first in line; NULL: nobody waits. now brings past use up to date. */
 struct quota_ticket *quota_next(struct quota *t, int64_t now_ns);
 /* The priority of a class that the queue knows; otherwise as given. */

@@ -11,12 +11,10 @@
 
 #include "base/num.h"
 
-bool quota_alike(const struct quota_claim *a, const struct quota_claim *b)
+struct quota_kin quota_kin_of(const struct quota_claim *c)
 {
-    if (!a->job || !b->job)
-        return a->queue == b->queue && a->job == b->job;
-    return a->queue == b->queue && a->job->user == b->job->user &&
-           a->job->namespace == b->job->namespace;
+    const struct quota_job *j = c->job;
+    return (struct quota_kin){ c->queue, j ? j->user : NULL, j ? j->namespace : NULL };
 }
 
 static void add(struct quota *t, int64_t *word, int64_t delta)
@@ -59,6 +57,7 @@ void quota_charge(const struct quota_claim *c, const struct demand *d, size_t n,
     struct quota *t = c->queue->tree;
     if (t->n_said) {
         quota_link(t);
+        t->gave = t->gave || sign < 0;
         for (struct quota_queue *at = c->queue; at; at = at->parent)
             quota_mark_dirty(at);
     }
@@ -180,28 +179,29 @@ static struct str refusal(const struct quota_queue *q,
                         STR_ARG(amount_text(t, r, at->limit[r], a)), STR_ARG(used), STR_ARG(more));
 }
 
-static bool deny(struct str *why, struct str text)
-{
-    if (why)
-        *why = text;
-    return false;
-}
+struct no { /* of a refusal: who says it, and why when somebody asks */
+    const struct quota_queue *at;
+    struct arena *a;
+    struct str *why; /* NULL: nobody asks */
+};
 
-static bool deny_count(struct str *why,
-                       struct arena *a,
-                       const struct quota_queue *q,
+static bool deny_count(struct no *no,
+                       const struct quota_queue *at,
+                       const char *whom,
                        struct str whose,
                        int64_t most)
 {
-    return deny(why, !why ? STR("")
-                          : arena_printf(a,
-                                         "queue %.*s lets %lld gangs%.*s run at once, and as many "
-                                         "do: one must end, or the limit be raised",
-                                         STR_ARG(q->name), (long long)most, STR_ARG(whose)));
+    no->at = at;
+    if (no->why)
+        *no->why = arena_printf(no->a,
+                                "queue %.*s lets %lld gangs%s%.*s run at once, and as many do: one "
+                                "must end, or the limit be raised",
+                                STR_ARG(at->name), (long long)most, whom, STR_ARG(whose));
+    return false;
 }
 
 /* Limits on how many gangs run; one that runs already is counted. */
-static bool counts_allow(const struct quota_claim *c, struct arena *a, struct str *why)
+static bool counts_allow(const struct quota_claim *c, struct no *no)
 {
     const struct quota_queue *q = c->queue;
     const struct quota_job *j = c->job;
@@ -209,15 +209,53 @@ static bool counts_allow(const struct quota_claim *c, struct arena *a, struct st
         return true;
     for (const struct quota_queue *at = q; at; at = at->parent) {
         if (at->gangs >= at->max_gangs)
-            return deny_count(why, a, at, STR(""), at->max_gangs);
+            return deny_count(no, at, "", STR(""), at->max_gangs);
     }
     if (j->user && j->user->gangs >= q->max_per_user)
-        return deny_count(why, a, q, arena_printf(a, " of user %.*s", STR_ARG(j->user->name)),
-                          q->max_per_user);
+        return deny_count(no, q, " of user ", j->user->name, q->max_per_user);
     if (j->namespace && j->namespace->gangs >= q->max_per_namespace)
-        return deny_count(why, a, q,
-                          arena_printf(a, " of namespace %.*s", STR_ARG(j->namespace->name)),
-                          q->max_per_namespace);
+        return deny_count(no, q, " of namespace ", j->namespace->name, q->max_per_namespace);
+    return true;
+}
+
+/* Nothing on the way up is wrong, or stopped. */
+static bool is_open(const struct quota_queue *q, struct no *no)
+{
+    for (const struct quota_queue *at = q; at; at = at->parent) {
+        struct str problem = quota_problem(at);
+        if (!problem.p && !at->paused)
+            continue;
+        no->at = at;
+        if (no->why && problem.p)
+            *no->why = arena_printf(no->a, "queue %.*s cannot start anything: %.*s",
+                                    STR_ARG(q->name), STR_ARG(problem));
+        else if (no->why)
+            *no->why = arena_printf(no->a, "queue %.*s is stopped: resume it", STR_ARG(at->name));
+        return false;
+    }
+    return true;
+}
+
+static bool
+fits(struct quota *t, const struct quota_claim *c, const struct quota_ask *ask, struct no *no)
+{
+    const struct quota_queue *q = c->queue;
+    if (!q || !t->n_said)
+        return true;
+    quota_link(t);
+    if (!is_open(q, no) || !counts_allow(c, no))
+        return false;
+    for (size_t r = 0; r < t->n_res; r++) {
+        if (ask->amount[r] <= 0)
+            continue;
+        struct verdict_of v = room_of(q, r);
+        if (v.room >= ask->amount[r])
+            continue;
+        no->at = v.at;
+        if (no->why)
+            *no->why = refusal(q, r, &v, ask->amount[r], no->a);
+        return false;
+    }
     return true;
 }
 
@@ -227,31 +265,16 @@ bool quota_fits(struct quota *t,
                 struct arena *a,
                 struct str *why)
 {
-    const struct quota_queue *q = c->queue;
-    if (!q || !t->n_said)
-        return true;
-    quota_link(t);
-    for (const struct quota_queue *at = q; at; at = at->parent) {
-        struct str problem = quota_problem(at);
-        if (problem.p)
-            return deny(why, !why ? problem
-                                  : arena_printf(a, "queue %.*s cannot start anything: %.*s",
-                                                 STR_ARG(q->name), STR_ARG(problem)));
-        if (at->paused)
-            return deny(
-                why, !why ? STR("")
-                          : arena_printf(a, "queue %.*s is stopped: resume it", STR_ARG(at->name)));
-    }
-    if (!counts_allow(c, a, why))
-        return false;
-    for (size_t r = 0; r < t->n_res; r++) {
-        if (ask->amount[r] <= 0)
-            continue;
-        struct verdict_of v = room_of(q, r);
-        if (v.room < ask->amount[r])
-            return deny(why, !why ? STR("") : refusal(q, r, &v, ask->amount[r], a));
-    }
-    return true;
+    struct no no = { .a = a, .why = why };
+    return fits(t, c, ask, &no);
+}
+
+struct quota_queue *
+quota_bound(struct quota *t, const struct quota_claim *c, const struct quota_ask *ask)
+{
+    struct no no = { 0 };
+    fits(t, c, ask, &no);
+    return (struct quota_queue *)(uintptr_t)no.at; /* the tree is the caller's to change */
 }
 
 /* ---- who may take from whom ---- */

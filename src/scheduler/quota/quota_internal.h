@@ -50,7 +50,10 @@ struct quota_queue {
 
     double past[QUOTA_RES_MAX]; /* fading use */
     int64_t settled[QUOTA_RES_MAX], settled_ns;
+    int64_t settled_gangs;
     bool dirty;
+    bool relieved;       /* something was given back here, or below, since the last quota_relieve */
+    struct list stalled; /* tickets that wait for that */
 
     struct heap waiting;       /* tickets of this very queue */
     struct heap eager;         /* children with somebody waiting */
@@ -79,7 +82,8 @@ struct quota {
     bool linked; /* the tree is as the queues say */
     int64_t half_life_ns, now_ns, ticked_ns;
     double history;
-    struct quota_queues dirty;
+    struct quota_queues dirty, relieved;
+    bool gave; /* something was, perhaps only for a dry run; not settled yet */
 };
 
 /* Brings links, problems, capacity and derived amounts up to date. */
@@ -87,6 +91,8 @@ void quota_link(struct quota *t);
 /* Position in the heap of its parent, share and head, from q up to the root. */
 void quota_reorder(struct quota_queue *q);
 void quota_mark_dirty(struct quota_queue *q);
+/* Something was given back in q: that counts on the way up to the root. */
+void quota_mark_relieved(struct quota_queue *q);
 /* Index of a snapshot column; QUOTA_NO_RES: no queue names it. */
 unsigned quota_column(struct quota *t, uint32_t column);
 struct quota_queue *quota_queue_new(struct quota *t, struct str name);

@@ -73,6 +73,41 @@ void quota_unwait(struct quota_ticket *k)
     quota_reorder(k->queue);
 }
 
+/* ---- those that wait for room ---- */
+
+void quota_stall(struct quota_ticket *k, struct quota_queue *at)
+{
+    quota_unstall(k);
+    k->at = at ? at : k->queue->tree->root;
+    list_push_back(&k->at->stalled, &k->stalled);
+}
+
+void quota_unstall(struct quota_ticket *k)
+{
+    if (k->at)
+        list_remove(&k->stalled);
+    k->at = NULL;
+}
+
+void quota_mark_relieved(struct quota_queue *q)
+{
+    for (; q && !q->relieved; q = q->parent) {
+        q->relieved = true;
+        quota_queues_push(&q->tree->relieved, q);
+    }
+}
+
+void quota_yield(const struct quota_claim *c)
+{
+    if (c->queue && c->queue->tree->n_said)
+        quota_mark_relieved(c->queue);
+}
+
+bool quota_may_relieve(const struct quota *t)
+{
+    return t->relieved.n || t->gave;
+}
+
 /* ---- shares ---- */
 
 /* past → what it is now, the use since the last time being `settled`. */
@@ -103,8 +138,21 @@ static double share_of(const struct quota_queue *q)
     return most / q->weight;
 }
 
+/* Less is used, or fewer gangs run, than when it was settled last. */
+static bool has_given_back(const struct quota_queue *q)
+{
+    for (size_t r = 0; r < q->tree->n_res; r++) {
+        if (q->used[r] < q->settled[r])
+            return true;
+    }
+    return q->gangs < q->settled_gangs;
+}
+
 static void settle_one(struct quota_queue *q, int64_t now_ns)
 {
+    if (has_given_back(q))
+        quota_mark_relieved(q);
+    q->settled_gangs = q->gangs;
     fade(q, now_ns);
     q->share = share_of(q);
     q->over = quota_over_nominal(q->tree, q, NULL);
@@ -127,6 +175,20 @@ static void settle(struct quota *t, int64_t now_ns)
         settle_one(q, t->now_ns);
     }
     quota_queues_clear(&t->dirty);
+    t->gave = false;
+}
+
+void quota_relieve(struct quota *t, int64_t now_ns, quota_ticket_fn visit, void *arg)
+{
+    quota_link(t);
+    settle(t, now_ns);
+    for (size_t i = 0; i < t->relieved.n; i++) {
+        struct quota_queue *q = t->relieved.items[i];
+        q->relieved = false;
+        LIST_EACH (&q->stalled, at)
+            visit(arg, LIST_ITEM(at, struct quota_ticket, stalled));
+    }
+    quota_queues_clear(&t->relieved);
 }
 
 struct quota_ticket *quota_next(struct quota *t, int64_t now_ns)

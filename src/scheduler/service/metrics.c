@@ -273,13 +273,14 @@ static size_t queue_of(const struct spod *p)
 {
     if (p->view->n_gates > 0)
         return QUEUE_GATED;
-    switch (p->gang->state) {
+    switch (queue_state(p->gang)) {
     case GANG_ACTIVE:
         return QUEUE_ACTIVE;
     case GANG_DELAYED:
         return QUEUE_BACKOFF;
     case GANG_IDLE:
     case GANG_PARKED:
+    case GANG_BEHIND:
         break;
     }
     return QUEUE_UNSCHEDULABLE;

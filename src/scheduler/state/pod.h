@@ -16,6 +16,7 @@
 struct profile;
 struct gang;
 struct score_cache;
+struct lack;
 struct extender_answer;
 
 enum numa_policy { NUMA_NONE, NUMA_BEST_EFFORT, NUMA_RESTRICTED, NUMA_SINGLE, NUMA_ISOLATED };
@@ -61,7 +62,7 @@ struct shape { /* counted by `pods`; interned by key in struct shapes */
     bool cpus_are_pinned, memory_is_pinned; /* kubelet gives them out by cell (numa.h) */
     size_t pods;                            /* how many use it */
     struct score_cache *cache;              /* scheduler/cycle/cache.h; NULL until first asked */
-    uint64_t failed_at, failed_version;     /* journal and version of the last failure; 0: none */
+    struct lack *lack; /* gangs that wait for a node that it fits (core/waits.h); NULL: none does */
 };
 
 struct term {                              /* of pod affinity, compiled */

@@ -52,6 +52,7 @@ void reservation_leave(struct spod *p)
     struct reservation *r = p->held_by;
     p->held_by = NULL;
     list_remove(&p->in_hold);
+    quota_yield(&p->quota);
     if (list_empty(&r->held))
         reservation_free(r);
 }
