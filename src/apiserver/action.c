@@ -10,29 +10,24 @@
 
 #define ACTION_WARNINGS_MAX 100
 
-/* An action takes some 20 KiB, by ever larger blocks: arenas of ended ones serve the next ones. */
-static struct arena *arena_take(struct apiserver *s)
-{
-    return s->n_spare > 0 ? s->spare[--s->n_spare] : arena_new();
-}
-
-static void arena_give_back(struct apiserver *s, struct arena *a)
-{
-    if (s->n_spare == API_SPARE_ARENAS) {
-        arena_free(a);
-        return;
-    }
-    arena_reset(a);
-    s->spare[s->n_spare++] = a;
-}
-
 struct action *action_new(struct apiserver *s)
 {
     struct action *a = MEM_NEW(struct action);
     a->s = s;
-    a->arena = arena_take(s);
+    a->spare = s->n_spare > 0;
+    a->arena = a->spare ? s->spare[--s->n_spare] : arena_new();
     a->r.write.grace_s = -1;
     return a;
+}
+
+static void give_back_arena(struct action *a)
+{
+    if (!a->spare) {
+        arena_free(a->arena);
+        return;
+    }
+    arena_reset(a->arena);
+    a->s->spare[a->s->n_spare++] = a->arena;
 }
 
 void action_free(struct action *a)
@@ -48,7 +43,7 @@ void action_free(struct action *a)
     kobj_vec_fini(&a->items);
     warning_vec_fini(&a->warnings);
     served_unref(a->what);
-    arena_give_back(a->s, a->arena);
+    give_back_arena(a);
     free(a);
 }
 

@@ -39,6 +39,7 @@ enum action_commit { ACTION_UNQUEUED, ACTION_QUEUED, ACTION_DURABLE, ACTION_FAIL
 struct action {
     struct apiserver *s;
     struct arena *arena;
+    bool spare; /* the arena is one of the server's */
     struct user user;
     struct request r;      /* slices in the arena */
     bool of_service;       /* asked in process, by a system: user */

@@ -137,6 +137,8 @@ int apiserver_new(struct apiserver **out,
     list_init(&s->pages);
     list_init(&s->watchers);
     list_init(&s->waits);
+    while (s->n_spare < API_SPARE_ARENAS)
+        s->spare[s->n_spare++] = arena_new_sized(API_SPARE_BYTES);
     s->health = health_new();
     s->meter = api_meter_new();
     checks_add(s);

@@ -23,6 +23,7 @@ struct api_counts {
 };
 
 #define API_SPARE_ARENAS 32
+#define API_SPARE_BYTES ((size_t)32 << 10) /* most actions take less */
 
 struct apiserver {
     struct loop *loop;
@@ -54,7 +55,9 @@ struct apiserver {
     podlog_source_fn podlog;
     void *podlog_arg;
     struct api_counts counts;
-    struct arena *spare[API_SPARE_ARENAS]; /* of ended actions, empty */
+    /* Empty arenas that actions take and give back, made at the start so that none of them stands
+     * on top of the heap that a burst leaves behind. */
+    struct arena *spare[API_SPARE_ARENAS];
     size_t n_spare;
     struct api_meter *meter;
     struct metrics *more_metrics[API_METRICS_MAX];

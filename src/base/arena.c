@@ -72,21 +72,31 @@ void arena_free(struct arena *a)
     free(a);
 }
 
+/* The largest block that is not too large, the oldest of these: later blocks are in front. */
+static struct block *block_to_keep(struct block *b)
+{
+    struct block *best = NULL;
+    for (; b; b = b->next)
+        if (b->cap <= KEEP_MAX && (!best || b->cap >= best->cap))
+            best = b;
+    return best;
+}
+
 void arena_reset(struct arena *a)
 {
+    struct block *keep = block_to_keep(a->head);
+    while (a->head) {
+        struct block *b = a->head;
+        a->head = b->next;
+        if (b != keep)
+            free(b);
+    }
+    if (keep)
+        keep->next = NULL;
+    a->head = keep;
     a->bytes = 0;
     a->used = 0;
-    a->next_cap = BLOCK_FIRST;
-    if (!a->head)
-        return;
-    free_chain(a->head->next);
-    a->head->next = NULL;
-    if (a->head->cap > KEEP_MAX) {
-        free(a->head);
-        a->head = NULL;
-    } else {
-        a->next_cap = a->head->cap; /* not smaller than what was not enough */
-    }
+    a->next_cap = keep && keep->cap / 4 > BLOCK_FIRST ? keep->cap / 4 : BLOCK_FIRST;
 }
 
 size_t arena_bytes(const struct arena *a)
