@@ -16,6 +16,9 @@
 #include "scheduler/preempt/victim.h"
 #include "scheduler/state/reservation.h"
 
+/* Whatever a record says, or a clock that was set makes of it. */
+#define RECORD_NS_MAX (3600 * NS_PER_S)
+
 /* ---- writing it ---- */
 
 static struct jnode *member_node(struct arena *a, const struct snapshot *snap, struct planned p)
@@ -98,6 +101,8 @@ void core_eviction_restore(struct sched_core *s,
     AUTO(arena_freep) struct arena *a = arena_new();
     AUTO(json_doc_unrefp) struct json_doc *doc = NULL;
     s->now = now;
+    if (until.ns > now.ns + RECORD_NS_MAX)
+        until.ns = now.ns + RECORD_NS_MAX;
     if (until.ns <= now.ns || !gang_pending(g) || g->eviction ||
         hold_members(s, g, json_get(record, STR("members"))) == 0)
         return;

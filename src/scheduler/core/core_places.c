@@ -124,6 +124,11 @@ void core_places_make(struct sched_core *s, struct gang *g)
 
 /* ---- holding them ---- */
 
+static int64_t hold_ns(const struct gang *g)
+{
+    return g->timeout_s ? g->timeout_s * NS_PER_S : HOLD_NS;
+}
+
 void core_places_hold(struct sched_core *s, struct gang *g, struct plan *plan, struct mono now)
 {
     struct cluster *c = &s->cluster;
@@ -135,12 +140,11 @@ void core_places_hold(struct sched_core *s, struct gang *g, struct plan *plan, s
             plan->items[kept++] = item;
             continue;
         }
-        int64_t ns = g->timeout_s ? g->timeout_s * NS_PER_S : HOLD_NS;
         snapshot_remove(&c->snap, item.pod);
         snapshot_commit(&c->snap);
         quota_leave(c->quota, &item.pod->quota);
         if (!r)
-            r = reservation_open(c, g->key, (struct mono){ now.ns + ns });
+            r = reservation_open(c, g->key, (struct mono){ now.ns + hold_ns(g) });
         reservation_hold(c, r, item.pod, &item.where);
     }
     plan->n = kept;
@@ -204,6 +208,9 @@ void core_places_restore(struct sched_core *s,
                          struct mono until,
                          struct mono now)
 {
+    int64_t longest = hold_ns(g); /* a clock may have been set since it was written */
+    if (until.ns > now.ns + longest)
+        until.ns = now.ns + longest;
     if (until.ns <= now.ns || g->n_placed == 0 || g->n_places)
         return;
     struct reservation *r = reservation_open(&s->cluster, g->key, until);
