@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Random operations for as long as one likes (SOAK_OPERATIONS; `make soak` asks for a million):
  * gangs of all kinds and priorities come, lose members, end, are refused, run into time-outs and
- * evict each other (some victims refuse to die), nodes go and come back. After each operation:
- * nothing is over-committed, places that are held included; no gang starts in part, and none is
- * left in part by an eviction; queues sum up; an attempt that is undone restores every word. */
+ * evict each other (some victims refuse to die), nodes go and come back. At each decision: no
+ * gang starts in part, and none is left in part by an eviction. After each operation: an attempt
+ * that is undone restores every word. After every eighth: nothing is over-committed, places that
+ * are held included, and queues sum up. */
 #include <stdlib.h>
 
 #include "scheduler/cycle/cycle.h"
@@ -12,6 +13,7 @@
 #define OPERATIONS 3000
 #define NODES 8
 #define PODS_MAX 160 /* then whole gangs leave */
+#define TELL_EVERY 100000
 #define FULL_EVERY 8 /* operations between looks at all nodes and queues */
 
 struct soak {
@@ -414,6 +416,8 @@ static void test_soak(void **state)
         decide(&w);
         if (i % FULL_EVERY == 0)
             check_world(&w);
+        if (i && i % TELL_EVERY == 0)
+            print_message("%lld operations done\n", (long long)i);
     }
     print_message(
         "%lld operations: %zu pods bound, %zu binds refused, %zu time-outs, %zu gangs with "
