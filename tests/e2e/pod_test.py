@@ -267,7 +267,7 @@ class Checkpoints(Case):
         return {"requests": {"cpu": f"{cpu}m"}}
 
     def test_the_victim_saves_and_then_leaves(self):
-        node = self.s.request("GET", "/api/v1/nodes")[1]["items"][0]
+        node = self.s.wait("the node", lambda: self.s.request("GET", "/api/v1/nodes")[1]["items"])[0]
         most = int(node["status"]["allocatable"]["cpu"]) * 600  # two do not fit
         file = os.path.join(self.folder, "checkpoint")
         low = pod("low", {"name": "trainer", "image": "none", "resources": self.needs(most),
