@@ -72,11 +72,19 @@ static bool is_own(const struct spod *kept, const struct spod *pod)
     return pod->gang && pod->gang == kept->gang && !(kept->to_come && kept->gang->admitted);
 }
 
+/* A member that came took over the place that was held for it: it had this room before anybody
+ * starved for it, and its gang ends only when it runs. */
+static bool comes_to_its_place(const struct spod *pod, const struct spod *kept)
+{
+    return kept->held_by && kept->held_by->starving && pod->held_by && !pod->held_by->firm &&
+           pod->kept == kept->kept && pod->gang && pod->gang->admitted && is_placed(pod->gang);
+}
+
 /* The place of a member to come is worth as much as a member that runs: who wants it has to evict
  * the gang. */
 bool evaluate_minds(const struct spod *pod, const struct spod *kept)
 {
-    if (kept->node != SCHED_NO_NODE || is_own(kept, pod))
+    if (kept->node != SCHED_NO_NODE || is_own(kept, pod) || comes_to_its_place(pod, kept))
         return false;
     bool firm = kept->to_come ? kept->gang->admitted && is_placed(kept->gang)
                               : kept->held_by && kept->held_by->firm;
