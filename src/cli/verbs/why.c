@@ -10,13 +10,35 @@
 #include "kube/names.h"
 #include "kube/pod.h"
 #include "kube/print.h"
+#include "kube/workload.h"
+
+static void put_workload(FILE *out, struct str kind, struct str because, struct str defaults)
+{
+    fprintf(out, "  workload profile: %.*s (%.*s)", STR_ARG(kind.n ? kind : STR("none")),
+            STR_ARG(because));
+    fprintf(out, "%s%.*s\n", defaults.n ? "; by default it " : "", STR_ARG(defaults));
+}
+
+/* Of a pod that a scheduler with such profiles has placed. */
+static void put_placed_workload(FILE *out, struct arena *a, const struct kobj *pod)
+{
+    struct str because;
+    enum workload kind = workload_why(pod, a, &because);
+    if (because.p && !str_is(pod_of(pod)->scheduler_name, "default-scheduler"))
+        put_workload(out, str_from(workload_defaults[kind].name), because,
+                     str_from(workload_defaults[kind].help));
+}
 
 static void put_explanation(FILE *out, struct str text)
 {
     AUTO(json_doc_unrefp) struct json_doc *doc = NULL;
     if (!text.n || json_parse(&doc, text, &json_limits_body, NULL) != 0)
         return;
-    struct json root = json_root(doc);
+    struct json root = json_root(doc), work = json_get(root, STR("workload"));
+    if (json_has(work))
+        put_workload(out, json_str(json_get(work, STR("kind"))),
+                     json_str(json_get(work, STR("because"))),
+                     json_str(json_get(work, STR("defaults"))));
     for (struct json_iter it = json_iter(json_get(root, STR("reasons"))); json_next(&it);) {
         long long nodes = json_i64_or(json_get(it.value, STR("nodes")), 0);
         fprintf(out, "  %lld node%s: %.*s (%.*s)\n", nodes, nodes == 1 ? "" : "s",
@@ -54,6 +76,7 @@ static void why_pod(FILE *out, struct arena *a, const struct kobj *pod)
     fprintf(out, "pod/%.*s: %.*s", STR_ARG(pod->name), STR_ARG(status));
     if (p->node_name.n) {
         fprintf(out, " on node %.*s\n", STR_ARG(p->node_name));
+        put_placed_workload(out, a, pod);
         put_containers(out, a, pod);
         return;
     }

@@ -28,7 +28,7 @@ static const struct {
     { "NetworkFabricScore", "is not built yet" },
     { "NodeVolumeLimits", "is not built yet" },
     { "PrioritySort", NULL },
-    { "ProfileClassifier", "is not built yet" },
+    { "ProfileClassifier", NULL }, /* profile->workloads */
     { "ResourceFragmentationScore", "is not built yet; GPUDevices packs GPUs" },
     { "ResourceReservation", NULL }, /* decided pods hold their room from that moment */
     { "SchedulingGates", NULL },
@@ -38,7 +38,7 @@ static const struct {
     { "VolumeBinding", "is not built yet" },
     { "VolumeRestrictions", "is not built yet" },
     { "VolumeZone", "is not built yet" },
-    { "WorkloadAwareScoring", "is not built yet" },
+    { "WorkloadAwareScoring", NULL }, /* the same */
 };
 
 enum point { POINT_ALL, POINT_FILTER, POINT_SCORE, POINT_RESERVE, POINT_POST_FILTER, POINT_OTHER };
@@ -156,6 +156,14 @@ static void set_post_filter(struct profile *p, enum point point, struct str name
         p->consolidation.on = on;
 }
 
+/* Nor are these: they stand for the defaults of kinds of work. */
+static void set_workloads(struct profile *p, enum point point, struct str name, bool on)
+{
+    bool named = str_is(name, "ProfileClassifier") || str_is(name, "WorkloadAwareScoring");
+    if (named || (!on && point == POINT_ALL && str_is(name, "*")))
+        p->workloads = on;
+}
+
 static void set_points(struct profile_plugin *e, enum point point, bool on)
 {
     if (point == POINT_ALL || point == POINT_FILTER)
@@ -175,6 +183,7 @@ static int disable(struct sched_config *c,
     for (struct json_iter it = json_iter(list); json_next(&it);) {
         struct str name = json_str(json_get(it.value, STR("name")));
         set_post_filter(p, point, name, false);
+        set_workloads(p, point, name, false);
         if (str_is(name, "*")) {
             for (size_t i = 0; i < p->n; i++)
                 set_points(&p->plugins[i], point, false);
@@ -199,6 +208,7 @@ static int enable(struct sched_config *c,
         struct str name = json_str(json_get(it.value, STR("name")));
         int at = profile_find(p, name);
         set_post_filter(p, point, name, true);
+        set_workloads(p, point, name, true);
         if (at < 0) {
             if (check_foreign(c, name, err))
                 return -1;

@@ -35,6 +35,16 @@ static int64_t weight_of(struct str profile, const struct sched_plugin *p)
     return p->default_weight;
 }
 
+/* Built in, and more than what kube-scheduler does. */
+static bool is_ours(struct str name)
+{
+    for (size_t i = 0; profile_builtin_names[i]; i++) {
+        if (str_is(name, profile_builtin_names[i]))
+            return !str_is(name, "default-scheduler");
+    }
+    return false;
+}
+
 struct profile *profile_new(struct str name)
 {
     struct profile *p = MEM_NEW(struct profile);
@@ -58,6 +68,7 @@ struct profile *profile_new(struct str name)
     bool plain = str_is(name, "default-scheduler");
     p->ties = str_is(name, "ganglion") ? TIES_FIRST : TIES_BY_HASH;
     p->starvation_ns = plain ? 0 : STARVATION_NS;
+    p->workloads = is_ours(name);
     p->preempts = true;
     p->preempt = (struct preempt_args){ .min_candidates_percent = 10, .min_candidates = 100 };
     p->consolidation = (struct consolidation){ .period_ns = CONSOLIDATION_NS, .max_moves = 8 };

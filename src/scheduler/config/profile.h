@@ -34,6 +34,7 @@ struct profile {
     enum ties ties;
     uint64_t seed;
     int64_t starvation_ns; /* a gang that waited so long goes first; 0: never */
+    bool workloads;        /* kinds of work have their defaults (kube/workload.h) */
     bool asks_outside;     /* a plugin of others decides here: shapes tell apart what it may read */
     bool gangs;            /* gang labels are honoured */
     bool preempts;         /* pods of this profile may push others out */

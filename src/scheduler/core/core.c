@@ -464,6 +464,7 @@ struct cluster *core_cluster(struct sched_core *s)
 void core_why(struct sched_core *s, struct spod *pod, struct arena *a, struct explanation *out)
 {
     explain_gang(&s->cluster, pod->gang, a, out);
+    out->workload = explain_workload(pod, a, &out->because);
 }
 
 void core_each_pod(const struct sched_core *s,

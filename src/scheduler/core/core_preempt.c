@@ -283,6 +283,13 @@ static void drop_leaving(struct decision *out)
     out->n_victims = n;
 }
 
+/* Batch goes before training, and services last, where all else is equal. */
+static int64_t leaves(void *arg, const struct spod *victim)
+{
+    (void)arg;
+    return workload_defaults[victim->shape->workload].leaves;
+}
+
 static struct spod *first_pending(const struct gang *g)
 {
     LIST_EACH (&g->members, at) {
@@ -349,7 +356,11 @@ bool core_preempt(struct sched_core *s,
     struct judge judge = { .s = s, .feud = core_has_feud(s, plan->failed) };
     ask_for(&judge, g);
     q.policy = (struct preempt_policy){
-        .now = core_wall_now(s), .arg = &judge, .spares = spares, .reclaims = reclaims
+        .now = core_wall_now(s),
+        .arg = &judge,
+        .spares = spares,
+        .reclaims = reclaims,
+        .cost = leaves,
     };
     bool found = find_victims(&q, out);
     plan->singular = judge.spared;

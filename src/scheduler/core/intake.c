@@ -142,6 +142,18 @@ static void put_numa(struct buf *b, const struct pod *view)
     buf_char(b, '\n');
 }
 
+static enum workload workload_in(const struct profile *p, const struct kobj *obj)
+{
+    return p->workloads ? workload_of(obj) : WORKLOAD_NONE;
+}
+
+/* Places are held for later members of such gangs by what was declared of them, and that is no
+ * cell: a default must not make members differ from their places. */
+static bool may_hold_places(const struct pod *view)
+{
+    return view->gang && view->gang->dialect->with_role;
+}
+
 /* Everything that plugins of class and node scope look at. Each pod that comes pays for it: no
  * printf. */
 static void put_key(struct buf *b, const struct profile *p, const struct kobj *obj)
@@ -151,6 +163,8 @@ static void put_key(struct buf *b, const struct profile *p, const struct kobj *o
     put_num(b, p->id);
     put_num(b, view->nonzero_cpu_milli);
     put_num(b, view->nonzero_mem_bytes);
+    put_num(b, workload_in(p, obj));
+    buf_char(b, may_hold_places(view) ? '1' : '0');
     put_numa(b, view);
     buf_char(b, view->has_pod_resources ? '1' : '0');
     buf_str(b, view->node_name);
@@ -206,6 +220,18 @@ static void set_score_demands(struct snapshot *s, struct shape *shape)
     shape->score_nz_mem = amount_or(&nonzero, STR("memory"), DEFAULT_MEM_BYTES);
 }
 
+/* Of a kind of work that likes one cell, where a cell has something to give, and unless the pod
+ * says anything about cells itself. */
+static void default_cells(struct shape *shape)
+{
+    bool minds = shape->cpus_are_pinned || shape->share.devices > 0;
+    for (unsigned k = 0; k < DEVICE_KINDS; k++)
+        minds = minds || shape->devices[k] > 0;
+    if (minds && workload_defaults[shape->workload].one_cell && !may_hold_places(shape->view) &&
+        !numa_is_said(shape->view->annotations))
+        shape->numa = numa_wish_default();
+}
+
 static struct shape *
 shape_new(struct cluster *c, const struct profile *profile, const struct kobj *obj, struct str key)
 {
@@ -228,12 +254,14 @@ shape_new(struct cluster *c, const struct profile *profile, const struct kobj *o
         int64_t n = amounts_get(&view->requests, device_resources[k]);
         shape->devices[k] = n < 0 ? 0 : n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
     }
+    shape->workload = workload_in(profile, obj);
     shape->numa = numa_wish_of(view->annotations);
     shape->memory_is_pinned = numa_memory_is_pinned(view);
     shape->cpus_are_pinned = numa_cpus_are_pinned(view);
     struct err err = { 0 };
     if (gpu_share_of(&shape->share, view, &err))
         shape->share_trouble = arena_str(shape->a, str_from(err.msg));
+    default_cells(shape);
     gpu_sense_shape(c->gpus, shape);
     return shape;
 }

@@ -346,6 +346,12 @@ void explain_gang(struct cluster *c, struct gang *g, struct arena *a, struct exp
         explain_blocked(c, g, &plan, a, out);
 }
 
+enum workload explain_workload(const struct spod *pod, struct arena *a, struct str *because)
+{
+    *because = (struct str){ 0 };
+    return pod->shape->profile->workloads ? workload_why(pod->obj, a, because) : WORKLOAD_NONE;
+}
+
 struct jnode *explain_json(struct arena *a, const struct explanation *e)
 {
     struct jnode *root = jnode_obj(a);
@@ -363,5 +369,11 @@ struct jnode *explain_json(struct arena *a, const struct explanation *e)
     struct jnode *changes = jnode_need_arr(root, STR("changes"));
     for (size_t i = 0; i < e->n_changes; i++)
         jnode_append(changes, jnode_str(a, e->changes[i]));
+    if (!e->because.p)
+        return root;
+    struct jnode *workload = jnode_need_obj(root, STR("workload"));
+    jnode_set_str(workload, STR("kind"), str_from(workload_defaults[e->workload].name));
+    jnode_set_str(workload, STR("because"), e->because);
+    jnode_set_str(workload, STR("defaults"), str_from(workload_defaults[e->workload].help));
     return root;
 }

@@ -23,6 +23,7 @@ struct fit_point {
 
 struct fit_args {
     enum strategy strategy;
+    bool said; /* the strategy stands in the configuration */
     struct fit_resource resources[FIT_RESOURCES_MAX];
     size_t n_resources;
     struct fit_point points[FIT_SHAPE_MAX];
@@ -37,6 +38,7 @@ struct fit_term { /* one scored resource, resolved */
 };
 
 struct fit_state {
+    enum strategy strategy;
     struct demand *checks; /* requests that the filter looks at */
     size_t n_checks;
     struct fit_term terms[FIT_RESOURCES_MAX];
@@ -97,6 +99,7 @@ static int fit_configure(void *args, struct json in, struct arena *a, struct err
     struct fit_args *out = args;
     struct json strategy = json_get(in, STR("scoringStrategy"));
     struct str type = json_str(json_get(strategy, STR("type")));
+    out->said = type.p != NULL;
     if (!type.p || str_is(type, "LeastAllocated"))
         out->strategy = LEAST_ALLOCATED;
     else if (str_is(type, "MostAllocated"))
@@ -165,11 +168,19 @@ prepare_terms(const struct sched_cycle *c, const struct fit_args *args, struct f
     }
 }
 
+/* Some kinds of work fill nodes up, unless the configuration says how nodes are filled. */
+static enum strategy strategy_for(const struct fit_args *args, const struct shape *shape)
+{
+    bool packs = workload_defaults[shape->workload].room == WORKLOAD_PACKS;
+    return packs && !args->said ? MOST_ALLOCATED : args->strategy;
+}
+
 static enum prepare fit_prepare(struct sched_cycle *c, struct plugin_run *run, struct why *why)
 {
     (void)why;
     struct fit_state *st = ARENA_NEW(c->a, struct fit_state);
     const struct shape *shape = c->shape;
+    st->strategy = strategy_for(run->args, shape);
     st->checks = ARENA_ARRAY(c->a, struct demand, shape->n_demands);
     for (size_t i = 0; i < shape->n_demands; i++) {
         if (shape->demands[i].amount > 0 &&
@@ -229,9 +240,10 @@ static int64_t along_points(const struct fit_args *args, int64_t utilization)
     return args->n_points ? p[args->n_points - 1].score : 0;
 }
 
-static int64_t score_resource(const struct fit_args *args, int64_t used, int64_t cap)
+static int64_t
+score_resource(const struct fit_args *args, enum strategy strategy, int64_t used, int64_t cap)
 {
-    switch (args->strategy) {
+    switch (strategy) {
     case LEAST_ALLOCATED:
         return used > cap ? 0 : (cap - used) * SCHED_SCORE_MAX / cap;
     case MOST_ALLOCATED:
@@ -252,7 +264,7 @@ static int64_t fit_score(const struct sched_cycle *c, const struct plugin_run *r
         int64_t cap = c->snap->alloc[t->res][node];
         if (cap == 0)
             continue;
-        int64_t score = score_resource(args, t->used[node] + t->add, cap);
+        int64_t score = score_resource(args, st->strategy, t->used[node] + t->add, cap);
         if (args->strategy == REQUESTED_TO_CAPACITY && score <= 0)
             continue;
         sum += score * t->weight;

@@ -143,7 +143,8 @@ static void default_rules(struct sched_cycle *c,
                           struct spread_rule **rules,
                           size_t *n)
 {
-    if (!args->n_defaults)
+    bool packs = workload_defaults[c->shape->workload].room == WORKLOAD_PACKS;
+    if (!args->n_defaults || (args->system && packs))
         return;
     struct label_sel sel = { .present = true };
     add_services(c, &sel);

@@ -22,6 +22,7 @@ enum {
     M_NEXUS_GROUP_SIZE,
     M_NEXUS_WAITING,
     M_NEXUS_RESERVATIONS,
+    M_WORKLOAD_PODS,
     M_PLUGIN_IGNORED,
     M_PLUGIN_LATE,
     M_PLUGIN_ON,
@@ -100,6 +101,11 @@ static const struct metric rows[] = {
                                METRIC_GAUGE,
                                "Pods that a place is held for.",
                                { "namespace" } },
+    [M_WORKLOAD_PODS] = { "ganglion_scheduler_workload_pods",
+                          METRIC_GAUGE,
+                          "Pods by kind of work (training, inference, batch, service, interactive, "
+                          "none) and state (waiting, placed).",
+                          { "workload", "state" } },
     [M_PLUGIN_IGNORED] = { "ganglion_scheduler_plugin_ignored_answers_total",
                            METRIC_COUNTER,
                            "Answers of a plugin from outside that break a rule: a score, a "
@@ -267,6 +273,7 @@ void sched_meter_plugin(struct sched_meter *m, struct str plugin, bool on)
 struct tally {
     struct sched_meter *m;
     int64_t pending[QUEUES], assumed;
+    int64_t workloads[WORKLOADS][2]; /* waiting, placed */
 };
 
 static size_t queue_of(const struct spod *p)
@@ -289,6 +296,8 @@ static size_t queue_of(const struct spod *p)
 static void tally_pod(void *arg, const struct spod *p)
 {
     struct tally *t = arg;
+    if (spod_is_ours(p))
+        t->workloads[p->shape->workload][p->node >= 0]++;
     t->assumed += p->assumed;
     if (p->held_by)
         metric_add(metrics_series(t->m->m, M_NEXUS_RESERVATIONS, &p->obj->namespace), 1);
@@ -315,4 +324,9 @@ void sched_meter_measure(struct sched_meter *m, const struct sched_core *core)
     metric_set(m->nodes, (int64_t)n.nodes);
     metric_set(m->pods, (int64_t)n.pods);
     metric_set(m->assumed, t.assumed);
+    for (size_t i = 0; i < WORKLOADS; i++) {
+        struct str kind = i ? str_from(workload_defaults[i].name) : STR("none");
+        metric_set(labelled2(m->m, M_WORKLOAD_PODS, kind, STR("waiting")), t.workloads[i][0]);
+        metric_set(labelled2(m->m, M_WORKLOAD_PODS, kind, STR("placed")), t.workloads[i][1]);
+    }
 }

@@ -49,8 +49,8 @@ struct scheduler {
     } errands;
     struct pod_refs report; /* pods whose waiting is to be told, from report_at on */
     size_t report_at;
-    struct {                      /* the last explanation, for pods that wait for the same */
-        struct str message, json; /* own texts */
+    struct { /* the last explanation, for pods that wait for the same */
+        struct str message, because, json; /* own texts */
     } explained;
     const struct outside *outside; /* plugins of others (service_outside.c); NULL: none */
     uint64_t outside_told;         /* of its news */

@@ -40,8 +40,10 @@ static void keep_text(struct str *slot, struct str text)
 /* Many pods often wait for the same: explain that once. */
 static struct str why_text(struct scheduler *s, struct spod *pod, struct arena *a)
 {
-    struct str message = pod->gang->message;
-    if (s->explained.message.n && str_eq(s->explained.message, message))
+    struct str message = pod->gang->message, because;
+    explain_workload(pod, a, &because);
+    if (s->explained.message.n && str_eq(s->explained.message, message) &&
+        str_eq(s->explained.because, because))
         return s->explained.json;
     struct explanation e;
     struct buf b;
@@ -51,6 +53,7 @@ static struct str why_text(struct scheduler *s, struct spod *pod, struct arena *
     buf_init(&b, WHY_BYTES_MAX);
     jnode_write(&b, explain_json(a, &e));
     keep_text(&s->explained.message, message);
+    keep_text(&s->explained.because, because);
     keep_text(&s->explained.json, b.failed ? STR("{}") : buf_view(&b));
     buf_fini(&b);
     return s->explained.json;
@@ -200,5 +203,6 @@ void service_report_cancel(struct scheduler *s)
         kobj_unref(s->report.items[s->report_at]);
     pod_refs_fini(&s->report);
     free((void *)(uintptr_t)s->explained.message.p); /* own texts */
+    free((void *)(uintptr_t)s->explained.because.p);
     free((void *)(uintptr_t)s->explained.json.p);
 }

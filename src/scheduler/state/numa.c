@@ -107,13 +107,40 @@ bool numa_cpus_are_pinned(const struct pod *p)
     return false;
 }
 
+static struct str policy_text(struct json annotations)
+{
+    struct str documented =
+        json_str(json_get(annotations, STR("numa.scheduling.kubenexus.io/policy")));
+    return documented.p
+               ? documented
+               : json_str(json_get(annotations, STR("scheduling.kubenexus.io/numa-policy")));
+}
+
+bool numa_is_said(struct json annotations)
+{
+    return policy_text(annotations).p != NULL;
+}
+
+static void wish_for_all(struct numa_wish *w)
+{
+    w->cpu = w->memory = true;
+    for (unsigned k = 0; k < DEVICE_KINDS; k++)
+        w->devices[k] = true;
+}
+
+struct numa_wish numa_wish_default(void)
+{
+    struct numa_wish w = { .policy = NUMA_BEST_EFFORT };
+    w.cells = allowed_cells((struct json){ 0 });
+    read_preferences(&w, (struct json){ 0 });
+    wish_for_all(&w);
+    return w;
+}
+
 struct numa_wish numa_wish_of(struct json annotations)
 {
     struct numa_wish w = { 0 };
-    struct str policy = json_str(json_get(annotations, STR("numa.scheduling.kubenexus.io/policy")));
-    if (!policy.p)
-        policy = json_str(json_get(annotations, STR("scheduling.kubenexus.io/numa-policy")));
-    w.policy = policy_of(policy);
+    w.policy = policy_of(policy_text(annotations));
     if (w.policy == NUMA_NONE)
         return w;
     w.cells = allowed_cells(annotations);
@@ -121,9 +148,7 @@ struct numa_wish numa_wish_of(struct json annotations)
     struct str list =
         json_str(json_get(annotations, STR("numa.scheduling.kubenexus.io/resources")));
     if (!list.p) {
-        w.cpu = w.memory = true;
-        for (unsigned k = 0; k < DEVICE_KINDS; k++)
-            w.devices[k] = true;
+        wish_for_all(&w);
         return w;
     }
     while (list.p)

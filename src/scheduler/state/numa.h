@@ -12,6 +12,10 @@
 #include "scheduler/state/pod.h"
 
 struct numa_wish numa_wish_of(struct json annotations);
+/* Is there a policy among them, be it none? */
+bool numa_is_said(struct json annotations);
+/* Best-effort for all resources. */
+struct numa_wish numa_wish_default(void);
 
 /* Does a kubelet with static managers give out its memory, or CPUs of any container, by cell? Only
  * of pods of class Guaranteed, and CPUs only to containers that ask for whole ones. */

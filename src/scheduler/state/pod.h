@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/list.h"
+#include "kube/workload.h"
 #include "scheduler/claims/dra.h"
 #include "scheduler/devices/gpu_ask.h"
 #include "scheduler/devices/gpu_share.h"
@@ -58,6 +59,7 @@ struct shape { /* counted by `pods`; interned by key in struct shapes */
     struct gpu_share share;         /* or parts of NVIDIA ones */
     struct str share_trouble; /* why what it says about parts makes no sense; empty: it does */
     struct gpu_ask gpu_ask;   /* the same for the device policy */
+    enum workload workload;   /* none also when its profile does not mind */
     struct numa_wish numa;
     bool cpus_are_pinned, memory_is_pinned; /* kubelet gives them out by cell (numa.h) */
     size_t pods;                            /* how many use it */
