@@ -220,7 +220,7 @@ static bool fits_quota(struct quest *q, struct arena *a, struct str *why)
 /* May the members start that the gang needs? */
 static bool has_quota(struct quest *q, struct arena *a, struct str *why)
 {
-    if (!q->n)
+    if (!q->n || !quota_has_rules(q->c->quota))
         return true;
     size_t mark = snapshot_mark(&q->c->snap);
     charge_kept(q);

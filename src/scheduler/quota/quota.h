@@ -73,6 +73,8 @@ void quota_free(struct quota *t); /* nothing may be charged or waiting; NULL is 
  * ERR_TOO_LARGE: too many queues. */
 int quota_set(struct quota *t, const struct quota_spec *spec, struct err *err);
 void quota_del(struct quota *t, struct str name);
+/* An object defines a queue: quota may say no at all. */
+bool quota_has_rules(const struct quota *t);
 struct quota_queue *quota_find(struct quota *t, struct str name); /* NULL: nobody spoke of it */
 /* How fast past use fades from fair shares, and how much it counts beside use now (0: not). */
 void quota_set_history(struct quota *t, int64_t half_life_ns, double weight);

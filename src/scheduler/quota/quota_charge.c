@@ -259,6 +259,11 @@ fits(struct quota *t, const struct quota_claim *c, const struct quota_ask *ask, 
     return true;
 }
 
+bool quota_has_rules(const struct quota *t)
+{
+    return t->n_said > 0;
+}
+
 bool quota_fits(struct quota *t,
                 const struct quota_claim *c,
                 const struct quota_ask *ask,
