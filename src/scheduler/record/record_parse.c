@@ -165,10 +165,11 @@ static int parse_rest(struct record_line *l, struct json root, struct err *err)
         in->places = json_get(root, STR("places"));
         if (json_type(in->places) != (list ? JSON_ARR : JSON_OBJ))
             return wrong(err, "places", list ? "a list" : "an object");
-        return need_str(&in->gang, root, "gang", err) ||
-                       need_ns(&in->until.ns, root, "until", MONO_MAX, err)
-                   ? -1
-                   : 0;
+        if (need_str(&in->gang, root, "gang", err) || need_i64(&in->until.ns, root, "until", err))
+            return -1;
+        /* Before the machine started, when its end is past long since. */
+        bool sane = in->until.ns >= -MONO_MAX && in->until.ns <= MONO_MAX;
+        return sane ? 0 : wrong(err, "until", "nanoseconds");
     }
     if (in->kind == INPUT_STEP)
         l->decision = json_get(root, STR("decision"));
