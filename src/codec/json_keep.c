@@ -330,28 +330,45 @@ static bool came_before(struct json_keep *k, struct str text)
     return before;
 }
 
+static void put_part(struct json_keep *k, struct json_doc *part)
+{
+    k->own[k->n_own] = json_doc_ref(part);
+    node_vec_push(&k->tape, node_make(NODE_SHARED, k->n_own++, 0));
+}
+
+/* A value that is kept whole has the text that a part of it would have. */
+static struct json_doc *part_of_whole(const struct json_keep *k, struct json v)
+{
+    bool open = !v.doc->parts_n && node_is_open(json_node(v));
+    return open ? map_get(&k->parts, json_text(v)) : NULL;
+}
+
 /* The value is written first. When it is one that others have, its place is taken by a node. What
  * comes for the first time stays: much never comes again. */
 static void put_shared(struct json_keep *k, struct json v, const struct json_mask *m)
 {
+    bool room = k->n_own < JSON_PARTS_MAX;
+    struct json_doc *part = room && m->n == 0 ? part_of_whole(k, v) : NULL;
+    if (part) {
+        put_part(k, part);
+        return;
+    }
     struct slice from = { k->n, k->tape.n, k->decoded.n };
     put_masked(k, v, m);
     struct str text = str_make(k->text + from.text, k->n - from.text);
-    if (text.n < SHARE_BYTES_MIN || k->n_own == JSON_PARTS_MAX ||
-        !node_is_open(k->tape.items[from.tape]))
+    if (text.n < SHARE_BYTES_MIN || !room || !node_is_open(k->tape.items[from.tape]))
         return;
-    struct json_doc *part = map_get(&k->parts, text);
+    part = map_get(&k->parts, text);
     if (!part) {
         if (!came_before(k, text))
             return;
         part = make_doc(k, from, 0);
         map_put(&k->parts, str_make(part->text, part->text_n), part);
     }
-    k->own[k->n_own] = json_doc_ref(part);
     k->n = from.text;
     k->tape.n = from.tape;
     k->decoded.n = from.decoded;
-    node_vec_push(&k->tape, node_make(NODE_SHARED, k->n_own++, 0));
+    put_part(k, part);
 }
 
 /* ---- the document ---- */

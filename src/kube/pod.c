@@ -95,7 +95,7 @@ static const struct field toleration_fields[] = {
 };
 
 /* What pods of one template share is decoded once for all (json_keep.h); nobody writes to it. */
-enum { MEMO_TOLERATIONS, MEMO_CONTAINERS };
+enum { MEMO_TOLERATIONS, MEMO_CONTAINERS, MEMO_CONDITIONS };
 
 static void *unconst(const void *memo)
 {
@@ -350,14 +350,37 @@ static const struct affinity *decode_affinity(struct json v, struct arena *a)
     return out;
 }
 
-static void decode_conditions(struct pod *p, struct json status)
+struct conditions {
+    bool ready, scheduled, unschedulable, resizing;
+};
+
+static struct conditions read_conditions(struct json status)
 {
     struct json ready = condition_in(status, STR("Ready"));
     struct json scheduled = condition_in(status, STR("PodScheduled"));
-    p->ready = condition_status_of(ready) == CONDITION_TRUE;
-    p->scheduled = condition_status_of(scheduled) == CONDITION_TRUE;
-    p->unschedulable = condition_status_of(scheduled) == CONDITION_FALSE &&
-                       str_is(text_at(scheduled, "reason"), "Unschedulable");
+    enum condition_status is_scheduled = condition_status_of(scheduled);
+    return (struct conditions){
+        .ready = condition_status_of(ready) == CONDITION_TRUE,
+        .scheduled = is_scheduled == CONDITION_TRUE,
+        .unschedulable = is_scheduled == CONDITION_FALSE &&
+                         str_is(text_at(scheduled, "reason"), "Unschedulable"),
+        .resizing = json_exists(condition_in(status, STR("PodResizePending"))),
+    };
+}
+
+/* Nearly all pods of a cluster have the same ones. */
+static struct conditions decode_conditions(struct json status)
+{
+    struct json list = json_get(status, STR("conditions"));
+    if (!json_is_shared(list))
+        return read_conditions(status);
+    const struct conditions *memo = json_memo(list, MEMO_CONDITIONS);
+    if (!memo) {
+        struct conditions *fresh = json_memo_new(sizeof *fresh);
+        *fresh = read_conditions(status);
+        memo = json_memo_set(list, MEMO_CONDITIONS, fresh);
+    }
+    return *memo;
 }
 
 /* ---- the pod ---- */
@@ -401,13 +424,12 @@ static bool names_all(const struct pod *p)
            all_name(&p->init_containers, STR("memory"));
 }
 
-static void sum_requests(struct pod *p, struct json root, struct json status, struct arena *a)
+static void sum_requests(struct pod *p, struct json root, bool resizing, struct arena *a)
 {
     AUTO(arena_freep) struct arena *scratch = arena_new();
     struct amounts sums = pod_requests(scratch, root, 0);
     struct amounts nonzero = sums;
     /* A resize that cannot be makes the statuses count instead, and they may name less. */
-    bool resizing = json_exists(condition_in(status, STR("PodResizePending")));
     if (resizing || !names_all(p))
         nonzero = pod_requests(scratch, root, POD_REQUESTS_NONZERO);
     p->nonzero_cpu_milli = amounts_get(&nonzero, STR("cpu"));
@@ -442,8 +464,11 @@ static void pod_decode(void *out, const struct kobj *o, struct arena *a)
     decode_spreads(p, json_get(spec, STR("topologySpreadConstraints")), a);
     decode_host_ports(p, a);
     p->gang = gang_claim_of(a, root);
-    decode_conditions(p, status);
-    sum_requests(p, root, status, a);
+    struct conditions c = decode_conditions(status);
+    p->ready = c.ready;
+    p->scheduled = c.scheduled;
+    p->unschedulable = c.unschedulable;
+    sum_requests(p, root, c.resizing, a);
 }
 
 const struct pod *pod_of(const struct kobj *o)

@@ -244,8 +244,10 @@ static void views_of_shared_parts_are_the_same(void **state)
                                              JSON_MASK_SHARED("initContainers"),
                                              JSON_MASK_SHARED("tolerations"),
                                              JSON_MASK("priority") };
+    static const struct json_mask status[] = { JSON_MASK_SHARED("conditions") };
     static const struct json_mask rows[] = { JSON_MASK("kind"), JSON_MASK("metadata"),
-                                             JSON_MASK_OF("spec", spec) };
+                                             JSON_MASK_OF("spec", spec),
+                                             JSON_MASK_OF("status", status) };
     static const char same[] = "[{'key':'k','name':'k','effect':'NoExecute','resources':{"
                                "'requests':{'cpu':'2','memory':'1Gi'},'limits':{'x.io/y':'3'}}}]";
     AUTO(json_keep_freep) struct json_keep *k = json_keep_new(rows, COUNT_OF(rows));
@@ -253,8 +255,10 @@ static void views_of_shared_parts_are_the_same(void **state)
         char text[700];
         snprintf(text, sizeof text,
                  "{'kind':'Pod','metadata':{'name':'p%d'},'spec':{'priority':%d,'tolerations':%s,"
-                 "'containers':%s,'initContainers':%s}}",
-                 i, i, same, same, i % 2 ? same : "[{'name':'another and a longer one'}]");
+                 "'containers':%s,'initContainers':%s},'status':{'conditions':[{'type':"
+                 "'PodScheduled','status':'%s','reason':'Unschedulable'}]}}",
+                 i, i, same, same, i % 2 ? same : "[{'name':'another and a longer one'}]",
+                 i % 3 ? "False" : "True");
         AUTO(kobj_unrefp) struct kobj *whole = parse(text), *kept = NULL;
         struct err err = { 0 };
         CHECK_OK(kobj_keep(&kept, k, kobj_root(whole), (struct json){ 0 }, &err), err);
@@ -271,6 +275,7 @@ static void views_of_shared_parts_are_the_same(void **state)
         CHECK_I64(b->tolerations.items[0].effect, TAINT_NO_EXECUTE);
         CHECK_I64(amounts_get(&b->requests, STR("cpu")), amounts_get(&a->requests, STR("cpu")));
         CHECK_I64(b->nonzero_mem_bytes, a->nonzero_mem_bytes);
+        CHECK(b->scheduled == (i % 3 == 0) && b->unschedulable == (i % 3 != 0) && !b->ready);
         CHECK(i < 2 || (json_has_shared(kept->doc) && kobj_bytes(kept) < kobj_bytes(whole)));
     }
 }
