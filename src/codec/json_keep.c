@@ -318,16 +318,19 @@ static void sweep(struct json_keep *k)
     k->sweep_at = kept.n < SWEEP_MIN / 2 ? SWEEP_MIN : 2 * kept.n;
 }
 
-/* Did this text come before? Remembers the last that fell on the same place. */
+/* Did this text come before? Remembers the last two that fell on the same place: two texts that
+ * come in turn must not make one another forgotten. */
 static bool came_before(struct json_keep *k, struct str text)
 {
     uint64_t hash = str_hash(text, k->parts.seed);
     if (!k->seen)
         k->seen = mem_alloc_array(SEEN, sizeof *k->seen);
-    uint64_t *place = &k->seen[hash & (SEEN - 1)];
-    bool before = *place == hash;
-    *place = hash;
-    return before;
+    uint64_t *place = &k->seen[hash & (SEEN - 2)];
+    if (place[0] == hash || place[1] == hash)
+        return true;
+    place[1] = place[0];
+    place[0] = hash;
+    return false;
 }
 
 static void put_part(struct json_keep *k, struct json_doc *part)
