@@ -275,6 +275,7 @@ static void park(struct sched_core *s,
     queue_park(&s->queue, g, &why, now);
     core_late_watch(s, g);
     gang_set_message(g, plan->message);
+    g->by_quota = !g->blocked && (g->wakes & WAKE_QUOTA);
     core_touch(s, g);
     *out = (struct decision){
         .kind = DECISION_WAIT, .gang = g, .message = g->message, .attempts = g->attempts

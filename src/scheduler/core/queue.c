@@ -222,6 +222,7 @@ struct gang *queue_tell(struct queue *q)
     if (list_empty(&c->untold))
         list_remove(&c->telling);
     gang_set_message(g, c->message);
+    g->by_quota = c->by_quota;
     g->attempts = c->attempts > g->attempts ? c->attempts : g->attempts;
     return g;
 }

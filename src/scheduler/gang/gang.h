@@ -90,6 +90,7 @@ struct gang {
     struct quota_ticket ticket; /* its place among the active ones, and what decides it */
     struct mono starts_at;      /* as far as can be foretold; ns 0: nobody knows */
     struct str message;         /* own text: why it waits */
+    bool by_quota;              /* that is for its queue, not for nodes */
     struct mono late_at;        /* when its time-out passes; in late_pos of the core's heap */
     size_t late_pos;
     struct str late; /* own text: what was said when its time-out passed; absent: it did not */

@@ -31,7 +31,7 @@ const char *gang_waiting_reason(const struct gang *g)
         return g->wrong.p ? "Invalid" : "NoMinimum";
     if (!gang_is_complete(g))
         return g->n_gated ? "Gated" : "MembersMissing";
-    return !g->blocked && (g->wakes & WAKE_QUOTA) ? "QuotaExceeded" : "Unschedulable";
+    return g->by_quota ? "QuotaExceeded" : "Unschedulable";
 }
 
 static const char *reason_of(const struct gang *g, enum gang_phase phase)
