@@ -232,11 +232,12 @@ static bool starts_with_fewer(struct cluster *c, struct gang *g, uint32_t i, int
     AUTO(arena_freep) struct arena *a = arena_new();
     struct plan plan;
     int64_t min = g->min, sum = gang_sum_of_parts(g);
-    int64_t *role = i ? &g->parts[i].min : &sum;
-    *role -= i ? fewer : 0;
+    if (i)
+        g->parts[i].min -= fewer;
     g->min = i && min > sum ? min : min - fewer;
     bool ok = cycle_probe(c, g, a, &plan);
-    *role += i ? fewer : 0;
+    if (i)
+        g->parts[i].min += fewer;
     g->min = min;
     return ok;
 }

@@ -3,6 +3,7 @@
  * types have no JSON tags: they are written as they are called, and read in any case. */
 #include "scheduler/extender/extender_talk.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "codec/json.h"
@@ -210,6 +211,7 @@ static void put_failed(struct talk *t, struct json map, enum verdict verdict)
 {
     for (struct json_iter it = json_iter(map); json_next(&it);) {
         struct seen *s = find(t, it.key);
+        assert(s); /* check_failed */
         struct str why = str_take(json_str(it.value), REASON_BYTES_MAX);
         if (s->named)
             continue; /* it passes, whatever else is said */
@@ -275,6 +277,7 @@ static int hear_scores(struct talk *t, struct json list, struct err *err)
     }
     for (struct json_iter it = json_iter(list); json_next(&it);) {
         struct seen *s = find(t, json_str(extender_field(it.value, "Host")));
+        assert(s); /* check_score */
         if (s->named)
             continue; /* the first counts */
         s->named = true;
