@@ -5,14 +5,14 @@
  * kube-scheduler 1.36 are kept: namespace selectors of the incoming pod are expanded to names but
  * also tested against no labels; counts of one label are shared between terms. What counts is kept
  * by tally.h. Pure. */
+#include <stdlib.h>
+
 #include "scheduler/framework.h"
 #include "scheduler/state/relations.h"
 #include "scheduler/state/tally.h"
 
-#define TERMS_MAX 64 /* of one pod; "64" in the message below */
-#define OTHERS_MAX                                                                                 \
-    64 /* terms of others whose sums are looked at one by one, not added up before                 \
-        */
+#define TERMS_MAX 64  /* of one pod; "64" in the message below */
+#define OTHERS_MAX 64 /* terms of others looked at one by one; more are added up per pod */
 
 struct part { /* of a sum by domain */
     const struct domains *domains;
@@ -146,45 +146,16 @@ count_preferred(struct sched_cycle *c, struct parts *to, const struct own_terms 
 
 /* ---- terms of others that are about this pod ---- */
 
+VEC_TYPE(owned_ptrs, const struct owned *);
+
 struct meeting {
     struct sched_cycle *c;
     const struct labelset *ns; /* labels of the pod's namespace */
     struct affinity_state *st;
-    struct arena *scratch;
     int64_t hard_weight;
     bool scores;
+    struct owned_ptrs met;
 };
-
-/* Into the one sum of its label that all further terms share. */
-static void fold(struct meeting *m, struct parts *to, const struct tally_ask *q, int64_t times)
-{
-    const struct tally *t = tally_get(m->c->snap->tallies, q, m->scratch);
-    size_t i = 0;
-    while (i < to->n && (to->items[i].serial || to->items[i].domains != t->domains))
-        i++;
-    if (i == 2 * OTHERS_MAX)
-        return; /* so many labels: the rest is not looked at */
-    if (i == to->n)
-        to->items[to->n++] = (struct part){ .domains = t->domains,
-                                            .sum = ARENA_ARRAY(m->c->a, int64_t, t->domains->n),
-                                            .times = 1 };
-    int64_t *sum = (int64_t *)(uintptr_t)to->items[i].sum; /* ours, const for readers only */
-    for (uint32_t d = 1; d < t->domains->n; d++)
-        sum[d] += times * t->sum[d];
-    to->entries += t->total;
-    arena_reset(m->scratch);
-}
-
-static void meet_into(struct meeting *m, struct parts *to, const struct owned *o, int64_t times)
-{
-    struct tally_ask q = { .owner = o->by, .key = o->term->topology_key };
-    if (times == 0)
-        return;
-    if (to->n < OTHERS_MAX)
-        parts_add(to, tally_get(m->c->snap->tallies, &q, m->c->a), times);
-    else
-        fold(m, to, &q, times);
-}
 
 static int64_t worth(const struct meeting *m, const struct owned *o)
 {
@@ -194,11 +165,16 @@ static int64_t worth(const struct meeting *m, const struct owned *o)
     case OWNED_PREFERRED:
         return o->term->weight;
     case OWNED_ANTI_REQUIRED:
-        return 0;
+        return 1;
     case OWNED_ANTI_PREFERRED:
         return -o->term->weight;
     }
     return 0;
+}
+
+static struct parts *place_of(const struct meeting *m, const struct owned *o)
+{
+    return o->kind == OWNED_ANTI_REQUIRED ? &m->st->existing : &m->st->score;
 }
 
 static void meet(void *arg, struct anchored *filed)
@@ -207,12 +183,63 @@ static void meet(void *arg, struct anchored *filed)
     const struct owned *o = CONTAINER_OF(filed, struct owned, filed);
     struct crowd whom = { o->term->names, label_sel_matches(&o->term->namespaces, m->ns),
                           o->term->selector };
-    if (!crowd_has(&whom, m->c->pod))
-        return;
-    if (o->kind == OWNED_ANTI_REQUIRED)
-        meet_into(m, &m->st->existing, o, 1);
-    else if (m->scores)
-        meet_into(m, &m->st->score, o, worth(m, o));
+    if ((m->scores || o->kind == OWNED_ANTI_REQUIRED) && worth(m, o) && crowd_has(&whom, m->c->pod))
+        owned_ptrs_push(&m->met, o);
+}
+
+/* ---- so many of them that their owners are counted together, once for this pod ---- */
+
+static int compare_owners(const void *a, const void *b)
+{
+    const struct owned *const *x = a, *const *y = b;
+    uint64_t p = (*x)->by->serial, q = (*y)->by->serial;
+    return (p > q) - (p < q);
+}
+
+/* The first met term whose owner comes at or after this one. */
+static size_t first_of(const struct meeting *m, const struct relations *by)
+{
+    size_t lo = 0, hi = m->met.n;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (m->met.items[mid]->by->serial < by->serial)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+static void add_on(const struct meeting *m, const struct owned *o, uint32_t node)
+{
+    struct parts *to = place_of(m, o);
+    const struct domains *d = tallies_domains(m->c->snap->tallies, o->term->topology_key);
+    size_t i = 0;
+    while (i < to->n && to->items[i].domains != d)
+        i++;
+    if (d->of[node] == DOMAIN_MISSING || i == OTHERS_MAX)
+        return; /* so many labels: the rest is not looked at */
+    if (i == to->n)
+        to->items[to->n++] =
+            (struct part){ .domains = d, .sum = ARENA_ARRAY(m->c->a, int64_t, d->n), .times = 1 };
+    ((int64_t *)(uintptr_t)to->items[i].sum)[d->of[node]] += worth(m, o); /* ours */
+    to->entries++;
+}
+
+static void count_owners(struct meeting *m)
+{
+    const struct snapshot *s = m->c->snap;
+    qsort(m->met.items, m->met.n, sizeof *m->met.items, compare_owners);
+    for (uint32_t n = 0; n < s->nodes.n; n++) {
+        const struct snode *node = s->nodes.items[n];
+        for (int64_t id = node->n_terms ? node->first_pod : -1; id >= 0;) {
+            const struct spod *p = s->pods.items[id];
+            size_t i = p->relations ? first_of(m, p->relations) : m->met.n;
+            for (; i < m->met.n && m->met.items[i]->by == p->relations; i++)
+                add_on(m, m->met.items[i], n);
+            id = p->next;
+        }
+    }
 }
 
 static void meet_others(struct sched_cycle *c,
@@ -220,14 +247,22 @@ static void meet_others(struct sched_cycle *c,
                         struct affinity_state *st,
                         bool scores)
 {
-    AUTO(arena_freep) struct arena *scratch = arena_new();
     struct meeting m = { .c = c,
                          .ns = cluster_namespace(c->cluster, spod_namespace(c->pod)),
                          .st = st,
-                         .scratch = scratch,
                          .hard_weight = args->hard_weight,
                          .scores = scores };
     anchor_visit(&c->snap->relations->terms, spod_namespace(c->pod), &c->pod->labels, meet, &m);
+    parts_room(c, &st->existing, OTHERS_MAX);
+    parts_room(c, &st->score, TERMS_MAX + OTHERS_MAX);
+    if (m.met.n > OTHERS_MAX)
+        count_owners(&m);
+    for (size_t i = 0; i < m.met.n && m.met.n <= OTHERS_MAX; i++) {
+        const struct owned *o = m.met.items[i];
+        struct tally_ask q = { .owner = o->by, .key = o->term->topology_key };
+        parts_add(place_of(&m, o), tally_get(c->snap->tallies, &q, c->a), worth(&m, o));
+    }
+    owned_ptrs_fini(&m.met);
 }
 
 static void read_own(struct sched_cycle *c, struct affinity_state *st)
@@ -252,6 +287,7 @@ static enum prepare affinity_prepare(struct sched_cycle *c, struct plugin_run *r
     }
     if (r && r->n_owned > TERMS_MAX) {
         why_add(why, STR("pod has more than 64 terms of pod affinity and anti-affinity"));
+        run->scores = false;
         return PREPARE_REJECT;
     }
     struct affinity_state *st = ARENA_NEW(c->a, struct affinity_state);
@@ -260,10 +296,7 @@ static enum prepare affinity_prepare(struct sched_cycle *c, struct plugin_run *r
     count_required(c, st);
     bool prefers = st->preferred.n || st->anti_preferred.n;
     bool scores = run->scores && (prefers || !args->ignore_existing_preferred);
-    parts_room(c, &st->existing, 2 * OTHERS_MAX);
-    parts_room(c, &st->score, TERMS_MAX + 2 * OTHERS_MAX);
-    if (c->snap->n_terms)
-        meet_others(c, args, st, scores);
+    meet_others(c, args, st, scores);
     if (scores) {
         count_preferred(c, &st->score, &st->preferred, 1);
         count_preferred(c, &st->score, &st->anti_preferred, -1);

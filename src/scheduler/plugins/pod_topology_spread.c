@@ -310,6 +310,7 @@ static enum prepare spread_prepare(struct sched_cycle *c, struct plugin_run *run
     }
     if (n > RULES_MAX) {
         why_add(why, STR("pod has more than 64 topology spread constraints"));
+        run->scores = false;
         return PREPARE_REJECT;
     }
     struct spread_state *st = ARENA_NEW(c->a, struct spread_state);

@@ -8,8 +8,9 @@
 #include "base/vec.h"
 #include "scheduler/state/snapshot.h"
 
-#define DOMAIN_MISSING 0      /* the node has no such label */
-#define DOMAIN_LABELS_MAX 256 /* labels kept without a tally that needs them */
+#define DOMAIN_MISSING 0 /* the node has no such label */
+/* Labels kept without a tally that needs them; more than any cycle asks for. */
+#define DOMAIN_LABELS_MAX 512
 
 struct domains {
     struct str key;                /* own text; absent: every node is a domain of its own */

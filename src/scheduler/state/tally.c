@@ -366,7 +366,10 @@ static void recount(struct tallies *ts, struct tally *t)
     memset(t->counts, 0, t->node_cap / 8);
     memset(t->levels, 0, LEVELS * sizeof *t->levels);
     count_all(t, ts->s);
-    tx_set(ts->s, &t->counted, 1);
+    if (ts->s->log.n)
+        tx_set(ts->s, &t->counted, 1);
+    else
+        t->counted = 1; /* no rollback reaches behind this state */
 }
 
 static struct domains *domains_for(struct tallies *ts, const struct tally_ask *ask)

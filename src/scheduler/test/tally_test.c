@@ -319,6 +319,57 @@ static void test_services_that_select_a_pod_spread_it(void **state)
     small_free(&w);
 }
 
+/* So many pods that want no web in their zone, each in words of its own, that their terms are added
+ * up; the last one is in another zone. */
+static void test_terms_of_many_others(void **state)
+{
+    (void)state;
+    static const int counts[] = { 3, 64, 65, 200 };
+    for (size_t k = 0; k < COUNT_OF(counts); k++) {
+        struct small w = small_new();
+        for (int i = 0; i < counts[k]; i++) {
+            char name[16], spec[300];
+            snprintf(name, sizeof name, "p%d", i);
+            snprintf(spec, sizeof spec,
+                     ",'affinity':{'podAntiAffinity':{'requiredDuringSchedulingIgnoredDuringExecuti"
+                     "on':[{'topologyKey':'zone','namespaces':['default','ns-%d'],'labelSelector':{"
+                     "'matchLabels':{'app':'web'}}}]}}",
+                     i);
+            fixture_pod(w.s,
+                        (struct fixture_pod){
+                            .name = name, .cpu = "1m", .spec = spec, .node = i ? "n1" : "n4" },
+                        at_s(1));
+        }
+        web(&w, "web", NULL);
+        struct evaluation e;
+        evaluate(core_cluster(w.s), core_pod(w.s, STR("default"), STR("web")), true, w.a, &e);
+        CHECK_I64(e.n_feasible, 2);
+        CHECK_I64(e.feasible[0], 2);
+        CHECK_I64(e.feasible[1], 3); /* has a pod that objects, but no zone */
+        small_free(&w);
+    }
+}
+
+static void test_too_many_rules_are_refused(void **state)
+{
+    (void)state;
+    struct small w = small_new();
+    char spec[9000] = ",'topologySpreadConstraints':[";
+    size_t n = strlen(spec);
+    for (int i = 0; i < 65; i++)
+        n += (size_t)snprintf(spec + n, sizeof spec - n,
+                              "%s{'maxSkew':1,'topologyKey':'k%d','whenUnsatisfiable':"
+                              "'DoNotSchedule','labelSelector':{}}",
+                              i ? "," : "", i);
+    snprintf(spec + n, sizeof spec - n, "]");
+    fixture_pod(w.s, (struct fixture_pod){ .name = "p", .spec = spec }, at_s(1));
+    struct evaluation e;
+    evaluate(core_cluster(w.s), core_pod(w.s, STR("default"), STR("p")), true, w.a, &e);
+    CHECK(e.rejected_by >= 0);
+    CHECK_STR(e.rejected_why.text[0], "pod has more than 64 topology spread constraints");
+    small_free(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +379,8 @@ int main(void)
         cmocka_unit_test(test_the_least_used_make_room),
         cmocka_unit_test(test_pods_that_say_the_same_share_it),
         cmocka_unit_test(test_services_that_select_a_pod_spread_it),
+        cmocka_unit_test(test_terms_of_many_others),
+        cmocka_unit_test(test_too_many_rules_are_refused),
         cmocka_unit_test(test_kept_counts_are_fresh_counts),
     };
     return CHECK_MAIN(tests);
