@@ -29,7 +29,7 @@ struct parts {
 
 struct own_terms { /* of one sort, of the incoming pod */
     const struct term *items;
-    struct crowd *crowds; /* whom each is about */
+    struct podset *sets; /* whom each is about */
     size_t n;
 };
 
@@ -81,19 +81,18 @@ static struct strs names_of(struct sched_cycle *c, const struct term *t)
 static struct own_terms own_terms_of(struct sched_cycle *c, const struct term *terms, size_t n)
 {
     static const struct labelset none = { 0 };
-    struct own_terms out = { terms, ARENA_ARRAY(c->a, struct crowd, n), n };
+    struct own_terms out = { terms, ARENA_ARRAY(c->a, struct podset, n), n };
     for (size_t i = 0; i < n; i++)
-        out.crowds[i] =
-            (struct crowd){ .names = names_of(c, &terms[i]),
-                            .everywhere = label_sel_matches(&terms[i].namespaces, &none),
-                            .selector = terms[i].selector };
+        out.sets[i] = (struct podset){ .names = names_of(c, &terms[i]),
+                                       .everywhere = label_sel_matches(&terms[i].namespaces, &none),
+                                       .selector = terms[i].selector };
     return out;
 }
 
 static bool is_in_all(const struct own_terms *terms, const struct spod *p)
 {
     for (size_t i = 0; i < terms->n; i++) {
-        if (!crowd_has(&terms->crowds[i], p))
+        if (!podset_has(&terms->sets[i], p))
             return false;
     }
     return terms->n > 0;
@@ -119,14 +118,14 @@ static void count_required(struct sched_cycle *c, struct affinity_state *st)
     parts_room(c, &st->affinity, all->n);
     parts_room(c, &st->anti, anti->n);
     for (size_t i = 0; i < all->n; i++) {
-        struct tally_ask q = { .crowds = all->crowds,
-                               .n_crowds = all->n,
+        struct tally_ask q = { .sets = all->sets,
+                               .n_sets = all->n,
                                .key = all->items[i].topology_key };
         parts_add(&st->affinity, tally_get(c->snap->tallies, &q, c->a), 1);
     }
     for (size_t i = 0; i < anti->n; i++) {
-        struct tally_ask q = { .crowds = &anti->crowds[i],
-                               .n_crowds = 1,
+        struct tally_ask q = { .sets = &anti->sets[i],
+                               .n_sets = 1,
                                .key = anti->items[i].topology_key };
         parts_add(&st->anti, tally_get(c->snap->tallies, &q, c->a), 1);
     }
@@ -137,8 +136,8 @@ static void
 count_preferred(struct sched_cycle *c, struct parts *to, const struct own_terms *terms, int sign)
 {
     for (size_t i = 0; i < terms->n; i++) {
-        struct tally_ask q = { .crowds = &terms->crowds[i],
-                               .n_crowds = 1,
+        struct tally_ask q = { .sets = &terms->sets[i],
+                               .n_sets = 1,
                                .key = terms->items[i].topology_key };
         parts_add(to, tally_get(c->snap->tallies, &q, c->a), sign * terms->items[i].weight);
     }
@@ -181,9 +180,10 @@ static void meet(void *arg, struct anchored *filed)
 {
     struct meeting *m = arg;
     const struct owned *o = CONTAINER_OF(filed, struct owned, filed);
-    struct crowd whom = { o->term->names, label_sel_matches(&o->term->namespaces, m->ns),
-                          o->term->selector };
-    if ((m->scores || o->kind == OWNED_ANTI_REQUIRED) && worth(m, o) && crowd_has(&whom, m->c->pod))
+    struct podset whom = { o->term->names, label_sel_matches(&o->term->namespaces, m->ns),
+                           o->term->selector };
+    if ((m->scores || o->kind == OWNED_ANTI_REQUIRED) && worth(m, o) &&
+        podset_has(&whom, m->c->pod))
         owned_ptrs_push(&m->met, o);
 }
 

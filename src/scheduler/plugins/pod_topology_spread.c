@@ -191,11 +191,11 @@ ask_nodes(const struct sched_cycle *c, const struct spread_rule *rule, struct ta
 static struct tally_ask
 ask_of(const struct sched_cycle *c, const struct spread_rule *rule, const struct strs *labels)
 {
-    struct crowd *crowd = ARENA_NEW(c->a, struct crowd);
+    struct podset *wanted = ARENA_NEW(c->a, struct podset);
     struct str *own = ARENA_NEW(c->a, struct str);
     *own = spod_namespace(c->pod);
-    *crowd = (struct crowd){ .names = { own, 1 }, .selector = rule->selector };
-    struct tally_ask q = { .crowds = crowd, .n_crowds = 1, .staying = true };
+    *wanted = (struct podset){ .names = { own, 1 }, .selector = rule->selector };
+    struct tally_ask q = { .sets = wanted, .n_sets = 1, .staying = true };
     q.nobody = label_sel_is_empty(&rule->selector);
     if (is_host(rule) && !rule->hard) {
         q.by_node = true;

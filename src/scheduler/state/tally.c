@@ -22,7 +22,7 @@ struct tallies {
     struct domain_index domains;
     struct tally_vec list;
     struct map by_key;
-    struct anchor_index index; /* of those about crowds */
+    struct anchor_index index; /* of those about sets */
     struct buf key;
     uint64_t asks, serial;
     size_t bytes;
@@ -105,7 +105,7 @@ static void put_texts(struct buf *b, const struct str *items, size_t n)
     buf_char(b, ';');
 }
 
-static void put_crowd(struct buf *b, const struct crowd *c)
+static void put_set(struct buf *b, const struct podset *c)
 {
     buf_char(b, c->everywhere ? '*' : '.');
     put_texts(b, c->names.items, c->names.n);
@@ -131,8 +131,8 @@ static void put_ask(struct buf *b, const struct tally_ask *ask)
     put_texts(b, ask->labels, ask->n_labels);
     if (ask->owner)
         buf_put(b, &ask->owner->serial, sizeof ask->owner->serial);
-    for (size_t i = 0; i < ask->n_crowds; i++)
-        put_crowd(b, &ask->crowds[i]);
+    for (size_t i = 0; i < ask->n_sets; i++)
+        put_set(b, &ask->sets[i]);
     if (ask->wanting) {
         struct json spec = kobj_path(ask->wanting, "spec");
         buf_char(b, 'w');
@@ -165,14 +165,14 @@ static struct label_sel copy_selector(struct arena *a, const struct label_sel *s
 
 static void copy_ask(struct arena *a, struct tally_ask *out, const struct tally_ask *ask)
 {
-    struct crowd *crowds = ARENA_ARRAY(a, struct crowd, ask->n_crowds);
+    struct podset *sets = ARENA_ARRAY(a, struct podset, ask->n_sets);
     *out = *ask;
-    for (size_t i = 0; i < ask->n_crowds; i++) {
-        const struct crowd *c = &ask->crowds[i];
-        crowds[i] = (struct crowd){ copy_texts(a, c->names.items, c->names.n), c->everywhere,
-                                    copy_selector(a, &c->selector) };
+    for (size_t i = 0; i < ask->n_sets; i++) {
+        const struct podset *c = &ask->sets[i];
+        sets[i] = (struct podset){ copy_texts(a, c->names.items, c->names.n), c->everywhere,
+                                   copy_selector(a, &c->selector) };
     }
-    out->crowds = crowds;
+    out->sets = sets;
     out->key = arena_str(a, ask->key);
     out->labels = copy_texts(a, ask->labels, ask->n_labels).items;
     out->wanting = ask->wanting ? kobj_ref(ask->wanting) : NULL;
@@ -181,7 +181,7 @@ static void copy_ask(struct arena *a, struct tally_ask *out, const struct tally_
 
 /* ---- which pods, which nodes ---- */
 
-bool crowd_has(const struct crowd *c, const struct spod *p)
+bool podset_has(const struct podset *c, const struct spod *p)
 {
     bool here = c->everywhere;
     for (size_t i = 0; i < c->names.n && !here; i++)
@@ -195,11 +195,11 @@ static bool is_counted(const struct tally_ask *ask, const struct spod *p)
         return p->relations == ask->owner;
     if (ask->nobody || (ask->staying && p->view->deleting))
         return false;
-    for (size_t i = 0; i < ask->n_crowds; i++) {
-        if (!crowd_has(&ask->crowds[i], p))
+    for (size_t i = 0; i < ask->n_sets; i++) {
+        if (!podset_has(&ask->sets[i], p))
             return false;
     }
-    return ask->n_crowds > 0;
+    return ask->n_sets > 0;
 }
 
 static bool tolerates_all(const struct pod *pod, const struct node *node)
@@ -400,7 +400,7 @@ static void file(struct tallies *ts, struct tally *t)
     if (ask->owner || ask->nobody)
         return;
     static const struct label_sel any = { .present = true };
-    const struct crowd *c = ask->n_crowds ? &ask->crowds[0] : NULL;
+    const struct podset *c = ask->n_sets ? &ask->sets[0] : NULL;
     bool one = c && !c->everywhere && c->names.n == 1;
     anchor_add(&ts->index, &t->filed, one ? c->names.items[0] : (struct str){ 0 },
                c ? &c->selector : &any);

@@ -14,16 +14,16 @@
 #define TALLIES_MIN 512 /* kept whatever they weigh: more than any cycle asks for */
 #define TALLY_BYTES_MAX (256u << 20)
 
-struct crowd { /* pods in a namespace that a selector matches */
+struct podset { /* pods in a namespace that a selector matches */
     struct strs names;
     bool everywhere; /* whatever their namespace */
     struct label_sel selector;
 };
 
 struct tally_ask {
-    /* Which pods: those in all crowds, or those with these relations. */
-    const struct crowd *crowds;
-    size_t n_crowds;
+    /* Which pods: those in all sets, or those with these relations. */
+    const struct podset *sets;
+    size_t n_sets;
     struct relations *owner;
     bool nobody;    /* no pod at all: what matters are the nodes */
     bool staying;   /* no pods that are being deleted */
@@ -64,7 +64,7 @@ void tallies_free(struct tallies *ts); /* NULL is fine */
 /* Never NULL; current until pods or nodes change while serial is 0, else for as long as fewer than
  * TALLIES_MIN others are asked for. What is not kept lives in a. */
 const struct tally *tally_get(struct tallies *ts, const struct tally_ask *ask, struct arena *a);
-bool crowd_has(const struct crowd *c, const struct spod *p);
+bool podset_has(const struct podset *c, const struct spod *p);
 /* Does the node count, as far as the question goes? */
 bool tally_ask_allows(const struct tally_ask *ask, const struct snode *n);
 /* The smallest sum of a domain with nodes; INT32_MAX when there is none. */

@@ -142,8 +142,8 @@ static const struct tally *webs(const struct small *w)
 {
     static struct str value = STR_INIT("web"), own = STR_INIT("default");
     static struct need need = { STR_INIT("app"), NEED_IN, { &value, 1 } };
-    static const struct crowd crowd = { { &own, 1 }, false, { true, &need, 1 } };
-    struct tally_ask q = { .crowds = &crowd, .n_crowds = 1, .key = STR("zone") };
+    static const struct podset wanted = { { &own, 1 }, false, { true, &need, 1 } };
+    struct tally_ask q = { .sets = &wanted, .n_sets = 1, .key = STR("zone") };
     return tally_get(w->snap->tallies, &q, w->a);
 }
 
