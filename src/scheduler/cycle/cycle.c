@@ -222,6 +222,10 @@ static bool has_quota(struct quest *q, struct arena *a, struct str *why)
 {
     if (!q->n || !quota_has_rules(q->c->quota))
         return true;
+    if (!fits_quota(q, a, why))
+        return false; /* whatever is kept */
+    if (list_empty(&q->c->reservations))
+        return true;
     size_t mark = snapshot_mark(&q->c->snap);
     charge_kept(q);
     bool ok = fits_quota(q, a, why);

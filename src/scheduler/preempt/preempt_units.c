@@ -114,20 +114,27 @@ static bool is_first_placed(const struct gang *g, const struct spod *p)
     return false;
 }
 
+static void collect_one(struct hunt *h, struct spod *p)
+{
+    if (p->gang && p->gang->dialect) {
+        if (is_first_placed(p->gang, p))
+            add_gang(h, p->gang);
+    } else if (may_leave(h, p)) {
+        struct spod **one = ARENA_NEW(h->a, struct spod *);
+        *one = p;
+        add_unit(h, one, 1, NULL);
+    }
+}
+
 static void collect(struct hunt *h)
 {
     const struct snapshot *snap = &h->c->snap;
-    for (size_t i = 0; i < snap->pods.n; i++) {
-        struct spod *p = snap->pods.items[i];
-        if (!p || p->node == SCHED_NO_NODE || (p->gang && p->gang == h->g))
-            continue;
-        if (p->gang && p->gang->dialect) {
-            if (is_first_placed(p->gang, p))
-                add_gang(h, p->gang);
-        } else if (may_leave(h, p)) {
-            struct spod **one = ARENA_NEW(h->a, struct spod *);
-            *one = p;
-            add_unit(h, one, 1, NULL);
+    for (size_t n = 0; n < snap->nodes.n; n++) { /* those that wait may be many more */
+        for (int64_t id = snap->nodes.items[n]->first_pod; id >= 0;) {
+            struct spod *p = snap->pods.items[id];
+            id = p->next;
+            if (!p->gang || p->gang != h->g)
+                collect_one(h, p);
         }
     }
 }
