@@ -11,6 +11,7 @@
  * run times on a virtual clock, objects in and decisions out. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "io/clock.h"
 #include "scheduler/world.h"
@@ -102,8 +103,8 @@ static const struct workload {
 };
 
 #define WORKLOADS (COHORTS * QUEUES * 500)
-#define BUDGET_NS (10 * NS_PER_S) /* then the bench stops, and says so */
-#define AGAIN_MS 1000             /* until an evicted workload comes back */
+#define BUDGET_S 20   /* of CPU; then the bench stops, and says so */
+#define AGAIN_MS 1000 /* until an evicted workload comes back */
 
 struct event { /* a workload comes, or the run that began then ends */
     int64_t at_ms;
@@ -229,6 +230,25 @@ static void happen(struct day *d, const struct event *e)
     }
 }
 
+/* Seconds of CPU: the core waits for nothing, and other programs do not count. */
+static double cpu_s(void)
+{
+    return (double)clock() / CLOCKS_PER_SEC;
+}
+
+/* Those that back off get their turn before the next event. */
+static void pass_time(struct day *d, int64_t *now_ms)
+{
+    const struct event *next = heap_peek(&d->events);
+    struct mono due;
+    while (core_next_due(d->s, &due) && due.ns / 1000000 + 1 > *now_ms && core_count(d->s).pods &&
+           (!next || due.ns / 1000000 + 1 < next->at_ms)) {
+        *now_ms = due.ns / 1000000 + 1;
+        settle(d, *now_ms);
+        next = heap_peek(&d->events);
+    }
+}
+
 static void baseline(void)
 {
     struct day d = { .s = kueue_world(), .began_ms = mem_alloc_array(WORKLOADS, sizeof(int64_t)) };
@@ -236,15 +256,16 @@ static void baseline(void)
     int64_t last_ms = 0;
     heap_init(&d.events, event_less, NULL);
     put_queues(&d);
-    int64_t start = clock_mono().ns;
-    while (clock_mono().ns - start < BUDGET_NS && (e = heap_pop(&d.events))) {
+    double start = cpu_s();
+    while (cpu_s() - start < BUDGET_S && (e = heap_pop(&d.events))) {
         last_ms = e->at_ms;
         happen(&d, e);
         kobj_unref(e->pod);
         free(e);
         settle(&d, last_ms);
+        pass_time(&d, &last_ms);
     }
-    double seconds = (double)(clock_mono().ns - start) / 1e9;
+    double seconds = cpu_s() - start;
     bool complete = !heap_peek(&d.events);
     if (complete && core_count(d.s).pods) {
         fprintf(stderr, "%zu workloads never ran\n", core_count(d.s).pods);

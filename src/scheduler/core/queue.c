@@ -7,7 +7,7 @@
 #include "scheduler/config/profile.h"
 #include "scheduler/framework.h"
 
-#define IN_VAIN_MAX 8 /* times that quota wakes one gang at one moment, before it backs off */
+#define IN_VAIN_MAX 200 /* times that quota wakes one gang at one moment, before it backs off */
 
 static void delayed_moved(void *item, size_t pos)
 {
