@@ -21,7 +21,7 @@ struct lifecycle {
     struct loop *loop;
     int64_t deadline_ns;
     struct timer *deadline;
-    struct loop_signal *term, *interrupt;
+    struct loop_signal *signals[3];
     struct step_vec steps; /* those still to stop */
     const char *current;   /* the one being stopped */
     bool stopping, ended, clean;
@@ -69,18 +69,33 @@ static void on_signal(void *arg)
         lifecycle_stop(lc);
 }
 
+/* A hang-up is what a terminal sends that is closed. */
+static const int stop_signals[] = { SIGTERM, SIGINT, SIGHUP };
+static_assert(COUNT_OF(stop_signals) == COUNT_OF(((struct lifecycle *)0)->signals), "one each");
+
+/* Under nohup we are to outlive the terminal. */
+static bool outlives_terminal(void)
+{
+    struct sigaction now;
+    return sigaction(SIGHUP, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 struct lifecycle *lifecycle_new(struct loop *l, int64_t deadline_ns, struct err *err)
 {
     struct lifecycle *lc = MEM_NEW(struct lifecycle);
     lc->loop = l;
     lc->deadline_ns = deadline_ns;
     lc->deadline = timer_new(l, too_late, lc);
-    lc->term = loop_on_signal(l, SIGTERM, on_signal, lc, err);
-    lc->interrupt = lc->term ? loop_on_signal(l, SIGINT, on_signal, lc, err) : NULL;
-    if (lc->interrupt)
-        return lc;
-    lifecycle_free(lc);
-    return NULL;
+    for (size_t i = 0; i < COUNT_OF(stop_signals); i++) {
+        if (stop_signals[i] == SIGHUP && outlives_terminal())
+            continue;
+        lc->signals[i] = loop_on_signal(l, stop_signals[i], on_signal, lc, err);
+        if (!lc->signals[i]) {
+            lifecycle_free(lc);
+            return NULL;
+        }
+    }
+    return lc;
 }
 
 void lifecycle_free(struct lifecycle *lc)
@@ -88,8 +103,8 @@ void lifecycle_free(struct lifecycle *lc)
     if (!lc)
         return;
     timer_free(lc->deadline);
-    loop_signal_free(lc->term);
-    loop_signal_free(lc->interrupt);
+    for (size_t i = 0; i < COUNT_OF(lc->signals); i++)
+        loop_signal_free(lc->signals[i]);
     step_vec_fini(&lc->steps);
     free(lc);
 }

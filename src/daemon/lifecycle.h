@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * lifecycle — how a long-running program ends: SIGTERM or SIGINT (or lifecycle_stop) runs the stop
- * steps one after the other, last added first, all within one deadline; then the loop stops. A
- * second signal, or the deadline, stops the loop at once. One loop thread. */
+ * lifecycle — how a long-running program ends: SIGTERM, SIGINT or SIGHUP (or lifecycle_stop) runs
+ * the stop steps one after the other, last added first, all within one deadline; then the loop
+ * stops. A second signal, or the deadline, stops the loop at once. Under nohup SIGHUP is not heard.
+ * One loop thread. */
 #pragma once
 
 #include <stdbool.h>

@@ -100,6 +100,32 @@ static void steps_stop_in_reverse(void **state)
     tear_down(&f);
 }
 
+static void raise_hup(void *arg)
+{
+    (void)arg;
+    raise(SIGHUP);
+}
+
+static void a_closed_terminal_is_a_stop_but_not_under_nohup(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f, 5 * NS_PER_S);
+    lifecycle_add(f.lc, "first", at_once, &f);
+    loop_defer(f.loop, raise_hup, NULL);
+    loop_run(f.loop);
+    CHECK_CSTR(f.trace, "a");
+    tear_down(&f);
+    signal(SIGHUP, SIG_IGN);
+    set_up(&f, 5 * NS_PER_S);
+    raise(SIGHUP);
+    loop_defer(f.loop, raise_term, NULL);
+    loop_run(f.loop);
+    CHECK(lifecycle_clean(f.lc));
+    tear_down(&f);
+    signal(SIGHUP, SIG_DFL);
+}
+
 static void what_hangs_is_left(void **state)
 {
     (void)state;
@@ -134,6 +160,7 @@ int main(void)
     log_set_sink(drop, NULL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_stop_in_reverse),
+        cmocka_unit_test(a_closed_terminal_is_a_stop_but_not_under_nohup),
         cmocka_unit_test(what_hangs_is_left),
     };
     return CHECK_MAIN(tests);
