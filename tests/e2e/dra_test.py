@@ -103,7 +103,7 @@ class Devices(unittest.TestCase):
         """docs/guides/dra.md: its objects, applied as they stand, give two GPUs of one cell."""
         path = os.path.join(os.path.dirname(__file__), "../../docs/guides/dra.md")
         with open(path) as f:
-            objects = re.search(r"```yaml\n(.*?)```", f.read(), re.S)[1]
+            objects = re.search(r"apply -f - <<EOF\n(.*?)\nEOF\n", f.read(), re.S)[1]
         self.s.request("DELETE", f"{API}/deviceclasses/gpu")
         done = self.s.cli("apply", "-f", "-", stdin=objects)
         self.assertEqual(done.returncode, 0, done.stderr)
