@@ -91,7 +91,7 @@ static void allocate(size_t nodes, size_t jobs, double peer_ms)
 
 enum { COHORTS = 5, QUEUES = 6 };
 
-static const struct workload {
+static const struct workload_kind {
     const char *name;
     size_t count;
     int64_t every_ms, run_ms;
@@ -157,7 +157,7 @@ static void put_queues(struct day *d)
                                "'nominalQuota':'20','borrowingLimit':'100'}]}]}]}}",
                                q, q / QUEUES));
         for (size_t w = 0; w < COUNT_OF(workloads); w++) {
-            const struct workload *k = &workloads[w];
+            const struct workload_kind *k = &workloads[w];
             for (size_t i = 0; i < k->count; i++) {
                 struct kobj *o = world_object(
                     "{'apiVersion':'v1','kind':'Pod','metadata':{'namespace':'d','name':"
