@@ -55,7 +55,7 @@ static const struct sort
                       "'nodeAffinityPolicy':'Honor','nodeTaintsPolicy':'Honor',"
                       "'labelSelector':{'matchLabels':{'color':'blue'}}}]," };
 
-struct workload {
+struct workload_kind {
     const char *name;
     size_t nodes, init, measured;
     const struct sort *first[5], *then; /* init pods of each of the first */
@@ -63,7 +63,7 @@ struct workload {
     size_t namespaces; /* init pods go round these; 0: one */
 };
 
-static const struct workload workloads[] = {
+static const struct workload_kind workloads[] = {
     { "pod_anti_affinity", 5000, 1000, 2000, { &anti }, &anti, 60, 0 },
     { "pod_matching_anti_affinity", 5000, 1000, 5000, { &anti }, &green, 595, 0 },
     { "pod_affinity", 5000, 5000, 5000, { &near }, &near, 35, 0 },
@@ -130,7 +130,7 @@ static void put_namespace(struct sched_core *s, const char *name)
     kobj_unref(o);
 }
 
-static void put_init(struct sched_core *s, const struct workload *w)
+static void put_init(struct sched_core *s, const struct workload_kind *w)
 {
     char ns[32];
     size_t namespaces = w->namespaces ? w->namespaces : 1;
@@ -173,7 +173,7 @@ static void taint_nodes(struct sched_core *s, size_t nodes)
     }
 }
 
-static void run(const struct workload *w, size_t part)
+static void run(const struct workload_kind *w, size_t part)
 {
     struct sched_core *s = world_new(w->nodes / part, false);
     put_namespace(s, "sched-1");
@@ -181,7 +181,7 @@ static void run(const struct workload *w, size_t part)
         taint_nodes(s, w->nodes / part);
     if (w->then == &of_service)
         put_service(s);
-    struct workload smaller = *w;
+    struct workload_kind smaller = *w;
     smaller.init /= part;
     put_init(s, &smaller);
     size_t n = w->measured / part;
