@@ -68,18 +68,38 @@ class Autoscaling(unittest.TestCase):
                        {"Content-Type": "application/merge-patch+json"})
         self.s.wait("over starts", lambda: (self.scheduled("over") or "")[0] == "True", 10)
 
-    def test_nodes_that_are_about_to_go(self):
-        going = {"spec": {"taints": [{"key": "ToBeDeletedByClusterAutoscaler", "value": "1",
-                                      "effect": "NoSchedule"}]}}
-        one, other = (n["metadata"]["name"] for n in self.items("/api/v1/nodes"))
-        status, answer = self.s.request("PATCH", f"/api/v1/nodes/{one}", going,
+    def taint(self, node, key, effect):
+        body = {"spec": {"taints": [{"key": key, "effect": effect}]}}
+        status, answer = self.s.request("PATCH", f"/api/v1/nodes/{node}", body,
                                         {"Content-Type": "application/merge-patch+json"})
         self.assertEqual(status, 200, answer)
-        self.create(PODS, pod("p", 8))
-        self.s.wait("p starts", lambda: (self.scheduled("p") or ("",))[0] == "True", 10)
-        self.assertEqual(self.scheduled("p")[2], other)
-        self.create(PODS, pod("q", 8))
-        self.comes("q", "Unschedulable")
+
+    def starts_on(self, name):
+        self.s.wait(f"{name} starts", lambda: (self.scheduled(name) or ("",))[0] == "True", 10)
+        return self.scheduled(name)[2]
+
+    def test_nodes_that_are_about_to_go(self):
+        one, other = (n["metadata"]["name"] for n in self.items("/api/v1/nodes"))
+        for key in ("ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted"):
+            with self.subTest(key):
+                self.taint(one, key, "NoSchedule")
+                self.create(PODS, pod("p", 8))
+                self.assertEqual(self.starts_on("p"), other)
+                self.create(PODS, pod("q", 8))
+                self.comes("q", "Unschedulable")
+                for name in ("p", "q"):
+                    self.s.cli("delete", "pod", name)
+                self.s.wait("both gone", lambda: not self.items(PODS))
+
+    def test_a_node_that_may_go_is_the_last_choice(self):
+        for one in [n["metadata"]["name"] for n in self.items("/api/v1/nodes")]:
+            self.taint(one, "DeletionCandidateOfClusterAutoscaler", "PreferNoSchedule")
+            self.create(PODS, pod("p", 1))
+            self.assertNotEqual(self.starts_on("p"), one)
+            self.s.cli("delete", "pod", "p")
+            self.s.wait("gone", lambda: not self.items(PODS))
+            self.s.request("PATCH", f"/api/v1/nodes/{one}", {"spec": {"taints": None}},
+                           {"Content-Type": "application/merge-patch+json"})
 
 
 if __name__ == "__main__":

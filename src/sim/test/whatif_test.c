@@ -5,29 +5,11 @@
 
 #include <stdio.h>
 
+#include "scheduler/test/fixture.h"
 #include "sim/whatif_change.h"
-#include "testkit/check.h"
 
 #define SECOND(n) ((n)*NS_PER_S)
 #define START INT64_C(1795339126000000000)
-
-/* Single quotes stand for double ones. */
-static struct kobj *object(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static struct kobj *object(const char *fmt, ...)
-{
-    char text[4096];
-    struct kobj *o = NULL;
-    struct err err = { 0 };
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    CHECK(n > 0 && (size_t)n < sizeof text);
-    for (char *p = text; *p; p++)
-        *p = *p == '\'' ? '"' : *p;
-    CHECK_OK(kobj_parse(&o, str_make(text, (size_t)n), &json_limits_own, &err), err);
-    return o;
-}
 
 /* ---- a day, told line by line ---- */
 
@@ -58,10 +40,11 @@ static struct day *day_begins(void)
 static void node(struct day *d, double at, const char *name, bool gone)
 {
     hear(d, at, INPUT_NODE,
-         object("{'apiVersion':'v1','kind':'Node','metadata':{'name':'%s','labels':{"
-                "'nvidia.com/gpu.product':'NVIDIA-H100-80GB-HBM3'}},'status':{'allocatable':{"
-                "'cpu':'64','memory':'64Gi','pods':'110','nvidia.com/gpu':'8'}}}",
-                name),
+         fixture_object(
+             "{'apiVersion':'v1','kind':'Node','metadata':{'name':'%s','labels':{"
+             "'nvidia.com/gpu.product':'NVIDIA-H100-80GB-HBM3'}},'status':{'allocatable':{"
+             "'cpu':'64','memory':'64Gi','pods':'110','nvidia.com/gpu':'8'}}}",
+             name),
          gone);
 }
 
@@ -81,13 +64,14 @@ static struct kobj *pod_object(const struct pod_facts *p)
                  p->gang, p->members);
     if (p->node)
         snprintf(where, sizeof where, ",'nodeName':'%s'", p->node);
-    return object("{'apiVersion':'v1','kind':'Pod','metadata':{'namespace':'d','name':'%s','uid':"
-                  "'%s'%s%s},'spec':{'schedulerName':'ganglion','priority':%d,'restartPolicy':"
-                  "'Never'%s%s,'containers':[{'name':'c','image':'i','resources':{'requests':{"
-                  "'nvidia.com/gpu':'%d'}}}]},'status':{'phase':'%s','conditions':[%s]}}",
-                  p->name, p->uid ? p->uid : p->name, gang, p->meta ? p->meta : "", p->priority,
-                  p->spec ? p->spec : "", where, p->gpus, p->phase ? p->phase : "Pending",
-                  p->conditions ? p->conditions : "");
+    return fixture_object(
+        "{'apiVersion':'v1','kind':'Pod','metadata':{'namespace':'d','name':'%s','uid':"
+        "'%s'%s%s},'spec':{'schedulerName':'ganglion','priority':%d,'restartPolicy':"
+        "'Never'%s%s,'containers':[{'name':'c','image':'i','resources':{'requests':{"
+        "'nvidia.com/gpu':'%d'}}}]},'status':{'phase':'%s','conditions':[%s]}}",
+        p->name, p->uid ? p->uid : p->name, gang, p->meta ? p->meta : "", p->priority,
+        p->spec ? p->spec : "", where, p->gpus, p->phase ? p->phase : "Pending",
+        p->conditions ? p->conditions : "");
 }
 
 static void pod(struct day *d, double at, struct pod_facts p)
@@ -311,11 +295,12 @@ static void test_without_a_node(void **state)
 static void claim(struct day *d, double at, const char *name, const char *pod_uid)
 {
     hear(d, at, INPUT_CLAIM,
-         object("{'apiVersion':'resource.k8s.io/v1','kind':'ResourceClaim','metadata':{'namespace':"
-                "'d','name':'%s','uid':'%s','resourceVersion':'5','ownerReferences':[{'apiVersion':"
-                "'v1','kind':'Pod','name':'x','uid':'%s','controller':true}]},'spec':{'devices':{"
-                "'requests':[{'name':'g','exactly':{'deviceClassName':'gpu'}}]}}}",
-                name, name, pod_uid),
+         fixture_object(
+             "{'apiVersion':'resource.k8s.io/v1','kind':'ResourceClaim','metadata':{'namespace':"
+             "'d','name':'%s','uid':'%s','resourceVersion':'5','ownerReferences':[{'apiVersion':"
+             "'v1','kind':'Pod','name':'x','uid':'%s','controller':true}]},'spec':{'devices':{"
+             "'requests':[{'name':'g','exactly':{'deviceClassName':'gpu'}}]}}}",
+             name, name, pod_uid),
          false);
 }
 
@@ -326,13 +311,15 @@ static void test_claims_are_given_back(void **state)
     struct day *d = day_begins();
     node(d, 0, "n0", false);
     hear(d, 0, INPUT_CLASS,
-         object("{'apiVersion':'resource.k8s.io/v1','kind':'DeviceClass','metadata':{'name':'gpu'},"
-                "'spec':{}}"),
+         fixture_object(
+             "{'apiVersion':'resource.k8s.io/v1','kind':'DeviceClass','metadata':{'name':'gpu'},"
+             "'spec':{}}"),
          false);
     hear(d, 0, INPUT_SLICE,
-         object("{'apiVersion':'resource.k8s.io/v1','kind':'ResourceSlice','metadata':{'name':'s'},"
-                "'spec':{'driver':'x','nodeName':'n0','pool':{'name':'n0','generation':1,"
-                "'resourceSliceCount':1},'devices':[{'name':'g0'}]}}"),
+         fixture_object(
+             "{'apiVersion':'resource.k8s.io/v1','kind':'ResourceSlice','metadata':{'name':'s'},"
+             "'spec':{'driver':'x','nodeName':'n0','pool':{'name':'n0','generation':1,"
+             "'resourceSliceCount':1},'devices':[{'name':'g0'}]}}"),
          false);
     step(d, 0);
     const char *const names[] = { "a", "b" };
@@ -365,11 +352,11 @@ static void test_another_limit_of_a_queue(void **state)
     struct day *d = day_begins();
     struct err err = { 0 };
     node(d, 0, "n0", false);
-    hear(
-        d, 0, INPUT_QUEUE,
-        object("{'apiVersion':'scheduling.run.ai/v2','kind':'Queue','metadata':{'name':'q'},'spec':"
-               "{'resources':{'gpu':{'quota':2,'limit':2}}}}"),
-        false);
+    hear(d, 0, INPUT_QUEUE,
+         fixture_object(
+             "{'apiVersion':'scheduling.run.ai/v2','kind':'Queue','metadata':{'name':'q'},'spec':"
+             "{'resources':{'gpu':{'quota':2,'limit':2}}}}"),
+         false);
     step(d, 0);
     pod(d, 1,
         (struct pod_facts){
