@@ -2,7 +2,7 @@
  * complete — fills in what published manifests leave out; see complete.h. */
 #include "kube/complete.h"
 
-#include "kube/gang_dialect.h"
+#include "kube/gang/gang_dialect.h"
 #include "kube/meta.h"
 
 static const char *const schedulers[] = { "ganglion", "gang-scheduler", "kubenexus-scheduler" };

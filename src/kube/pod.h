@@ -11,7 +11,7 @@
 #include "base/arena.h"
 #include "base/time.h"
 #include "kube/field.h"
-#include "kube/gang_dialect.h"
+#include "kube/gang/gang_dialect.h"
 #include "kube/kobj.h"
 #include "kube/quantities.h"
 
@@ -136,7 +136,7 @@ struct pod {
     } host_ports;
     size_t n_gates; /* spec.schedulingGates */
 
-    const struct gang_claim *gang; /* kube/gang_dialect.h; NULL: in no gang */
+    const struct gang_claim *gang; /* kube/gang/gang_dialect.h; NULL: in no gang */
 
     bool deleting;               /* has metadata.deletionTimestamp */
     int64_t deletion_grace_s;    /* metadata.deletionGracePeriodSeconds; -1 when absent */

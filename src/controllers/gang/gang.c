@@ -12,7 +12,7 @@
 #include "base/num.h"
 #include "controllers/controllers.h"
 #include "controllers/pods.h"
-#include "kube/gang_object.h"
+#include "kube/gang/gang_object.h"
 #include "kube/job.h"
 #include "kube/meta.h"
 

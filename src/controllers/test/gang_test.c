@@ -4,7 +4,7 @@
 
 #include "controllers/controllers.h"
 #include "controllers/test/world.h"
-#include "kube/gang_object.h"
+#include "kube/gang/gang_object.h"
 #include "kube/pod.h"
 #include "testkit/check.h"
 

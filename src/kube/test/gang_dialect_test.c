@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "kube/gang_dialect.h"
+#include "kube/gang/gang_dialect.h"
 #include "testkit/check.h"
 
 /* Documents are written with ' for ". */

@@ -43,7 +43,7 @@ void core_selecting_set(struct sched_core *s,
                         const struct kobj *obj,
                         struct mono now);
 void core_selecting_del(struct sched_core *s, enum selecting kind, const struct kobj *obj);
-/* A group object (kube/gang_object.h) of the kind with this bit. */
+/* A group object (kube/gang/gang_object.h) of the kind with this bit. */
 void core_group_set(struct sched_core *s, uint32_t bit, const struct kobj *obj, struct mono now);
 void core_group_del(struct sched_core *s, uint32_t bit, const struct kobj *obj, struct mono now);
 

@@ -2,13 +2,13 @@
  * gang — pods that start together or not at all. A pod in no gang is a gang of one until it runs,
  * so that queue and cycle know one entity only.
  *
- * What a gang needs is said by its members (labels and annotations, kube/gang_dialect.h) or by a
- * group object (kube/gang_object.h). gang_settle works it out of both when something changed: a
- * minimum for all, and one for each role. Loop thread only. */
+ * What a gang needs is said by its members (labels and annotations, kube/gang/gang_dialect.h) or by
+ * a group object (kube/gang/gang_object.h). gang_settle works it out of both when something
+ * changed: a minimum for all, and one for each role. Loop thread only. */
 #pragma once
 
 #include "base/heap.h"
-#include "kube/gang_object.h"
+#include "kube/gang/gang_object.h"
 #include "scheduler/state/pod.h"
 
 enum gang_state {

@@ -17,6 +17,6 @@ struct sched_source {
 extern const struct sched_source sources_main[SOURCES_MAIN];
 
 /* Queues and topologies of every project, as far as the API serves them: heard when they come. The
- * kinds of group objects are in kube/gang_object.h. */
+ * kinds of group objects are in kube/gang/gang_object.h. */
 #define SOURCES_QUEUES 11
 extern const struct sched_source sources_queues[SOURCES_QUEUES];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * gang_dialect — see gang_dialect.h. */
-#include "kube/gang_dialect.h"
+#include "kube/gang/gang_dialect.h"
 
 #include <stdlib.h>
 

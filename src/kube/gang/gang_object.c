@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * gang_object — see gang_object.h. */
-#include "kube/gang_object.h"
+#include "kube/gang/gang_object.h"
 
 #include "base/num.h"
 #include "kube/meta.h"

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "kube/gang_dialect.h"
+#include "kube/gang/gang_dialect.h"
 #include "kube/kobj.h"
 
 /* What the phases of a gang are called in an object of this kind; NULL: it has no such word. */
