@@ -388,10 +388,15 @@ dra_find_device(const struct dra *d, struct str driver, struct str pool, struct 
     return NULL;
 }
 
-static bool reaches(const struct dra_device *dev, const struct snode *node)
+static bool is_wide_here(const struct dra_device *dev, const struct snode *node)
 {
     return dev->all_nodes ||
            (dev->terms && match_node_terms(dev->terms, &node->labels, node->name));
+}
+
+bool dra_reaches(const struct dra_device *dev, const struct snode *node)
+{
+    return dev->node.n ? str_eq(dev->node, node->name) : is_wide_here(dev, node);
 }
 
 struct dra_devices dra_reachable(struct dra *d, const struct snode *node)
@@ -403,7 +408,7 @@ struct dra_devices dra_reachable(struct dra *d, const struct snode *node)
     for (size_t i = 0; local && i < local->n; i++)
         dra_devices_push(&d->reached, local->items[i]);
     for (size_t i = 0; i < d->wide.n; i++) {
-        if (reaches(d->wide.items[i], node))
+        if (is_wide_here(d->wide.items[i], node))
             dra_devices_push(&d->reached, d->wide.items[i]);
     }
     return d->reached;

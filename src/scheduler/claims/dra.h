@@ -14,7 +14,8 @@
  *
  *     dra.c pools, ledger            dra_hold.c claims and pods that hold
  *     dra_claim.c claims parsed      dra_match.c selectors, attributes
- *     dra_allocate.c the search      dra_write.c an allocation as the API wants it */
+ *     dra_allocate.c the search      dra_write.c an allocation as the API wants it
+ *     dra_suppose.c dry runs */
 #pragma once
 
 #include "base/map.h"
@@ -63,6 +64,15 @@ void dra_claims_fini(struct dra_claims *c);
  * lose them. allocate: false for pods that the API bound, their claims say what they hold. */
 void dra_place(struct snapshot *s, const struct spod *pod, const struct snode *node, bool allocate);
 void dra_remove(struct snapshot *s, const struct spod *pod);
+
+/* From here on pods leave and return in thought only, all inside transactions that end before it is
+ * over: whoever leaves frees the claims that only he uses, also what the API has allocated. Not
+ * while a transaction is open. See dra_suppose.c. */
+void dra_suppose(struct dra *d, bool on);
+/* Devices that the node reaches are held by claims whose pods are all gone: they are free soon. */
+bool dra_is_releasing(const struct dra *d, const struct snode *node);
+/* Of all words that transactions change. */
+uint64_t dra_hash(const struct dra *d);
 
 /* Our allocations of the pod's claims go to the API (dra_writes). */
 void dra_sent(const struct spod *pod);

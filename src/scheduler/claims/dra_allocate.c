@@ -44,16 +44,6 @@ static struct str name_of(const struct dra_claim *c)
     return str_skip(c->key, (size_t)slash + 1);
 }
 
-static bool is_reserved_for(const struct dra_claim *c, const struct spod *pod)
-{
-    for (struct json_iter it = json_iter(kobj_path(c->obj, "status.reservedFor"));
-         json_next(&it);) {
-        if (str_eq(json_str(json_get(it.value, STR("uid"))), pod->obj->uid))
-            return true;
-    }
-    return false;
-}
-
 /* Why the claim cannot be used now; absent: it can. */
 static struct str
 claim_trouble(struct dra *d, const struct dra_claim *c, const struct spod *pod, struct arena *a)
@@ -69,7 +59,7 @@ claim_trouble(struct dra *d, const struct dra_claim *c, const struct spod *pod, 
         return arena_printf(a, "ResourceClaim %.*s was not created for pod %.*s (pod is not owner)",
                             STR_ARG(c->key), STR_ARG(pod->key));
     if (json_len(kobj_path(c->obj, "status.reservedFor")) >= DRA_RESERVED_MAX &&
-        !is_reserved_for(c, pod))
+        !dra_is_reserved_for(c, pod->obj))
         return STR("resourceclaim in use");
     for (size_t r = 0; r < c->n_requests && !c->allocation; r++) {
         for (size_t i = 0; i < c->requests[r].n_asks; i++) {

@@ -226,6 +226,8 @@ void dra_place(struct snapshot *s, const struct spod *pod, const struct snode *n
         dra_refresh(s->dra);
         sweep(s->dra);
     }
+    for (size_t i = 0; s->dra->supposing && i < pod->claims.n; i++)
+        dra_suppose_back(s, pod->claims.items[i], pod);
     if (make)
         allocate(s, pod, node);
     for (size_t i = 0; i < pod->claims.n; i++)
@@ -237,6 +239,10 @@ void dra_remove(struct snapshot *s, const struct spod *pod)
     for (size_t i = 0; i < pod->claims.n; i++) {
         struct dra_claim *c = pod->claims.items[i];
         tx_set(s, &c->placed, c->placed - 1);
+        if (s->dra->supposing) {
+            dra_suppose_gone(s, c, pod);
+            continue;
+        }
         if (c->placed > 0 || !c->allocation || c->api || c->sent)
             continue;
         dra_charge(s, dra_allocation_of(c), -1);

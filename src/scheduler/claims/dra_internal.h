@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "base/num.h"
+
 #include "scheduler/claims/dra.h"
 #include "scheduler/state/pod.h"
 
@@ -129,6 +131,8 @@ struct dra_claim {
     /* words, through tx_set */
     int64_t allocation; /* const struct dra_allocation *, 0: none */
     int64_t placed;     /* pods on nodes that use it */
+    int64_t left;       /* in a supposition: so many for whom it is reserved are gone */
+    int64_t given_back; /* in a supposition: the allocation it had */
 };
 VEC_TYPE(dra_claim_vec, struct dra_claim *);
 
@@ -149,6 +153,7 @@ struct dra {
     struct dra_devices reached;                  /* the last answer of dra_reachable */
     struct dra_allocations made;                 /* ours; swept when nothing refers to them */
     bool dirty;
+    bool supposing;      /* dra_suppose */
     uint64_t generation; /* of devices */
 };
 
@@ -176,10 +181,19 @@ dra_find_device(const struct dra *d, struct str driver, struct str pool, struct 
 /* Devices that the node reaches, its own ones first. Borrowed until the next call or refresh. */
 struct dra_devices dra_reachable(struct dra *d, const struct snode *node);
 
+/* The device can be used from the node. */
+bool dra_reaches(const struct dra_device *dev, const struct snode *node);
+
 static inline const struct dra_allocation *dra_allocation_of(const struct dra_claim *c)
 {
     return (const struct dra_allocation *)(uintptr_t)c->allocation;
 }
+
+/* status.reservedFor names the pod. */
+bool dra_is_reserved_for(const struct dra_claim *c, const struct kobj *pod);
+/* In a supposition the pod left, or returns. */
+void dra_suppose_gone(struct snapshot *s, struct dra_claim *c, const struct spod *pod);
+void dra_suppose_back(struct snapshot *s, struct dra_claim *c, const struct spod *pod);
 
 struct dra_name dra_name_of(struct str text, struct str driver); /* a bare name is the driver's */
 int64_t dra_milli(struct json quantity);

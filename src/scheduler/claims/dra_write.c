@@ -3,8 +3,6 @@
  * selector that keeps it where its devices are and the configuration for the drivers. */
 #include "scheduler/claims/dra_internal.h"
 
-#include "base/num.h"
-
 /* ---- results ---- */
 
 /* A UUID of the claim and the place in it: the same again when the same choice is made. */

@@ -190,6 +190,8 @@ bool core_waits_for_victims(const struct sched_core *s, const struct gang *g)
             if (victim_is_leaving(snap->pods.items[id]))
                 return true;
         }
+        if (p->claims.n && dra_is_releasing(snap->dra, p->kept))
+            return true;
     }
     return false;
 }

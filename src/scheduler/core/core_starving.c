@@ -85,9 +85,11 @@ static void hold(struct sched_core *s, struct gang *g, struct mono now)
     AUTO(arena_freep) struct arena *a = arena_new();
     struct plan plan;
     size_t mark = snapshot_mark(&c->snap);
+    dra_suppose(c->snap.dra, true);
     empty_cluster(&c->snap, g);
     bool fits = cycle_try(c, g, a, &plan);
     snapshot_rollback(&c->snap, mark);
+    dra_suppose(c->snap.dra, false);
     if (!fits) {
         g->hopeless_at = c->snap.static_version;
         return;

@@ -282,7 +282,7 @@ waits_for_room(const struct cluster *c, const struct spod *pod, const struct eva
         if (p->view->priority < pod->view->priority && victim_is_leaving(p))
             return true;
     }
-    return false;
+    return pod->claims.n && dra_is_releasing(c->snap.dra, n);
 }
 
 void preempt_pod(struct cluster *c,
@@ -309,9 +309,11 @@ void preempt_pod(struct cluster *c,
     };
     s.budgets = budget_ledger_new(c, a);
     s.statuses = ARENA_ARRAY(a, struct node_answer, e->n_nodes);
+    dra_suppose(c->snap.dra, true);
     snapshot_quiet(&c->snap, true);
     find_candidates(&s, out);
     snapshot_quiet(&c->snap, false);
+    dra_suppose(c->snap.dra, false);
     choose(out);
     if (out->chosen)
         return;

@@ -369,6 +369,7 @@ void preempt_gang(struct cluster *c,
     h.policy = &want->policy;
     struct places places = { 0 };
     h.asking = asking;
+    dra_suppose(c->snap.dra, true);
     unit_find_all(&h);
     bool counted = h.units.n && !want->by_quota && is_countable(&h, &places);
     if (counted)
@@ -379,6 +380,7 @@ void preempt_gang(struct cluster *c,
         out->found = try_probing(&h, out);
     }
     start_anew(&h);
+    dra_suppose(c->snap.dra, false);
     if (h.units.n && !out->found)
         out->message =
             STR("preemption: it would not fit without the pods of lower priority either.");

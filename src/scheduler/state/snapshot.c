@@ -396,7 +396,7 @@ static uint64_t hash_words(uint64_t h, const int64_t *words, size_t n)
 
 uint64_t snapshot_hash(const struct snapshot *s)
 {
-    uint64_t h = (uint64_t)s->n_terms;
+    uint64_t h = (uint64_t)s->n_terms ^ dra_hash(s->dra);
     size_t n = s->nodes.n;
     for (uint32_t r = 0; r < s->n_res && n; r++) {
         h = hash_words(h, s->alloc[r], n);

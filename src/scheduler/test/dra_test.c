@@ -2,73 +2,7 @@
  * dra_test — claims get devices: what fits, what does not and why, what is written, and that a
  * device is never held twice. The rules are those of Kubernetes' documentation of dynamic resource
  * allocation. */
-#include "scheduler/claims/dra_internal.h"
-#include "scheduler/test/fixture.h"
-
-static struct sched_core *core_with_nodes(int n)
-{
-    struct sched_core *s = core_new_default();
-    for (int i = 0; i < n; i++) {
-        char name[16], meta[64];
-        snprintf(name, sizeof name, "n%d", i);
-        snprintf(meta, sizeof meta, ",'labels':{'zone':'%s'}", i % 2 ? "b" : "a");
-        fixture_node(s, name, meta, "");
-    }
-    return s;
-}
-
-static void put(struct sched_core *s, enum dra_kind kind, struct kobj *o)
-{
-    core_device_set(s, kind, o, at_s(0));
-    kobj_unref(o);
-}
-
-static void put_class(struct sched_core *s, const char *name, const char *selector)
-{
-    put(s, DRA_CLASS,
-        fixture_object("{'apiVersion':'resource.k8s.io/v1','kind':'DeviceClass','metadata':{'name':"
-                       "'%s'},'spec':{'selectors':[{'cel':{'expression':'%s'}}]}}",
-                       name, selector));
-}
-
-/* A slice of pool `name` on that node (or "where"), with these devices. */
-static void
-put_slice(struct sched_core *s, const char *name, const char *where, const char *devices)
-{
-    put(s, DRA_SLICE,
-        fixture_object("{'apiVersion':'resource.k8s.io/v1','kind':'ResourceSlice','metadata':{"
-                       "'name':'s-%s'},'spec':{'driver':'gpu.example.com','pool':{'name':'%s',"
-                       "'generation':1,'resourceSliceCount':1},%s,'devices':[%s]}}",
-                       name, name, where, devices));
-}
-
-static void put_gpus(struct sched_core *s, int node, int n)
-{
-    char text[4096], name[16], where[64];
-    size_t used = 0;
-    for (int i = 0; i < n; i++)
-        used += (size_t)snprintf(text + used, sizeof text - used,
-                                 "%s{'name':'gpu-%d','attributes':{'model':{'string':'%s'},"
-                                 "'index':{'int':%d},'numa':{'int':%d},'driverVersion':{'version':"
-                                 "'535.1.0'}},'capacity':{'memory':{'value':'80Gi'}}}",
-                                 i ? "," : "", i, i % 2 ? "H100" : "A100", i, i / 2);
-    snprintf(name, sizeof name, "n%d", node);
-    snprintf(where, sizeof where, "'nodeName':'n%d'", node);
-    put_slice(s, name, where, text);
-}
-
-#define CLASS "'deviceClassName':'gpu'"
-
-/* A claim with this list of requests and, after it, what else is in spec.devices. */
-static void
-put_claim(struct sched_core *s, const char *name, const char *requests, const char *more)
-{
-    put(s, DRA_CLAIM,
-        fixture_object("{'apiVersion':'resource.k8s.io/v1','kind':'ResourceClaim','metadata':{"
-                       "'namespace':'default','name':'%s','uid':'claim-%s'},'spec':{'devices':{"
-                       "'requests':[%s]%s}}}",
-                       name, name, requests, more));
-}
+#include "scheduler/test/dra_fixture.h"
 
 static void put_pod(struct sched_core *s, const char *name, const char *claim)
 {
@@ -88,22 +22,9 @@ static struct str step(struct sched_core *s, struct arena *a)
     size_t n;
     struct str out = STR("");
     struct dra_write *w = dra_writes(d.items[0].pod, a, &n);
-    for (size_t i = 0; i < n; i++) {
-        struct json results = json_path(json_root(w[i].allocation), "devices.results");
-        for (struct json_iter it = json_iter(results); json_next(&it);) {
-            struct str dev = json_str(json_get(it.value, STR("device")));
-            out = arena_printf(a, "%.*s%s%.*s", STR_ARG(out), out.n ? "," : "", STR_ARG(dev));
-        }
-    }
+    for (size_t i = 0; i < n; i++)
+        out = devices_text(a, out, json_root(w[i].allocation));
     return out;
-}
-
-static bool has(struct str text, const char *part)
-{
-    bool found = str_find(text, str_from(part)) >= 0;
-    if (!found)
-        fprintf(stderr, "%.*s\n   lacks %s\n", STR_ARG(text), part);
-    return found;
 }
 
 /* ---- what is chosen, on one node with four GPUs: A100, H100, A100, H100 in cells 0 0 1 1 ---- */
