@@ -57,6 +57,14 @@ static void on_turned(void *arg, struct local_pod *p)
         tracked_turned(t);
 }
 
+static void on_renew(void *arg, struct local_pod *p)
+{
+    struct node_agent *n = arg;
+    struct tracked *t = local_pod_owner(p);
+    if (t && !n->stopping)
+        tracked_renew(t);
+}
+
 static void on_executor_event(void *arg,
                               const struct kobj *pod,
                               const char *type,
@@ -202,6 +210,7 @@ static int open_executor(struct node_agent *n, struct err *err)
 {
     static const struct executor_hooks hooks = {
         .turned = on_turned,
+        .renew = on_renew,
         .event = on_executor_event,
         .removed = on_removed,
     };

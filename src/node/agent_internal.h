@@ -91,6 +91,7 @@ void agent_event(struct node_agent *n,
 /* The pod a call was about; NULL when it is gone. Frees the call's record. */
 struct tracked *agent_answered(struct sent *x, size_t *index);
 void tracked_prepare(struct tracked *t); /* everything it names is looked up */
+void tracked_renew(struct tracked *t);   /* a container runs again: look up what it names */
 struct tracked *tracked_new(struct node_agent *n, const struct kobj *pod);
 void tracked_free(struct tracked *t);  /* not its local pod */
 void tracked_begin(struct tracked *t); /* new here: run it, find it again, or only end it */
@@ -101,7 +102,7 @@ void tracked_turned(struct tracked *t); /* its local pod had a turn */
 typedef void (*agent_ref_fn)(void *arg, bool secret, struct str name);
 void agent_refs_of_volumes(const struct kobj *pod, agent_ref_fn fn, void *arg);
 struct gvr agent_ref_resource(bool secret);
-void agent_refs_look_up(struct tracked *t); /* tracked_prepare follows */
+void agent_refs_look_up(struct tracked *t); /* tracked_prepare follows, perhaps at once */
 void agent_refs_drop(struct tracked *t);
 struct json agent_refs_find(void *tracked, bool secret, struct str name);
 

@@ -92,7 +92,7 @@ static void trouble(struct tracked *t, const struct podspec_trouble *why)
     bool mount = why->container == SIZE_MAX;
     agent_event(t->n, t->latest, "Warning", mount ? "FailedMount" : "Failed", why->message);
     local_pod_hold(t->p, why);
-    if (why->final)
+    if (why->final && !local_pod_prepared(t->p))
         return;
     t->prepare_again = true;
     retry_later(t);
@@ -102,13 +102,23 @@ void tracked_prepare(struct tracked *t)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
     struct podspec_trouble why = { 0 };
-    if (local_pod_prepare(t->p, a, agent_refs_find, t, &why) < 0) {
-        trouble(t, &why);
-    } else {
-        t->retry_ns = RETRY_MIN_NS;
-        agent_volumes_begin(t);
-    }
+    bool again = local_pod_prepared(t->p);
+    int rc = again ? local_pod_renew(t->p, a, agent_refs_find, t, &why)
+                   : local_pod_prepare(t->p, a, agent_refs_find, t, &why);
     agent_refs_drop(t);
+    if (rc < 0) {
+        trouble(t, &why);
+        return;
+    }
+    t->retry_ns = RETRY_MIN_NS;
+    if (!again)
+        agent_volumes_begin(t);
+}
+
+void tracked_renew(struct tracked *t)
+{
+    if (!t->n_waiting) /* else the answers under way will do */
+        agent_refs_look_up(t);
 }
 
 /* ---- status ---- */
@@ -232,7 +242,7 @@ void tracked_turned(struct tracked *t)
 static void on_timer(void *arg)
 {
     struct tracked *t = arg;
-    if (t->prepare_again && t->p && !local_pod_prepared(t->p) && !pod_of(t->latest)->deleting) {
+    if (t->prepare_again && t->p && !pod_of(t->latest)->deleting) {
         t->prepare_again = false;
         agent_refs_look_up(t);
     } else if (t->p) {

@@ -34,6 +34,9 @@ struct executor_hooks {
                   const char *type,
                   const char *reason,
                   struct str message);
+    /* A container is to run again, and its variables come from the API: look up what it names, then
+     * local_pod_renew. Not told again before that succeeded. */
+    void (*renew)(void *arg, struct local_pod *p);
     void (*removed)(void *arg); /* a removed pod's folder is gone */
 };
 
@@ -64,6 +67,13 @@ int local_pod_prepare(struct local_pod *p,
                       podspec_find_fn find,
                       void *find_arg,
                       struct podspec_trouble *trouble);
+/* Brings what containers run next time up to date, for those that wait for it. -1: the first
+ * *trouble; the others go on. */
+int local_pod_renew(struct local_pod *p,
+                    struct arena *a,
+                    podspec_find_fn find,
+                    void *find_arg,
+                    struct podspec_trouble *trouble);
 /* Brings the volumes that come from the API up to date. -1: the first *trouble; what cannot be
  * brought up to date shows what it did. */
 int local_pod_project(struct local_pod *p,

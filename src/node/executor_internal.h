@@ -29,6 +29,8 @@ struct local_pod {
     int64_t pids[PODSTATE_RUNS_MAX]; /* of runs that are up: their process groups; 0 */
     size_t n_runs;
     uint64_t held;  /* runs that the shim holds before exec */
+    uint64_t stale; /* ended containers that wait for local_pod_renew */
+    uint64_t fresh; /* those that had it, and start next */
     uint64_t waits; /* runs whose back-off was told */
     struct pod_hold hold;
     char hold_text[512], hold_reason[64];
@@ -37,8 +39,9 @@ struct local_pod {
     struct gang_skew *skew; /* released with others, and not running yet */
     bool own_network;       /* a network namespace, unless its shim warns */
     bool prepared, settled, quitting, removing;
-    bool ran;    /* was Running: its start was counted */
-    bool probed; /* has series of probes */
+    bool unlimited_told; /* that its limits are not enforced */
+    bool ran;            /* was Running: its start was counted */
+    bool probed;         /* has series of probes */
 };
 VEC_TYPE(local_pod_vec, struct local_pod *);
 

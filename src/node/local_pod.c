@@ -212,9 +212,24 @@ static void need_shim(struct local_pod *p)
         p->client = shim_client_start(p->x->loop, p->x->program, p->dir, &shim_hooks, p);
 }
 
+/* Must container i's variables be looked up before it runs again? Asks for it. */
+static bool renews(struct local_pod *p, size_t i)
+{
+    uint64_t bit = UINT64_C(1) << i;
+    if (p->runs[i].phase != RUN_ENDED || p->fresh & bit ||
+        !podenv_follows(local_pod_container(p, i)))
+        return false;
+    bool asked = p->stale;
+    p->stale |= bit;
+    if (!asked)
+        p->x->hooks.renew(p->x->arg, p);
+    return true;
+}
+
 static void step_start(struct local_pod *p, size_t i)
 {
     struct run before = p->runs[i];
+    p->fresh &= ~(UINT64_C(1) << i);
     need_shim(p);
     podstate_begin(&p->runs[i]);
     node_meter_started(p->x->o.meter,
@@ -270,7 +285,8 @@ static void step(struct local_pod *p, size_t i)
     case POD_STEP_NONE:
         break;
     case POD_STEP_START:
-        step_start(p, i);
+        if (!renews(p, i))
+            step_start(p, i);
         break;
     case POD_STEP_POST_START:
         pod_ask_hook(p, i, HOOK_POST_START);
@@ -399,8 +415,8 @@ void local_pod_hold(struct local_pod *p, const struct podspec_trouble *t)
 {
     snprintf(p->hold_reason, sizeof p->hold_reason, "%.*s", STR_ARG(t->reason));
     snprintf(p->hold_text, sizeof p->hold_text, "%.*s", STR_ARG(t->message));
-    p->hold = (struct pod_hold){ .waiting = !t->final,
-                                 .failed = t->final,
+    p->hold = (struct pod_hold){ .waiting = p->prepared || !t->final,
+                                 .failed = !p->prepared && t->final, /* else others may run */
                                  .reason = str_from(p->hold_reason),
                                  .message = str_from(p->hold_text),
                                  .container = t->container };

@@ -62,9 +62,10 @@ size_t pod_cgroup_make(struct local_pod *p, struct arena *a, struct str procs[CG
         why = str_from(err.msg);
         plan.n_dirs = 0;
     }
-    if (!plan.n_dirs)
+    if (!plan.n_dirs && !p->unlimited_told)
         p->x->hooks.event(p->x->arg, p->pod, "Warning", "LimitsNotEnforced",
                           arena_printf(a, "The pod's limits are not enforced: %.*s", STR_ARG(why)));
+    p->unlimited_told |= !plan.n_dirs;
     for (size_t i = 0; i < plan.n_dirs; i++)
         procs[i] = arena_printf(a, "%.*s/cgroup.procs", STR_ARG(plan.dirs[i]));
     return plan.n_dirs;

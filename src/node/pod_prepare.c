@@ -98,6 +98,55 @@ int local_pod_prepare(struct local_pod *p,
     return 0;
 }
 
+static int renew(struct local_pod *p,
+                 struct arena *a,
+                 const struct podspec *s,
+                 size_t i,
+                 struct podspec_trouble *trouble)
+{
+    struct err err = { 0 };
+    struct str name = local_pod_container(p, i)->name;
+    struct buf spec;
+    buf_init(&spec, PODSPEC_BYTES_MAX);
+    int rc = podspec_write_container(&spec, a, s, i, trouble);
+    const char *path = arena_printf(a, "%s/spec.%.*s", p->dir, STR_ARG(name)).p;
+    if (rc == 0 && file_write_atomic(path, buf_view(&spec), 0600, &err) < 0) {
+        *trouble = (struct podspec_trouble){ .reason = STR("CreateContainerError"),
+                                             .message = arena_str(a, str_from(err.msg)),
+                                             .container = i };
+        rc = -1;
+    }
+    buf_fini(&spec);
+    return rc;
+}
+
+int local_pod_renew(struct local_pod *p,
+                    struct arena *a,
+                    podspec_find_fn find,
+                    void *find_arg,
+                    struct podspec_trouble *trouble)
+{
+    struct str cells[MACHINE_CELLS_MAX], procs[CGROUPS_DIRS_MAX];
+    struct podspec s = spec_of(p, cells, find, find_arg);
+    struct podspec_trouble more, *why = trouble;
+    s.cgroups = procs;
+    s.n_cgroups = pod_cgroup_make(p, a, procs);
+    for (size_t i = 0; i < p->n_runs; i++) {
+        uint64_t bit = UINT64_C(1) << i;
+        if (!(p->stale & bit))
+            continue;
+        if (renew(p, a, &s, i, why) < 0) {
+            why = &more;
+            continue;
+        }
+        p->stale &= ~bit;
+        p->fresh |= bit;
+    }
+    p->hold = (struct pod_hold){ 0 };
+    local_pod_turn_soon(p);
+    return p->stale ? -1 : 0;
+}
+
 int local_pod_project(struct local_pod *p,
                       struct arena *a,
                       podspec_find_fn find,

@@ -271,6 +271,17 @@ static void add_own(struct env_pass *p)
         env_set(p->a, p->env, STR("ROCR_VISIBLE_DEVICES"), amd);
 }
 
+bool podenv_follows(const struct container *c)
+{
+    struct json_iter it = json_iter(json_get(c->raw, STR("env")));
+    if (json_has(json_get(c->raw, STR("envFrom"))))
+        return true;
+    while (json_next(&it))
+        if (json_has(json_get(it.value, STR("valueFrom"))))
+            return true;
+    return false;
+}
+
 int podenv_make(struct env *out,
                 struct arena *a,
                 const struct podspec *s,

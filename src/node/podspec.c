@@ -235,6 +235,14 @@ static int put_container(struct spec_pass *p, const struct container *c, uint64_
     return put_mounts(p, c) < 0 || put_user(p, c) < 0 || put_cells(p) < 0 ? -1 : 0;
 }
 
+static bool too_large(struct spec_pass *p)
+{
+    if (p->out->failed)
+        refuse(p, "CreateContainerConfigError", true,
+               STR("the pod's commands and environment are too large"));
+    return p->out->failed;
+}
+
 int podspec_write(struct buf *out,
                   struct arena *a,
                   const struct podspec *s,
@@ -259,9 +267,21 @@ int podspec_write(struct buf *out,
     for (p.container = 0; p.container < n; p.container++)
         if (put_container(&p, podstate_container(pod, p.container), &bits) < 0)
             return -1;
-    if (out->failed)
-        return refuse(&p, "CreateContainerConfigError", true,
-                      STR("the pod's commands and environment are too large"));
+    if (too_large(&p))
+        return -1;
     *paused = bits;
     return 0;
+}
+
+int podspec_write_container(struct buf *out,
+                            struct arena *a,
+                            const struct podspec *s,
+                            size_t container,
+                            struct podspec_trouble *trouble)
+{
+    struct spec_pass p = { .a = a, .s = s, .out = out, .trouble = trouble, .container = container };
+    uint64_t paused = 0;
+    if (put_container(&p, podstate_container(pod_of(s->pod), container), &paused) < 0)
+        return -1;
+    return too_large(&p) ? -1 : 0;
 }

@@ -51,7 +51,16 @@ int podspec_write(struct buf *out,
                   uint64_t *paused,
                   struct podspec_trouble *trouble);
 
+/* Appends one container alone, for a file spec.NAME: what it names in the API may have changed. */
+int podspec_write_container(struct buf *out,
+                            struct arena *a,
+                            const struct podspec *s,
+                            size_t container,
+                            struct podspec_trouble *trouble);
+
 /* ---- environment (podenv.c) ---- */
+/* Has the container variables that come from the API, and so may change between its runs? */
+bool podenv_follows(const struct container *c);
 struct env_var {
     struct str name, value;
 };

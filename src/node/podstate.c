@@ -103,9 +103,17 @@ static void end_run(struct pass *p, size_t i, int64_t from_ns, int64_t grace_s)
     wake_at(p, kill_at);
 }
 
+bool podstate_held(const struct podstate *s, size_t i)
+{
+    const struct pod_hold *h = &s->hold;
+    return (h->waiting || h->failed) && (h->container == SIZE_MAX || h->container == i);
+}
+
 static void start_run(struct pass *p, size_t i)
 {
     const struct run *r = &p->s->runs[i];
+    if (podstate_held(p->s, i))
+        return;
     if (r->phase == RUN_ENDED) {
         bool stable =
             !r->end.start_failed && r->end.finished.ns - r->end.started.ns >= PODSTATE_STABLE_NS;
@@ -366,7 +374,7 @@ void podstate_plan(const struct podstate *s, struct pod_plan *out)
     out->initialized = out->phase == POD_RUNNING;
     if (stopped(&p))
         return;
-    if (s->sandbox && !s->hold.waiting)
+    if (s->sandbox)
         follow_course(&p);
     meet_deadline(&p);
 }

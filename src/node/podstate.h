@@ -68,7 +68,8 @@ static inline bool run_is_up(const struct run *r)
     return r->phase == RUN_UP && r->post_start != HOOK_DUE && r->post_start != HOOK_RUNNING;
 }
 
-/* Why a pod that has no process yet must wait or end. */
+/* Why a pod that has no process yet must wait or end; or why a container that ended must wait for
+ * its next run. */
 struct pod_hold {
     bool waiting, failed; /* failed: never start it, the pod is Failed */
     struct str reason;    /* of the containers' waiting state; of the pod when failed */
@@ -124,6 +125,8 @@ void podstate_begin(struct run *r);
 /* The wall clock was set forward by ns: what waits for a time waits as long as before. Times that
  * are told stay. */
 void podstate_shift(struct run *r, int64_t ns);
+/* Must container i wait with its next run, for the reason in s->hold? */
+bool podstate_held(const struct podstate *s, size_t i);
 /* When a preStop hook that begins now is given up. */
 struct wall podstate_hook_deadline(const struct podstate *s, size_t i);
 /* The view of container i. */

@@ -50,15 +50,9 @@ waiting(const struct page *p, struct jnode *state, struct str reason, struct str
         jnode_set_str(w, STR("message"), message);
 }
 
-static bool hold_names(const struct page *p, size_t i)
-{
-    const struct pod_hold *h = &p->s->hold;
-    return (h->waiting || h->failed) && (h->container == SIZE_MAX || h->container == i);
-}
-
 static void never_begun(const struct page *p, size_t i, struct jnode *state)
 {
-    if (hold_names(p, i))
+    if (podstate_held(p->s, i))
         waiting(p, state, p->s->hold.reason, p->s->hold.message);
     else if (i >= p->pod->init_containers.n && p->pod->init_containers.n && !p->plan->initialized)
         waiting(p, state, STR("PodInitializing"), (struct str){ 0 });
@@ -67,10 +61,11 @@ static void never_begun(const struct page *p, size_t i, struct jnode *state)
 }
 
 /* An ended container that waits for its restart is not "terminated" but "waiting". */
-static bool backs_off(const struct page *p, size_t i)
+static bool waits_again(const struct page *p, size_t i)
 {
     return p->s->runs[i].phase == RUN_ENDED && p->plan->phase != POD_FAILED &&
-           p->plan->phase != POD_SUCCEEDED && !p->s->stop_at.ns && p->plan->waits[i];
+           p->plan->phase != POD_SUCCEEDED && !p->s->stop_at.ns &&
+           (p->plan->waits[i] || podstate_held(p->s, i));
 }
 
 static struct jnode *state_of(const struct page *p, size_t i)
@@ -80,7 +75,9 @@ static struct jnode *state_of(const struct page *p, size_t i)
     if (run_is_up(r)) {
         struct jnode *running = jnode_set(state, STR("running"), jnode_obj(p->a));
         meta_set_time(running, STR("startedAt"), r->started);
-    } else if (backs_off(p, i)) {
+    } else if (waits_again(p, i) && podstate_held(p->s, i)) {
+        waiting(p, state, p->s->hold.reason, p->s->hold.message);
+    } else if (waits_again(p, i)) {
         struct str name = podstate_container(p->pod, i)->name;
         waiting(p, state, STR("CrashLoopBackOff"),
                 arena_printf(p->a,
@@ -115,7 +112,7 @@ static struct jnode *container_status(const struct page *p, size_t i)
     jnode_set_str(o, STR("name"), c->name);
     jnode_set(o, STR("state"), state_of(p, i));
     struct jnode *last = jnode_set(o, STR("lastState"), jnode_obj(p->a));
-    const struct run_end *before = backs_off(p, i) ? &r->end : &r->last;
+    const struct run_end *before = waits_again(p, i) ? &r->end : &r->last;
     if (before->has)
         jnode_set(last, STR("terminated"), terminated(p, i, before));
     jnode_set_bool(o, STR("ready"), run_ready(p, i));

@@ -77,6 +77,44 @@ class Volumes(Case):
         self.gone("stays")
 
 
+class Variables(Case):
+    """Variables from the API are those of the moment in which a container starts."""
+    ONCE = "echo a is $A, all is $a, app is $APP; sleep 1; exit 1"
+
+    def runs(self, name, *more, **env):
+        self.create(PODS, pod(name, container(self.ONCE, **env), *more, restartPolicy="Always"))
+
+    def test_a_container_that_runs_again_reads_them_again(self):
+        self.create(CONFIG_MAPS, config_map("words", a="one"))
+        self.runs("again", envFrom=[{"configMapRef": {"name": "words"}}], env=[
+            {"name": "A", "valueFrom": {"configMapKeyRef": {"name": "words", "key": "a"}}},
+            {"name": "APP", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['app']"}}}])
+        self.says("again", "a is one, all is one, app is again")
+        self.patch(f"{CONFIG_MAPS}/words", {"data": {"a": "two"}})
+        self.patch(f"{PODS}/again", {"metadata": {"labels": {"app": "other"}}})
+        self.says("again", "a is two, all is two, app is other")
+        self.delete("again")
+        self.gone("again")
+
+    def test_what_is_missing_then_holds_this_container_alone(self):
+        def status(i):
+            statuses = self.get("lacks")["status"].get("containerStatuses")
+            return statuses[i] if statuses else {"state": {}}
+
+        self.create(CONFIG_MAPS, config_map("left", a="one"))
+        self.runs("lacks", {**container("exec sleep 600"), "name": "other"}, env=[
+            {"name": "A", "valueFrom": {"configMapKeyRef": {"name": "left", "key": "a"}}}])
+        self.s.wait("the first run", lambda: "running" in status(0)["state"])
+        self.s.request("DELETE", f"{CONFIG_MAPS}/left")
+        self.s.wait("the reason", lambda: status(0)["state"].get("waiting") == {
+            "reason": "CreateContainerConfigError", "message": 'configmap "left" not found'})
+        self.assertEqual((status(1)["restartCount"], list(status(1)["state"])), (0, ["running"]))
+        self.create(CONFIG_MAPS, config_map("left", a="new"))
+        self.s.wait("the second run", lambda: status(0)["restartCount"] == 1)
+        self.delete("lacks")
+        self.gone("lacks")
+
+
 class Probes(Case):
     def ready(self, name):
         return any(c["ready"] for c in self.get(name)["status"].get("containerStatuses", []))

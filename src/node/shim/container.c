@@ -169,6 +169,7 @@ static int spawn(struct shim *s, struct container *c)
 void container_prepare(struct shim *s, size_t i, int64_t attempt, bool go)
 {
     struct container *c = &s->containers[i];
+    struct err err = { 0 };
     if (container_alive(c))
         return; /* a repeated command of a controller that came back */
     if (!c->log)
@@ -183,7 +184,9 @@ void container_prepare(struct shim *s, size_t i, int64_t attempt, bool go)
     log_file_open(c->log, c->spec->name, attempt);
     c->phase = PHASE_PREPARING;
     c->go = go;
-    if (spawn(s, c) < 0)
+    if (attempt > 0 && spec_read_again(&s->spec.containers[i], &err) < 0)
+        become_failed(s, c, 128, err.msg);
+    else if (spawn(s, c) < 0)
         become_failed(s, c, 128, strerror(errno));
     if (!go || c->phase == PHASE_FAILED)
         control_send_state(s, i);

@@ -3,6 +3,7 @@
  *
  * A pod directory holds
  *   spec                  what to run: pairs "key\0value\0" (spec.h), written by the executor
+ *   spec.NAME             what to run when container NAME starts again, if that has changed
  *   shim.pid              "PID STARTTIME\n" (field 22 of /proc/PID/stat), written by the shim
  *   sock                  unix SOCK_SEQPACKET, one controller at a time; a newer one replaces it
  *   exits/NAME.ATTEMPT    how a run of a container ended: the fields of a state message, by spaces

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -119,9 +120,9 @@ static int pair(struct shim_spec *s, const char *key, char *value, struct err *e
     return 0;
 }
 
-static int read_whole(char **out, size_t *n, struct err *err)
+static int read_whole(const char *path, char **out, size_t *n, struct err *err)
 {
-    int fd = open("spec", O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) < 0)
         return err_sys(err, errno, "cannot open the pod's spec");
@@ -141,21 +142,64 @@ static int read_whole(char **out, size_t *n, struct err *err)
     return 0;
 }
 
-int spec_read(struct shim_spec *out, struct err *err)
+static int parse(struct shim_spec *out, char *bytes, size_t n, struct err *err)
 {
-    char *bytes = NULL;
-    size_t n = 0;
-    if (read_whole(&bytes, &n, err) < 0)
-        return -1;
-    struct shim_spec s = { .log_bytes = 10 << 20, .log_files = 5 };
     for (char *p = bytes; p < bytes + n;) {
         char *value = p + strlen(p) + 1;
         if (value >= bytes + n)
             return err_set(err, ERR_INVALID, "the pod's spec ends after a key");
-        if (pair(&s, p, value, err) < 0)
+        if (pair(out, p, value, err) < 0)
             return -1;
         p = value + strlen(value) + 1;
     }
+    return 0;
+}
+
+int spec_read(struct shim_spec *out, struct err *err)
+{
+    char *bytes = NULL;
+    size_t n = 0;
+    struct shim_spec s = { .log_bytes = 10 << 20, .log_files = 5 };
+    if (read_whole("spec", &bytes, &n, err) < 0 || parse(&s, bytes, n, err) < 0)
+        return -1;
     *out = s;
     return 0;
+}
+
+static void container_drop(struct shim_container *c)
+{
+    free(c->args.items);
+    free(c->envs.items);
+    free(c->cgroups.items);
+    free(c->groups.items);
+    free(c->mounts);
+    free(c->bytes);
+}
+
+int spec_read_again(struct shim_container *c, struct err *err)
+{
+    char path[300], *bytes = NULL;
+    size_t n = 0;
+    struct shim_spec s = { 0 };
+    snprintf(path, sizeof path, "spec.%s", c->name);
+    if (access(path, F_OK) < 0)
+        return 0;
+    if (read_whole(path, &bytes, &n, err) < 0)
+        return -1;
+    int rc = parse(&s, bytes, n, err);
+    if (rc == 0 && (s.n != 1 || strcmp(s.containers[0].name, c->name) != 0))
+        rc = err_set(err, ERR_INVALID, "%s is not about this container", path);
+    if (rc == 0) {
+        struct shim_container next = s.containers[0];
+        next.name = c->name; /* others point at it */
+        next.bytes = bytes;
+        container_drop(c);
+        *c = next;
+    } else {
+        for (size_t i = 0; i < s.n; i++)
+            container_drop(&s.containers[i]);
+        free(bytes);
+    }
+    free(s.containers);
+    return rc;
 }

@@ -39,6 +39,7 @@ struct shim_container {
     struct shim_texts args, envs, cgroups, groups;
     struct shim_mount *mounts;
     size_t n_mounts;
+    char *bytes; /* its own, that the texts point into; NULL: those of the whole spec */
 };
 
 struct shim_network {
@@ -55,3 +56,6 @@ struct shim_spec { /* lives as long as the process */
 
 /* Reads the file "spec" of the working directory. ERR_INVALID: not made by our executor. */
 int spec_read(struct shim_spec *out, struct err *err);
+/* Reads the file "spec.NAME" of a container that is about to run again: what *c is from now on. No
+ * such file leaves it as it is. */
+int spec_read_again(struct shim_container *c, struct err *err);

@@ -23,7 +23,8 @@ static struct kobj *pod_make(const char *spec, const char *status)
 }
 
 /* One letter a container: '-' none, 'b' begun, 'r' running, 's' running but not started yet,
- * 'u' unhealthy, '0' ended well, '1' ended with code 1; ended one second before now. With hooks:
+ * 'u' unhealthy, '0' ended well, '1' ended with code 1, 'l' too, and lacks something to run again;
+ * ended one second before now. With hooks:
  * 'p' postStart due, 'q' under way, 'f' failed; 'h' preStop due, 'i' under way, 'j' over, 'k' over
  * and the signal sent one second ago. */
 static void runs_of(struct run *runs, const char *letters, int64_t now)
@@ -32,10 +33,10 @@ static void runs_of(struct run *runs, const char *letters, int64_t now)
         struct run *r = &runs[i];
         *r = (struct run){ .started_ok = true, .ready = true };
         r->started.ns = now - 10 * NS_PER_S;
-        r->phase = letters[i] == '-'   ? RUN_NONE
-                   : letters[i] == 'b' ? RUN_BEGUN
-                   : letters[i] <= '1' ? RUN_ENDED
-                                       : RUN_UP;
+        r->phase = letters[i] == '-'                        ? RUN_NONE
+                   : letters[i] == 'b'                      ? RUN_BEGUN
+                   : letters[i] <= '1' || letters[i] == 'l' ? RUN_ENDED
+                                                            : RUN_UP;
         r->started_ok = letters[i] != 's';
         r->fault = letters[i] == 'u' ? RUN_LIVENESS_FAILED : RUN_FINE;
         if (letters[i] == 'f')
@@ -49,7 +50,7 @@ static void runs_of(struct run *runs, const char *letters, int64_t now)
                                           : HOOK_NONE;
         r->term_at.ns = letters[i] == 'k' ? now - NS_PER_S : 0;
         r->end = (struct run_end){ .has = r->phase == RUN_ENDED,
-                                   .code = letters[i] == '1',
+                                   .code = letters[i] == '1' || letters[i] == 'l',
                                    .started = r->started,
                                    .finished = { now - NS_PER_S } };
     }
@@ -112,6 +113,12 @@ static const struct decision decisions[] = {
     { NEVER SIDE ONE, "rr", 0, ".T Running" },
     { NEVER SIDE ONE, "r0", 0, "T. Running" },
     { NEVER SIDE ONE, "rr", 30, "KK Running" },
+    /* What one container lacks holds back no other. */
+    { ALWAYS TWO, "l1", -1, ".S Running" },
+    { ALWAYS TWO, "lu", -1, ".T Running" },
+    { ON_FAILURE TWO, "l0", -1, ".. Running" },
+    { NEVER TWO, "lr", -1, ".. Running" },
+    { ALWAYS TWO, "lr", 0, ".T Running" },
 };
 
 static const struct decision hook_decisions[] = {
@@ -145,10 +152,12 @@ static void check_decisions(const struct decision *rows, size_t n)
         struct pod_plan plan;
         char got[64];
         struct kobj *o = pod_make(rows[i].spec, "");
+        const char *lacks = strchr(rows[i].runs, 'l');
         runs_of(runs, rows[i].runs, T0);
         struct podstate s = {
             .pod = o,
             .runs = runs,
+            .hold = { .waiting = lacks, .container = lacks ? (size_t)(lacks - rows[i].runs) : 0 },
             .n_runs = strlen(rows[i].runs),
             .sandbox = true,
             .now = { T0 },
