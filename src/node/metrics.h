@@ -5,8 +5,8 @@
 
 #include "daemon/metrics.h"
 #include "kube/kobj.h"
-#include "node/podprobe.h"
-#include "node/podstate.h"
+#include "node/pod/podprobe.h"
+#include "node/pod/podstate.h"
 
 struct node_meter;
 

@@ -4,7 +4,7 @@
 
 #include <assert.h>
 
-#include "node/probe_grpc.h"
+#include "node/executor/probe_grpc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What can be limited, decided on trees made for the test. */
-#include "node/cgroups.h"
+#include "node/machine/cgroups.h"
 
 #include <stdio.h>
 #include <stdlib.h>

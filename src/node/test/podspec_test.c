@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * From a Pod to what its shim runs: environment, commands, volumes, addresses, probes. */
-#include "node/podspec.h"
+#include "node/pod/podspec.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,10 +8,10 @@
 
 #include "base/mem.h"
 #include "io/file.h"
-#include "node/addresses.h"
-#include "node/podhook.h"
-#include "node/podprobe.h"
-#include "node/podvolumes.h"
+#include "node/executor/addresses.h"
+#include "node/executor/podvolumes.h"
+#include "node/pod/podhook.h"
+#include "node/pod/podprobe.h"
 #include "testkit/check.h"
 
 struct fixture {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The decision table of a pod, its back-off and its status document. */
-#include "node/podstate.h"
+#include "node/pod/podstate.h"
 
 #include <stdio.h>
 

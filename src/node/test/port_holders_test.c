@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Who listens where: tables as the kernel writes them, and a socket of our own. */
-#include "node/port_holders.h"
+#include "node/executor/port_holders.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The gRPC health check: bytes out, words in. */
-#include "node/probe_grpc.h"
+#include "node/executor/probe_grpc.h"
 
 #include "testkit/check.h"
 

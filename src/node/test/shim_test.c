@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Real shims with real processes: every test ends without a process or mount of its own. */
-#include "node/shim_client.h"
+#include "node/executor/shim_client.h"
 
 #include <fcntl.h>
 #include <signal.h>

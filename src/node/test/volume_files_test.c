@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The folder of a volume: what it shows, that an update is one switch, that nothing is left over.
  */
-#include "node/volume_files.h"
+#include "node/executor/volume_files.h"
 
 #include <dirent.h>
 #include <stdio.h>
