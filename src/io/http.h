@@ -3,11 +3,12 @@
  * HTTP/1.1 (our strict parser), HTTP/2 (nghttp2) and TLS (OpenSSL) on one loop thread; a handler
  * sees none of the difference. Everything a peer influences has a limit in struct http_limits.
  *
- * A request is delivered when its body is complete. The handler answers now or later, at once
- * (http_respond) or as a stream (http_begin, http_write…, http_end); each exchange lives until it
- * was answered and its close callback ran. The engine owns it; the handler borrows it until
- * on_close or, when it set no close callback, until it has answered, ended or cut it (also if the
- * peer went away meanwhile). Callbacks never run inside a call made by the handler. */
+ * A request is delivered when its body is complete; before a body is taken, the head may be judged
+ * (http_head_fn), so that strangers cannot make us hold theirs. The handler answers now or later,
+ * at once (http_respond) or as a stream (http_begin, http_write…, http_end); each exchange lives
+ * until it was answered and its close callback ran. The engine owns it; the handler borrows it
+ * until on_close or, when it set no close callback, until it has answered, ended or cut it (also if
+ * the peer went away meanwhile). Callbacks never run inside a call made by the handler. */
 #pragma once
 
 #include <stdbool.h>
@@ -32,7 +33,9 @@ struct http_header {
 struct http_limits {
     size_t header_bytes;     /* request line and headers; 431 beyond (default 64 KiB) */
     size_t body_bytes;       /* 413 beyond (default 3 MiB + 64 KiB) */
-    size_t all_bodies_bytes; /* request bodies held at one time by all; 503 beyond (256 MiB) */
+    size_t all_bodies_bytes; /* request bodies held at one time by all; 503 beyond (256 MiB). A
+                                named holder may have as much as is left free: alone half, beside
+                                another a third, …; 429 beyond */
     size_t stream_bytes; /* unsent bytes of one response stream; http_write fails beyond (4 MiB) */
     size_t all_streams_bytes; /* the same of all; beyond, the slowest are cut (default 64 MiB) */
     uint32_t connections;     /* further ones are closed (default 10,000); never more than three
@@ -64,6 +67,17 @@ struct http_request {
 };
 
 typedef void (*http_handler_fn)(void *arg, struct http_exchange *x, const struct http_request *req);
+/* Asked when the head of a request is complete of which a body is still to come (req->body is
+ * empty, req->upgrade absent). True: the body is wanted, the handler gets the request when it is
+ * complete, and *holder (copied) is in whose name it is held. False: the request is the handler's
+ * as it is, to be answered now or later, and the body is never kept: a small one is dropped as it
+ * arrives, else the connection ends after the answer (HTTP/2: the stream is reset). No "100
+ * Continue" is sent before. May call http_on_close, which then also tells of a body that was cut
+ * short. */
+typedef bool (*http_head_fn)(void *arg,
+                             struct http_exchange *x,
+                             const struct http_request *req,
+                             struct str *holder);
 typedef void (*http_close_fn)(void *arg, bool complete); /* complete: the answer was fully sent */
 typedef void (*http_drain_fn)(void *arg); /* unsent bytes fell below a quarter of the limit */
 
@@ -78,6 +92,7 @@ struct http_options {
     struct tls_server *tls;    /* NULL: plain text. Borrowed. ALPN offers h2 and http/1.1 */
     struct http_limits limits; /* zero members take the default */
     http_handler_fn handler;
+    http_head_fn head; /* NULL: every body is wanted, and held in nobody's name */
     void *arg;
     http_refusal_fn refusal; /* NULL: plain text */
 };
@@ -129,6 +144,8 @@ size_t http_held_by_all(const struct http_exchange *x);
 /* Called exactly once for each exchange, when it is over for whatever reason. After it x is gone.
  */
 void http_on_close(struct http_exchange *x, http_close_fn fn, void *arg);
+/* What http_on_close was last given as arg, or NULL: a handler finds again what its head made. */
+void *http_close_arg(const struct http_exchange *x);
 void http_on_drain(struct http_exchange *x, http_drain_fn fn, void *arg);
 
 /* ---- taking an HTTP/1.1 connection over; io/websocket.h does this for WebSocket ---- */

@@ -94,6 +94,7 @@ void http_conn_destroy(struct http_conn *c)
     if (c->state)
         c->proto->free(c);
     settle(c);
+    http_holder_drop(s, c->holder);
     tls_conn_free(c->tls);
     uv_close((uv_handle_t *)&c->tcp, on_closed);
     http_server_conn_gone(s);

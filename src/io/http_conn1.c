@@ -8,7 +8,13 @@
 #include "codec/http1.h"
 #include "io/http_internal.h"
 
-enum { HELD_MAX = 64 * 1024, HELD_PAUSE = 16 * 1024, PIPELINE_MAX = 64, FIELDS_MAX = 200 };
+enum {
+    HELD_MAX = 64 * 1024,
+    HELD_PAUSE = 16 * 1024,
+    PIPELINE_MAX = 64,
+    FIELDS_MAX = 200,
+    DROP_MAX = 64 * 1024, /* an unwanted body of this size is cheaper than a new connection */
+};
 
 struct conn1 {
     struct http1 *parser;
@@ -60,6 +66,29 @@ static void refuse(struct http_conn *c, int status, const char *why)
     http_exchange_refuse(x, status, str_from(why));
 }
 
+/* A body follows. When it is not wanted, it is dropped as it comes if it is small and is sure to
+ * come; else the connection ends after the answer, which says so. */
+static void judge_body(struct http_conn *c, const struct http1_head *h)
+{
+    struct conn1 *s = c->state;
+    struct http_exchange *x = s->reading;
+    bool keep_alive = x->keep_alive;
+    bool droppable = h->has_length && h->length <= DROP_MAX && !h->expects_continue;
+    x->keep_alive = keep_alive && droppable;
+    if (!http_exchange_wants_body(x)) {
+        s->reading = NULL;
+        if (!x->keep_alive)
+            stop_taking(s);
+        return;
+    }
+    x->keep_alive = keep_alive;
+    x->interim = h->expects_continue;
+    if (x->interim)
+        http_conn_dirty(c);
+    else if (h->has_length)
+        buf_room(&x->body, (size_t)(h->length < 4096 ? h->length : 4096));
+}
+
 static void take_head(struct http_conn *c, const struct http1_head *h)
 {
     struct conn1 *s = c->state;
@@ -72,7 +101,6 @@ static void take_head(struct http_conn *c, const struct http1_head *h)
     x->is_head = str_is(x->req.method, "HEAD");
     x->http10 = h->minor == 0;
     x->keep_alive = h->keep_alive && !c->server->draining;
-    x->interim = h->expects_continue && (h->chunked || (h->has_length && h->length > 0));
     int status = 0;
     for (size_t i = 0; i < h->n_fields; i++) {
         if (!http_exchange_header(x, h->fields[i].name, h->fields[i].value, &status)) {
@@ -80,24 +108,24 @@ static void take_head(struct http_conn *c, const struct http1_head *h)
             return;
         }
     }
-    if (h->has_length && h->length > 0 && !x->interim)
-        buf_room(&x->body, (size_t)(h->length < 4096 ? h->length : 4096));
-    if (x->interim)
-        http_conn_dirty(c);
+    if (h->chunked || (h->has_length && h->length > 0))
+        judge_body(c, h);
 }
 
 static void take_body(struct http_conn *c, struct str piece)
 {
     struct conn1 *s = c->state;
     int status = 0;
-    if (!http_exchange_body(s->reading, piece, &status))
-        refuse(c, status, status == 413 ? "the body is larger than allowed" : "too busy");
+    if (s->reading && !http_exchange_body(s->reading, piece, &status)) /* else it is dropped */
+        refuse(c, status, http_body_refusal(status));
 }
 
 static void take_end(struct http_conn *c)
 {
     struct conn1 *s = c->state;
     struct http_exchange *x = s->reading;
+    if (!x)
+        return; /* of a dropped body */
     s->reading = NULL;
     x->interim = false;
     if (!x->keep_alive)

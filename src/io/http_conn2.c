@@ -101,12 +101,12 @@ static int on_data_chunk(nghttp2_session *session,
         return 0;
     int status = 0;
     if (!http_exchange_body(x, str_make(p, n), &status))
-        refuse(x, status, status == 413 ? "the body is larger than allowed" : "too busy");
+        refuse(x, status, http_body_refusal(status));
     return 0;
 }
 
 /* The head is complete: refuse what cannot be served, ask for the body that waits to be asked. */
-static void take_head(struct http_exchange *x)
+static void take_head(struct http_exchange *x, bool body)
 {
     struct conn2 *s = x->conn->state;
     const struct http_request *r = &x->req;
@@ -128,6 +128,8 @@ static void take_head(struct http_exchange *x)
         refuse(x, 413, "the body is larger than allowed");
         return;
     }
+    if (!body || !http_exchange_wants_body(x))
+        return;
     if (str_eq_nocase(http_header(&so_far, STR("expect")), STR("100-continue"))) {
         static uint8_t status[] = ":status", value[] = "100";
         const nghttp2_nv nv = { status, value, 7, 3, NGHTTP2_NV_FLAG_NONE };
@@ -170,9 +172,9 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     struct http_exchange *x = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
     if (!x)
         return 0;
-    if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
-        take_head(x);
     bool end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
+    if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+        take_head(x, !end);
     if (end && x->state == EXCHANGE_READING)
         http_exchange_deliver(x);
     return 0;
@@ -197,7 +199,7 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
         !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         return 0;
     struct http_exchange *x = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
-    if (x && x->refused && !nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id))
+    if (x && !nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id))
         nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
                                   NGHTTP2_NO_ERROR);
     return 0;

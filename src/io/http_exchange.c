@@ -67,28 +67,36 @@ bool http_exchange_header(struct http_exchange *x, struct str name, struct str v
 
 bool http_exchange_body(struct http_exchange *x, struct str piece, int *status)
 {
-    struct http_server *s = x->conn->server;
-    if (s->body_bytes + piece.n > s->limits.all_bodies_bytes) {
-        *status = 503;
-        return false;
-    }
-    buf_put(&x->body, piece.p, piece.n);
-    if (x->body.failed) {
+    if (piece.n > x->body.max - x->body.n) {
         *status = 413;
         return false;
     }
-    s->body_bytes += piece.n;
+    *status = http_holder_add(x, piece.n);
+    if (*status != 0)
+        return false;
+    buf_put(&x->body, piece.p, piece.n);
     x->progress_ns = http_conn_now(x->conn);
     return true;
 }
 
-void http_exchange_deliver(struct http_exchange *x)
+const char *http_body_refusal(int status)
+{
+    switch (status) {
+    case 413:
+        return "the body is larger than allowed";
+    case 429:
+        return "too many bodies are held in this name, try again later";
+    }
+    return "too busy";
+}
+
+/* What the connection knows of its peer. */
+static void add_peer(struct http_exchange *x)
 {
     struct http_conn *c = x->conn;
     struct http_request *r = &x->req;
     r->headers = x->headers.items;
     r->n_headers = x->headers.n;
-    r->body = buf_view(&x->body);
     r->peer = str_from(c->peer);
     r->peer = arena_str(x->arena, r->peer); /* an orphan outlives its connection */
     r->tls = c->tls != NULL;
@@ -103,9 +111,36 @@ void http_exchange_deliver(struct http_exchange *x)
         r->n_client_orgs = peer->n_orgs;
     }
     x->is_head = str_is(r->method, "HEAD");
+}
+
+bool http_exchange_wants_body(struct http_exchange *x)
+{
+    struct http_server *s = x->conn->server;
+    if (!s->head)
+        return true;
+    add_peer(x);
+    x->req.upgrade = (struct str){ 0 };
     x->state = EXCHANGE_HANDLING;
     x->owed = true;
-    c->server->handler(c->server->handler_arg, x, r);
+    struct str holder = { 0 };
+    if (!s->head(s->handler_arg, x, &x->req, &holder))
+        return false;
+    assert(x->state == EXCHANGE_HANDLING); /* it was not answered too */
+    x->state = EXCHANGE_READING;
+    x->owed = false;
+    http_holder_take(x, holder);
+    return true;
+}
+
+void http_exchange_deliver(struct http_exchange *x)
+{
+    struct http_server *s = x->conn->server;
+    if (!x->holder)
+        add_peer(x); /* else its head was judged */
+    x->req.body = buf_view(&x->body);
+    x->state = EXCHANGE_HANDLING;
+    x->owed = true;
+    s->handler(s->handler_arg, x, &x->req);
 }
 
 struct str http_header(const struct http_request *req, struct str name)
@@ -250,7 +285,12 @@ void http_exchange_refuse(struct http_exchange *x, int status, struct str why)
     x->keep_alive = false;
     struct buf body;
     buf_init(&body, REFUSAL_BYTES_MAX);
+    const struct http_header later = { STR("retry-after"), STR("1") };
     struct http_answer a = { .status = status, .content_type = STR("text/plain"), .body = why };
+    if (status == 429 || status == 503) {
+        a.headers = &later;
+        a.n_headers = 1;
+    }
     if (x->conn->server->refusal) {
         a.content_type = x->conn->server->refusal(&body, status, why);
         a.body = buf_view(&body);
@@ -373,6 +413,11 @@ void http_on_close(struct http_exchange *x, http_close_fn fn, void *arg)
     loop_defer(x->loop, orphan_closed, x);
 }
 
+void *http_close_arg(const struct http_exchange *x)
+{
+    return x->on_close_arg;
+}
+
 void http_on_drain(struct http_exchange *x, http_drain_fn fn, void *arg)
 {
     x->on_drain = fn;
@@ -433,7 +478,7 @@ void http_exchange_over(struct http_exchange *x, bool complete)
     x->state = EXCHANGE_OVER;
     list_remove(&x->link);
     list_push_back(&c->over, &x->link);
-    c->server->body_bytes -= x->body.n;
+    http_holder_release(x);
     http_exchange_forget(x);
     http_conn_dirty(c);
 }

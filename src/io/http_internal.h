@@ -6,6 +6,7 @@
  *     http_conn1.c     HTTP/1.1 on a connection      } each fills a struct http_proto
  *     http_conn2.c     HTTP/2 on a connection        }
  *     http_exchange.c  one request and its answer; the functions of http.h that handlers call
+ *     http_holder.c    who holds how much of all request bodies
  *
  * Nothing is written to a socket, and no exchange or connection is freed, where it becomes due:
  * http_conn_dirty puts the connection on a list, and the flush at the end of the loop's iteration
@@ -18,6 +19,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/list.h"
+#include "base/map.h"
 #include "base/vec.h"
 #include "io/http.h"
 #include "io/loop.h"
@@ -27,6 +29,7 @@
 #define HTTP_READ_BYTES ((size_t)64 * 1024)
 
 struct http_conn;
+struct http_holder;
 
 /* What a connection waits for; decides its timeout. */
 enum http_phase { HTTP_PHASE_IDLE, HTTP_PHASE_HEAD, HTTP_PHASE_BUSY };
@@ -72,8 +75,9 @@ struct http_exchange {
     struct http_request req;
     struct http_header_vec headers;
     struct buf body;
-    size_t head_bytes;   /* received, with 32 for each field as HTTP/2 counts */
-    int64_t progress_ns; /* last byte received while reading, sent while answering */
+    struct http_holder *holder; /* counted: in whose name the body is held; NULL: nobody's */
+    size_t head_bytes;          /* received, with 32 for each field as HTTP/2 counts */
+    int64_t progress_ns;        /* last byte received while reading, sent while answering */
 
     int status;
     struct buf out; /* body bytes to send, from out_off on */
@@ -107,6 +111,7 @@ struct http_conn {
     uv_write_t write;
     uv_shutdown_t shutdown;
     struct http_server *server;
+    struct http_holder *holder;     /* counted: the last one, who mostly is the next too */
     size_t held_bytes;              /* shared answers held by its exchanges */
     struct list link;               /* in server->conns */
     struct list dirty;              /* in server->dirty */
@@ -134,6 +139,7 @@ struct http_server {
     struct http_limits limits;
     struct tls_server *tls;
     http_handler_fn handler;
+    http_head_fn head; /* NULL: every body is wanted */
     void *handler_arg;
     http_refusal_fn refusal; /* NULL: plain text */
     uint16_t port;
@@ -141,6 +147,7 @@ struct http_server {
     struct list conns, dirty;
     uint32_t n_conns;
     uint64_t body_bytes; /* request bodies held by all exchanges */
+    struct map holders;  /* name → struct http_holder */
     size_t held_bytes;   /* shared answers held by all exchanges */
     size_t out_bytes;    /* other answer bytes that wait in all exchanges */
     int64_t relieved_ns; /* when http_server_relieve last looked */
@@ -176,11 +183,20 @@ void http_conn_sweep(struct http_conn *c, int64_t now_ns);
 void http_conn_reading(struct http_conn *c, bool on);
 int64_t http_conn_now(const struct http_conn *c);
 
+/* http_holder.c: counted by exchanges and connections, forgotten when nobody counts on it. */
+void http_holder_take(struct http_exchange *x, struct str name);
+void http_holder_drop(struct http_server *s, struct http_holder *h); /* NULL is fine */
+/* What to answer when so many more bytes of x's body are too many; 0: they were counted. */
+int http_holder_add(struct http_exchange *x, size_t n);
+void http_holder_release(struct http_exchange *x); /* its body is not held any more */
+
 /* http_exchange.c */
 struct http_exchange *http_exchange_new(struct http_conn *c);
 /* False when the request passed a limit: *status is what to answer. */
 bool http_exchange_header(struct http_exchange *x, struct str name, struct str value, int *status);
 bool http_exchange_body(struct http_exchange *x, struct str piece, int *status);
+/* The head is complete, a body will follow: is it to be taken? If not, the handler has it. */
+bool http_exchange_wants_body(struct http_exchange *x);
 void http_exchange_deliver(struct http_exchange *x);
 void http_exchange_refuse(struct http_exchange *x, int status, struct str why);
 size_t http_exchange_unsent(const struct http_exchange *x);
@@ -192,3 +208,4 @@ void http_exchange_over(struct http_exchange *x, bool complete);
 void http_exchange_settle(struct http_exchange *x); /* callbacks, then free */
 bool http_bodiless(int status);
 const char *http_reason(int status);
+const char *http_body_refusal(int status); /* why http_exchange_body gave this status */

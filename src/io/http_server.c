@@ -117,6 +117,7 @@ static void server_free(struct http_server *s)
     free(s->plain_buf);
     buf_fini(&s->pulled);
     buf_fini(&s->spare);
+    map_fini(&s->holders);
     free(s);
 }
 
@@ -278,6 +279,7 @@ int http_server_new(struct http_server **out,
     s->limits = complete_limits(o->limits);
     s->tls = o->tls;
     s->handler = o->handler;
+    s->head = o->head;
     s->handler_arg = o->arg;
     s->refusal = o->refusal;
     s->refs = 2; /* the owner and the listener */

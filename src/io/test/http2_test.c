@@ -263,6 +263,61 @@ static void limits_hold(void **state)
     site_stop(&s);
 }
 
+static void put_who(uint32_t stream, bool expects)
+{
+    struct buf block;
+    buf_init(&block, 4096);
+    buf_put(&block, "\x83\x86\x04\x05/echo\x01\x01h", 12); /* POST */
+    if (stream > 3)
+        buf_put(&block, "\x00\x05x-who\x02me", 10);
+    if (expects)
+        buf_put(&block,
+                "\x00\x06"
+                "expect\x0c"
+                "100-continue",
+                21);
+    put_frame(HEADERS, END_HEADERS, stream, buf_view(&block));
+    buf_fini(&block);
+}
+
+/* Who is not known gets an answer and a reset before any body is sent; what is sent all the same is
+ * dropped, and other streams of the connection go on. */
+static void heads_are_judged(void **state)
+{
+    (void)state;
+    struct site s = { .judges = true };
+    s.options.limits.all_bodies_bytes = 10000;
+    site_start(&s);
+    struct seen seen = { 0 };
+    int fd = open_h2(&s, 65535);
+    put_who(1, false);
+    put_who(3, true);
+    send_out(fd);
+    read_frames(fd, &seen, RST_STREAM, 2);
+    CHECK_I64(seen.reset_code, 0);      /* NO_ERROR */
+    CHECK_I64(seen.frames[HEADERS], 2); /* and no 100 */
+    CHECK_I64(seen.data, 2 * strlen("who?"));
+    static const char zeroes[16000];
+    for (int i = 0; i < 20; i++)
+        put_frame(DATA, 0, i % 2 ? 1 : 3, str_make(zeroes, sizeof zeroes));
+    put_who(5, true);
+    put_frame(DATA, END_STREAM, 5, str_make(zeroes, 4000));
+    send_out(fd);
+    read_frames(fd, &seen, HEADERS, 4); /* 100 and 200 */
+    wait_for(&s.ended, 1);
+    CHECK_I64(s.handled, 1);
+    put_who(7, false);
+    put_frame(DATA, 0, 7, str_make(zeroes, 5001)); /* more than half */
+    put_who(9, false);
+    send_out(fd);
+    read_frames(fd, &seen, HEADERS, 5);
+    close(fd);
+    wait_for(&s.ended, 3); /* cut short */
+    CHECK_I64(s.handled, 1);
+    check_alive(&s);
+    site_stop(&s);
+}
+
 static void idle_connections_end(void **state)
 {
     (void)state;
@@ -290,6 +345,7 @@ int main(void)
         cmocka_unit_test(rapid_resets_end_the_connection),
         cmocka_unit_test(closed_windows_are_not_waited_for),
         cmocka_unit_test(limits_hold),
+        cmocka_unit_test(heads_are_judged),
         cmocka_unit_test(idle_connections_end),
     };
     int rc = CHECK_MAIN(tests);

@@ -237,6 +237,7 @@ static void handle(void *arg, struct http_exchange *x, const struct http_request
     struct site *s = arg;
     uint64_t n = 0;
     s->handled++;
+    CHECK(!s->judges || r->body.n == 0 || http_close_arg(x) == s);
     if (r->query.p)
         str_to_u64(r->query, &n);
     if (handle_lasting(s, x, r->path))
@@ -257,6 +258,29 @@ static void handle(void *arg, struct http_exchange *x, const struct http_request
         echo(x, r);
 }
 
+static void ended(void *arg, bool complete)
+{
+    struct site *s = arg;
+    (void)complete;
+    s->ended++;
+}
+
+static bool
+judge(void *arg, struct http_exchange *x, const struct http_request *r, struct str *holder)
+{
+    struct site *s = arg;
+    CHECK(r->body.n == 0 && r->peer.n > 0);
+    *holder = http_header(r, STR("x-who"));
+    if (!holder->p) {
+        if (!handle_lasting(s, x, r->path))
+            say(x, 401, STR("who?"));
+        return false;
+    }
+    s->wanted++;
+    http_on_close(x, ended, s);
+    return true;
+}
+
 static void run(void *arg)
 {
     struct site *s = arg;
@@ -270,6 +294,7 @@ void site_start(struct site *s)
     CHECK(s->loop != NULL);
     s->options.address = STR("127.0.0.1");
     s->options.handler = handle;
+    s->options.head = s->judges ? judge : NULL;
     s->options.arg = s;
     CHECK_OK(http_server_new(&s->server, s->loop, &s->options, &err), err);
     s->port = http_server_port(s->server);

@@ -17,8 +17,10 @@ struct site {
     struct thread *thread;
     uint16_t port;
     struct http_exchange *parked; /* /park */
+    bool judges; /* bodies are wanted from who says so in the field x-who, else 401 */
     struct timer *ticker;
     _Atomic int handled, closed, completed, released, drained, accepted_writes;
+    _Atomic int wanted, ended; /* heads whose body was wanted; and how many of them are over */
 };
 
 /* The handler's paths:
