@@ -43,6 +43,7 @@ struct action {
     struct user user;
     struct request r;      /* slices in the arena */
     bool of_service;       /* asked in process, by a system: user */
+    bool authorized;       /* authz_check has found so, when the head came */
     struct mono began;     /* entered the pipeline */
     struct str user_agent; /* names the field manager when the request does not */
     struct served *what;   /* counted; NULL for requests without a resource */

@@ -95,6 +95,7 @@ static int listen_http(struct apiserver *s, const struct apiserver_options *o, s
                                .tls = s->tls,
                                .limits = { .body_bytes = API_BODY_BYTES_MAX + (1 << 20) },
                                .handler = front_handle,
+                               .head = front_head,
                                .arg = s,
                                .refusal = refusal_body };
     if (http_server_new(&s->http, s->loop, &ho, err) != 0)

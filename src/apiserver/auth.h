@@ -9,8 +9,10 @@
 /* The user of a token, or false. */
 bool auth_token_user(struct apiserver *s, struct arena *a, struct str token, struct user *out);
 
-/* Fills a->user from the request, impersonation included. TURN_GO, or a refusal (401, 403). */
+/* Fills a->user from the request. TURN_GO, or a refusal (401). */
 enum turn auth_identify(struct action *a, const struct http_request *req);
+/* Makes a->user into who is impersonated, if the request asks for that. TURN_GO, or 400 or 403. */
+enum turn auth_impersonate(struct action *a, const struct http_request *req);
 
 /* The groups that name a service account's user. */
 void auth_service_account(struct arena *a, struct str namespace, struct str name, struct user *out);

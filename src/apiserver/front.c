@@ -33,7 +33,7 @@ static void on_gone(void *arg, bool complete)
         front_watch_gone(f);
     if (f->log)
         front_log_gone(f);
-    if (f->answered)
+    if (f->answered || f->reading)
         front_free(f);
 }
 
@@ -363,7 +363,8 @@ static bool is_plain_404(struct front *f)
     return !registry_has_group(&f->a->s->registry, f->route.r.group, &custom) || custom;
 }
 
-static void handle_resource(struct front *f, const struct http_request *req)
+/* Is there such a call? If not, it is answered. */
+static bool enter_resource(struct front *f, const struct http_request *req)
 {
     struct action *a = f->a;
     struct served *what = registry_find(&a->s->registry, a->r.group, a->r.version, a->r.plural);
@@ -372,7 +373,7 @@ static void handle_resource(struct front *f, const struct http_request *req)
                                               : a->r.namespace.n > 0);
     if (wrong_scope || (!what && is_plain_404(f))) {
         front_respond_text(f, 404, "text/plain", STR("404 page not found\n"));
-        return;
+        return false;
     }
     a->what = what ? served_ref(what) : NULL;
     enum turn t = what ? options(f) : refuse_unknown(a);
@@ -382,14 +383,21 @@ static void handle_resource(struct front *f, const struct http_request *req)
         t = refuse_not_acceptable(a);
     if (t == TURN_GO && a->r.verb == VERB_GET && str_is(a->r.subresource, "log")) {
         front_log_begin(f);
-        return;
+        return false;
     }
     if (t == TURN_GO)
         t = action_allowed(a);
     if (t == TURN_GO)
         t = check_shape(f);
-    if (t == TURN_GO)
-        t = front_body(a, req);
+    if (t != TURN_GO)
+        respond_refusal(f);
+    return t == TURN_GO;
+}
+
+static void run_resource(struct front *f, const struct http_request *req)
+{
+    struct action *a = f->a;
+    enum turn t = front_body(a, req);
     if (t == TURN_GO)
         t = check_force(a);
     if (t == TURN_GO)
@@ -458,21 +466,75 @@ static void handle_other(struct front *f, const struct http_request *req)
     }
 }
 
-void front_handle(void *arg, struct http_exchange *x, const struct http_request *req)
+static struct front *
+front_open(struct apiserver *s, struct http_exchange *x, const struct http_request *req)
 {
     struct front *f = MEM_NEW(struct front);
     f->x = x;
-    f->a = action_new(arg);
+    f->a = action_new(s);
     struct arena *m = f->a->arena;
     http_on_close(x, on_gone, f);
     f->a->user_agent = arena_str(m, http_header(req, STR("user-agent")));
     f->query = arena_str(m, req->query);
     route_parse(&f->route, m, req->method, arena_str(m, req->path), f->query);
     f->a->r = f->route.r;
-    if (auth_identify(f->a, req) != TURN_GO)
+    return f;
+}
+
+/* All that the head decides. False: it is answered, or will be without a body. */
+static bool enter(struct front *f, const struct http_request *req)
+{
+    enum turn t = auth_identify(f->a, req);
+    f->caller = f->a->user.name;
+    if (t == TURN_GO)
+        t = auth_impersonate(f->a, req);
+    if (t != TURN_GO)
         respond_refusal(f);
     else if (f->route.kind == ROUTE_RESOURCE)
-        handle_resource(f, req);
+        return enter_resource(f, req);
     else
         handle_other(f, req);
+    return false;
+}
+
+bool front_head(void *arg,
+                struct http_exchange *x,
+                const struct http_request *req,
+                struct str *holder)
+{
+    struct front *f = front_open(arg, x, req);
+    if (!enter(f, req))
+        return false;
+    struct action *a = f->a;
+    if (!front_has_body(a) || authz_check(a) != TURN_GO) {
+        action_run(a, on_done, f); /* whose first step refuses, and counts it */
+        return false;
+    }
+    a->authorized = true;
+    if (front_media(a, req) != TURN_GO) {
+        respond_refusal(f);
+        return false;
+    }
+    f->reading = true;
+    *holder = f->caller;
+    return true;
+}
+
+void front_handle(void *arg, struct http_exchange *x, const struct http_request *req)
+{
+    struct front *f = http_close_arg(x);
+    if (!f) {
+        f = front_open(arg, x, req);
+        if (enter(f, req))
+            run_resource(f, req);
+        return;
+    }
+    f->reading = false;
+    const struct request *r = &f->a->r;
+    if (registry_find(&f->a->s->registry, r->group, r->version, r->plural) == f->a->what) {
+        run_resource(f, req);
+        return;
+    }
+    refuse_unknown(f->a); /* its definition went away while the body came */
+    respond_refusal(f);
 }

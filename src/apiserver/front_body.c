@@ -73,26 +73,65 @@ static const struct {
     { "application/apply-patch+yaml", PATCH_APPLY },
 };
 
-static enum turn patch_body(struct action *a, const struct http_request *req)
+typedef enum turn (*parse_fn)(struct action *a, struct str body);
+
+/* What reads a body of the type that the head names; NULL: nothing. */
+static parse_fn parser_of(struct action *a, const struct http_request *req)
 {
+    static const struct {
+        const char *type;
+        parse_fn parse;
+    } types[] = {
+        { "application/json", parse_json },
+        { "application/yaml", parse_yaml },
+        { "application/vnd.kubernetes.protobuf", parse_proto },
+    };
     struct str type = media_of(req);
-    for (size_t i = 0; i < COUNT_OF(patch_types); i++) {
-        if (!str_is(type, patch_types[i].type))
-            continue;
-        a->r.write.patch = patch_types[i].patch;
-        return patch_types[i].patch == PATCH_APPLY ? parse_yaml(a, req->body)
-                                                   : parse_json(a, req->body);
+    if (a->r.verb == VERB_PATCH) {
+        for (size_t i = 0; i < COUNT_OF(patch_types); i++) {
+            if (!str_is(type, patch_types[i].type))
+                continue;
+            a->r.write.patch = patch_types[i].patch;
+            return patch_types[i].patch == PATCH_APPLY ? parse_yaml : parse_json;
+        }
+        return NULL;
     }
-    return refuse_media(a, "application/json-patch+json, application/merge-patch+json, "
-                           "application/apply-patch+yaml");
+    for (size_t i = 0; i < COUNT_OF(types); i++) {
+        if (type.n == 0 || str_is(type, types[i].type))
+            return types[i].parse;
+    }
+    return NULL;
+}
+
+static enum turn refuse_type(struct action *a)
+{
+    if (a->r.verb == VERB_PATCH)
+        return refuse_media(a, "application/json-patch+json, application/merge-patch+json, "
+                               "application/apply-patch+yaml");
+    return refuse_media(a, "application/json, application/yaml, "
+                           "application/vnd.kubernetes.protobuf");
+}
+
+bool front_has_body(const struct action *a)
+{
+    return a->r.verb != VERB_GET && a->r.verb != VERB_LIST && a->r.verb != VERB_WATCH;
+}
+
+static bool deletes(const struct action *a)
+{
+    return a->r.verb == VERB_DELETE || a->r.verb == VERB_DELETE_COLLECTION;
+}
+
+enum turn front_media(struct action *a, const struct http_request *req)
+{
+    if (deletes(a) || parser_of(a, req)) /* the body of a delete may be empty, of whatever type */
+        return TURN_GO;
+    return refuse_type(a);
 }
 
 enum turn front_body(struct action *a, const struct http_request *req)
 {
-    if (a->r.verb == VERB_GET || a->r.verb == VERB_LIST || a->r.verb == VERB_WATCH)
-        return TURN_GO;
-    bool deletes = a->r.verb == VERB_DELETE || a->r.verb == VERB_DELETE_COLLECTION;
-    if (deletes && req->body.n == 0)
+    if (!front_has_body(a) || (deletes(a) && req->body.n == 0))
         return TURN_GO;
     if (req->body.n > API_BODY_BYTES_MAX) {
         struct status_spec s = {
@@ -103,15 +142,6 @@ enum turn front_body(struct action *a, const struct http_request *req)
         };
         return action_refuse(a, &s);
     }
-    if (a->r.verb == VERB_PATCH)
-        return patch_body(a, req);
-    struct str type = media_of(req);
-    if (type.n == 0 || str_is(type, "application/json"))
-        return parse_json(a, req->body);
-    if (str_is(type, "application/yaml"))
-        return parse_yaml(a, req->body);
-    if (str_is(type, "application/vnd.kubernetes.protobuf"))
-        return parse_proto(a, req->body);
-    return refuse_media(a, "application/json, application/yaml, "
-                           "application/vnd.kubernetes.protobuf");
+    parse_fn parse = parser_of(a, req);
+    return parse ? parse(a, req->body) : refuse_type(a);
 }

@@ -34,13 +34,18 @@ struct front { /* one exchange; freed when both the exchange and the action are 
     struct str query; /* in the arena */
     struct watcher *watcher;
     struct podlog *log;
+    struct str caller; /* who asks, impersonating or not; in the arena */
+    bool reading;      /* the body is not complete */
     bool answered, table_head_sent;
 };
 
 /* front_accept.c. False: nothing that we can write is accepted (406). */
 bool front_accept_parse(struct front_accept *out, const struct http_request *req);
 
-/* front_body.c: the body into a->body and a->r.body. TURN_GO or a refusal. */
+/* front_body.c. TURN_GO or a refusal. */
+bool front_has_body(const struct action *a); /* does the call have a use for one? */
+enum turn front_media(struct action *a, const struct http_request *req); /* is its type known? */
+/* The body into a->body and a->r.body. */
 enum turn front_body(struct action *a, const struct http_request *req);
 
 /* front_shape.c: objects and lists as the client wants to see them. */

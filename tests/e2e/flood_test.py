@@ -3,81 +3,18 @@
 served. usage: PROGRAM"""
 import os
 import re
-import socket
-import ssl
 import struct
 import sys
 import time
 import unittest
 
+from http2 import CONTINUATION, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, RST, SETTINGS, \
+    WINDOW_UPDATE, Peer, field, frame
 from server import CONFIG_MAPS, Server, config_map
 
 PROGRAM = sys.argv.pop(1)
-DATA, HEADERS, RST, SETTINGS, PING, GOAWAY, CONTINUATION = 0, 1, 3, 4, 6, 7, 9
-END_STREAM, END_HEADERS, ACK = 1, 4, 1
 GIVEN_BACK_S = 15  # what a burst needed is given back every 10 s when it is quiet
 GROWTH_MAX = 48 << 20  # bytes of resident memory; the floods below would take more unbounded
-
-
-def frame(kind, flags, stream, payload=b""):
-    return struct.pack(">I", len(payload))[1:] + bytes((kind, flags)) + \
-        struct.pack(">I", stream) + payload
-
-
-def field(name, value):
-    """A literal that is not indexed (RFC 7541 6.2.2), short texts only."""
-    return bytes((0, len(name))) + name + bytes((len(value),)) + value
-
-
-class Peer:
-    """A connection that speaks frames and never fails when the server ends it."""
-
-    def __init__(self, s, settings=b""):
-        tls = ssl.create_default_context()
-        tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
-        tls.set_alpn_protocols(["h2"])
-        self.c = tls.wrap_socket(socket.create_connection((s.host, s.port)))
-        self.c.settimeout(20)
-        self.token = s.token.encode()
-        self.ended = False
-        Peer.last = self
-        self.got = b""
-        self.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, 0, 0, settings))
-
-    def send(self, data):
-        try:
-            self.c.sendall(data)
-        except OSError:
-            self.ended = True
-        return not self.ended
-
-    def head(self, path=b"/version"):
-        return b"\x82\x87" + field(b":path", path) + field(b":authority", b"x") + \
-            field(b"authorization", b"Bearer " + self.token)
-
-    def read(self, seconds):
-        """All that comes until the server ends the connection or is silent."""
-        self.c.settimeout(seconds)
-        try:
-            while True:
-                piece = self.c.recv(1 << 16)
-                if not piece:
-                    self.ended = True
-                    break
-                self.got += piece
-        except (TimeoutError, socket.timeout):
-            pass
-        except OSError:
-            self.ended = True
-        return self.got
-
-    def kinds(self):
-        """Kinds of the frames that came."""
-        found, at = [], 0
-        while at + 9 <= len(self.got):
-            found.append(self.got[at + 3])
-            at += 9 + int.from_bytes(self.got[at:at + 3], "big")
-        return found
 
 
 class Floods(unittest.TestCase):
@@ -167,7 +104,7 @@ class Floods(unittest.TestCase):
         p = Peer(self.s)
         p.send(frame(HEADERS, END_STREAM | END_HEADERS, 1, p.head()))
         for _ in range(200):
-            if not p.send(frame(8, 0, 0, struct.pack(">I", 1)) * 1000):
+            if not p.send(frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", 1)) * 1000):
                 break
         p.read(1)
 
