@@ -5,9 +5,10 @@
 #include <assert.h>
 #include <stdlib.h>
 
-struct dra *dra_new(void)
+struct dra *dra_new(struct snapshot *s)
 {
     struct dra *d = MEM_NEW(struct dra);
+    d->snap = s;
     struct map *maps[] = { &d->pools, &d->claims, &d->classes, &d->programs, &d->local };
     for (size_t i = 0; i < COUNT_OF(maps); i++)
         map_init(maps[i]);
@@ -22,6 +23,8 @@ static void pool_clear(struct dra_pool *p)
     dra_devices_clear(&p->devices);
     p->counters = NULL;
     p->n_counters = 0;
+    while (p->stale.n)
+        kobj_unref(dra_slices_pop(&p->stale));
 }
 
 static void pool_free(struct dra_pool *p)
@@ -30,6 +33,7 @@ static void pool_free(struct dra_pool *p)
     for (size_t i = 0; i < p->slices.n; i++)
         kobj_unref(p->slices.items[i]);
     dra_slices_fini(&p->slices);
+    dra_slices_fini(&p->stale);
     dra_devices_fini(&p->devices);
     dra_text_free(p->key);
     dra_text_free(p->driver);
@@ -70,6 +74,9 @@ void dra_free(struct dra *d)
     dra_devices_fini(&d->devices);
     dra_devices_fini(&d->wide);
     dra_devices_fini(&d->reached);
+    for (size_t i = 0; i < d->news.n; i++)
+        dra_text_free(d->news.items[i]);
+    dra_names_fini(&d->news);
     free(d);
 }
 
@@ -91,6 +98,7 @@ static struct dra_pool *pool_of(struct dra *d, const struct kobj *slice, bool ma
     struct dra_pool *p = map_get(&d->pools, key);
     if (!p && make) {
         p = MEM_NEW(struct dra_pool);
+        p->dra = d;
         p->key = dra_text_copy(key);
         p->driver = dra_text_copy(driver);
         p->name = dra_text_copy(name);
@@ -109,7 +117,7 @@ static void slice_drop(struct dra *d, struct str name)
         for (size_t k = 0; k < p->slices.n; k++) {
             if (!str_eq(p->slices.items[k]->name, name))
                 continue;
-            kobj_unref(p->slices.items[k]);
+            dra_slices_push(&p->stale, p->slices.items[k]);
             p->slices.items[k] = p->slices.items[--p->slices.n];
             p->dirty = d->dirty = true;
             return;
@@ -123,7 +131,7 @@ static void slice_set(struct dra *d, const struct kobj *obj)
     for (size_t k = 0; k < p->slices.n; k++) {
         if (!str_eq(p->slices.items[k]->name, obj->name))
             continue;
-        kobj_unref(p->slices.items[k]);
+        dra_slices_push(&p->stale, p->slices.items[k]);
         p->slices.items[k] = kobj_ref(obj);
         p->dirty = d->dirty = true;
         return;
@@ -232,6 +240,7 @@ static void read_device(struct dra_pool *p, struct json spec, struct json device
     read_reach(dev, spec, p->a);
     read_members(dev, p->a);
     read_uses(dev, p->a);
+    dra_gpu_read(dev);
     dra_devices_push(&p->devices, dev);
 }
 
@@ -357,6 +366,7 @@ void dra_refresh(struct dra *d)
     if (!d->dirty)
         return;
     d->dirty = false;
+    d->refreshing = true;
     d->generation++;
     for (size_t i = 0; (slot = map_next(&d->pools, &i));) {
         struct dra_pool *p = slot->value;
@@ -373,6 +383,8 @@ void dra_refresh(struct dra *d)
         dra_claim_resolve(d, al);
         dra_charge(NULL, al, 1);
     }
+    d->refreshing = false;
+    dra_gpus_refresh(d);
 }
 
 struct dra_device *
@@ -440,6 +452,7 @@ static void charge_result(struct snapshot *s, const struct dra_result *r, int si
         if (dev->uses[i].counter)
             dra_word_add(s, &dev->uses[i].counter->used, sign * dev->uses[i].milli);
     }
+    dra_gpu_changed(s, dev);
 }
 
 void dra_charge(struct snapshot *s, const struct dra_allocation *al, int sign)

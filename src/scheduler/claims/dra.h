@@ -15,7 +15,7 @@
  *     dra.c pools, ledger            dra_hold.c claims and pods that hold
  *     dra_claim.c claims parsed      dra_match.c selectors, attributes
  *     dra_allocate.c the search      dra_write.c an allocation as the API wants it
- *     dra_suppose.c dry runs */
+ *     dra_suppose.c dry runs         dra_gpus.c one ledger with nvidia.com/gpu */
 #pragma once
 
 #include "base/map.h"
@@ -23,6 +23,7 @@
 #include "codec/cel.h"
 #include "kube/pod.h"
 
+struct placement;
 struct snapshot;
 struct snode;
 struct spod;
@@ -40,10 +41,16 @@ enum dra_kind { DRA_CLAIM, DRA_CLASS, DRA_SLICE };
 
 struct dra;
 
-struct dra *dra_new(void);
+/* s: the nodes that have the devices; it outlives this. */
+struct dra *dra_new(struct snapshot *s);
 void dra_free(struct dra *d);
 void dra_set(struct dra *d, enum dra_kind kind, const struct kobj *obj);
 void dra_del(struct dra *d, enum dra_kind kind, const struct kobj *obj);
+/* The node came or changed. Not inside a transaction. */
+void dra_node_changed(struct dra *d, struct snode *node);
+/* True: *node (in a) is one that offers GPUs by claim and as an extended resource, and which are
+ * the same nobody says; told once each. */
+bool dra_ambiguous_take(struct dra *d, struct arena *a, struct str *node);
 
 /* ---- pods ---- */
 
@@ -61,8 +68,12 @@ void dra_claims_init(struct dra *d, struct dra_claims *out, const struct kobj *p
 void dra_claims_fini(struct dra_claims *c);
 
 /* The pod goes to the node, or leaves it: its claims get their devices there (through tx_set), and
- * lose them. allocate: false for pods that the API bound, their claims say what they hold. */
-void dra_place(struct snapshot *s, const struct spod *pod, const struct snode *node, bool allocate);
+ * lose them; not those that the placement gives it by index. allocate: false for pods that the API
+ * bound, their claims say what they hold. */
+void dra_place(struct snapshot *s,
+               const struct spod *pod,
+               const struct placement *p,
+               bool allocate);
 void dra_remove(struct snapshot *s, const struct spod *pod);
 
 /* From here on pods leave and return in thought only, all inside transactions that end before it is
@@ -95,6 +106,8 @@ struct dra_search *
 dra_search_new(struct dra *d, const struct spod *pod, struct arena *a, struct str *reason);
 /* Can the claims have their devices on this node? reason (or NULL) as after a number of nodes. */
 bool dra_search_fits(struct dra_search *s, const struct snode *node, struct str *reason);
+/* From now on without the GPUs that the placement names by index; it outlives the search. */
+void dra_search_beside(struct dra_search *s, const struct placement *p);
 
 /* ---- for the Binding: what to write into claims ---- */
 

@@ -23,6 +23,7 @@ struct dra_search {
     size_t n_todo;
     /* on one node */
     const struct snode *node;
+    const struct placement *beside; /* NULL: the pod has no GPUs by index yet */
     struct dra_devices devices;
     struct dra_pick *picks;
     size_t n_picks, max_picks;
@@ -205,7 +206,8 @@ pick(struct dra_search *s, const struct todo *t, const struct dra_ask *ask, stru
     struct dra_pick p = { .claim = t->claim, .ask = ask, .request = t->request, .device = dev };
     if (picks_of(s, t->claim) >= DRA_RESULTS_MAX)
         return false;
-    if (!ask->admin && (dev->holders > 0 || !counters_have(dev)))
+    if (!ask->admin &&
+        (dev->holders > 0 || !counters_have(dev) || !dra_gpu_is_free(dev, s->node, s->beside)))
         return false;
     if (!ask->admin && !dra_consume(dev, ask->capacity, s->a, &p.taken, &p.n_taken))
         return false;
@@ -269,7 +271,7 @@ static bool choose_all(struct dra_search *s, size_t todo, const struct dra_ask *
 static bool solve(struct dra_search *s, size_t todo)
 {
     if (todo == s->n_todo)
-        return true;
+        return s->beside || dra_gpus_suffice(s->picks, s->n_picks, s->node, s->pod->shape);
     const struct dra_request *r = s->todo[todo].request;
     for (size_t i = 0; i < r->n_asks && !s->failed.p && s->steps <= DRA_STEPS; i++) {
         const struct dra_ask *ask = &r->asks[i];
@@ -322,6 +324,11 @@ bool dra_search_fits(struct dra_search *s, const struct snode *node, struct str 
     else
         say(reason, STR("cannot allocate all claims"));
     return false;
+}
+
+void dra_search_beside(struct dra_search *s, const struct placement *p)
+{
+    s->beside = p;
 }
 
 const struct dra_pick *dra_search_picks(const struct dra_search *s, size_t *n)

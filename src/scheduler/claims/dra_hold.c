@@ -195,12 +195,15 @@ static void sweep(struct dra *d)
 }
 
 /* Gives unallocated claims of the pod their devices on the node. */
-static void allocate(struct snapshot *s, const struct spod *pod, const struct snode *node)
+static void allocate(struct snapshot *s, const struct spod *pod, const struct placement *p)
 {
+    const struct snode *node = s->nodes.items[p->node];
     AUTO(arena_freep) struct arena *a = arena_new();
     struct str reason;
     size_t n, from = 0;
     struct dra_search *search = dra_search_new(s->dra, pod, a, &reason);
+    if (search)
+        dra_search_beside(search, p);
     if (!search || !dra_search_fits(search, node, NULL))
         return; /* placed on trial without asking: it holds nothing */
     const struct dra_pick *picks = dra_search_picks(search, &n);
@@ -218,7 +221,7 @@ static void allocate(struct snapshot *s, const struct spod *pod, const struct sn
     }
 }
 
-void dra_place(struct snapshot *s, const struct spod *pod, const struct snode *node, bool make)
+void dra_place(struct snapshot *s, const struct spod *pod, const struct placement *p, bool make)
 {
     if (pod->claims.n == 0)
         return;
@@ -229,7 +232,7 @@ void dra_place(struct snapshot *s, const struct spod *pod, const struct snode *n
     for (size_t i = 0; s->dra->supposing && i < pod->claims.n; i++)
         dra_suppose_back(s, pod->claims.items[i], pod);
     if (make)
-        allocate(s, pod, node);
+        allocate(s, pod, p);
     for (size_t i = 0; i < pod->claims.n; i++)
         tx_set(s, &pod->claims.items[i]->placed, pod->claims.items[i]->placed + 1);
 }

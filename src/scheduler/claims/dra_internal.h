@@ -54,16 +54,21 @@ struct dra_device {
     size_t n_uses;
     struct cel_value value; /* for selectors; made on first use */
     bool has_value;
+    enum device_kind gpu_kind; /* DEVICE_KINDS: it is no GPU that may have an index (dra_gpus.c) */
+    int gpu_index;             /* -1: which is not said */
     /* words, through tx_set when a transaction is open */
     int64_t holders; /* allocations that have it alone */
     int64_t sharers; /* allocations that share it */
 };
 VEC_TYPE(dra_devices, struct dra_device *);
 VEC_TYPE(dra_slices, struct kobj *);
+VEC_TYPE(dra_names, struct str);
 
 struct dra_pool {
+    struct dra *dra;
     struct str key, driver, name; /* own text */
     struct dra_slices slices;     /* of any generation */
+    struct dra_slices stale;      /* replaced ones that devices borrow from until it is made anew */
     struct arena *a;              /* of what follows, made anew when dirty */
     struct dra_devices devices;
     struct dra_counter *counters;
@@ -152,7 +157,10 @@ struct dra {
     struct dra_devices devices, wide;            /* all; those that several nodes reach */
     struct dra_devices reached;                  /* the last answer of dra_reachable */
     struct dra_allocations made;                 /* ours; swept when nothing refers to them */
+    struct snapshot *snap;
+    struct dra_names news; /* nodes for dra_ambiguous_take */
     bool dirty;
+    bool refreshing;     /* nodes are counted at its end */
     bool supposing;      /* dra_suppose */
     uint64_t generation; /* of devices */
 };
@@ -180,6 +188,17 @@ struct dra_device *
 dra_find_device(const struct dra *d, struct str driver, struct str pool, struct str name);
 /* Devices that the node reaches, its own ones first. Borrowed until the next call or refresh. */
 struct dra_devices dra_reachable(struct dra *d, const struct snode *node);
+
+/* Is it a GPU? */
+void dra_gpu_read(struct dra_device *dev);
+/* No pod holds it, or a part of it, by index; nor does `own` (NULL: none). */
+bool dra_gpu_is_free(const struct dra_device *dev,
+                     const struct snode *node,
+                     const struct placement *own);
+/* It changed hands. s NULL: outside transactions. */
+void dra_gpu_changed(struct snapshot *s, struct dra_device *dev);
+/* All nodes anew. */
+void dra_gpus_refresh(struct dra *d);
 
 /* The device can be used from the node. */
 bool dra_reaches(const struct dra_device *dev, const struct snode *node);
@@ -226,6 +245,12 @@ struct dra_pick { /* one device in a search */
     struct dra_taken *taken;
     size_t n_taken;
 };
+
+/* Beside the picks there are GPUs enough for what the shape wants by number. */
+bool dra_gpus_suffice(const struct dra_pick *picks,
+                      size_t n,
+                      const struct snode *node,
+                      const struct shape *shape);
 
 /* The picks of one claim as an allocation of ours; document included. */
 struct dra_allocation *dra_allocation_new(struct dra *d,

@@ -31,6 +31,25 @@ static enum verdict dra_filter(const struct sched_cycle *c,
     return SCHED_UNSCHEDULABLE;
 }
 
+/* Beside the GPUs that it got by index. */
+static bool dra_reserve(const struct sched_cycle *c,
+                        const struct plugin_run *run,
+                        uint32_t node,
+                        struct placement *p)
+{
+    (void)run;
+    struct str ignored;
+    uint64_t given = p->shared;
+    for (unsigned k = 0; k < DEVICE_KINDS; k++)
+        given |= p->devices[k];
+    if (!c->pod || !c->pod->claims.n || !given)
+        return true;
+    struct dra_search *search = dra_search_new(c->snap->dra, c->pod, c->a, &ignored);
+    if (search)
+        dra_search_beside(search, p);
+    return search && dra_search_fits(search, c->snap->nodes.items[node], NULL);
+}
+
 const struct sched_plugin dynamic_resources_plugin = {
     .name = "DynamicResources",
     .help = "devices by ResourceClaim",
@@ -38,4 +57,5 @@ const struct sched_plugin dynamic_resources_plugin = {
     .wakes = WAKE_NODE_ADDED | WAKE_NODE_CHANGED | WAKE_POD_GONE | WAKE_OBJECTS,
     .prepare = dra_prepare,
     .filter = dra_filter,
+    .reserve = dra_reserve,
 };

@@ -168,6 +168,7 @@ static void turn(void *arg)
     else
         sleep_until_due(s);
     service_outside_tell(s);
+    service_claims_tell(s);
 }
 
 /* ---- life ---- */

@@ -88,6 +88,29 @@ void service_claims_answered(struct scheduler *s,
     }
 }
 
+void service_claims_tell(struct scheduler *s)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct cluster *c = core_cluster(s->core);
+    struct str name;
+    while (dra_ambiguous_take(c->snap.dra, a, &name)) {
+        const struct snode *n = snapshot_node(&c->snap, name);
+        const struct recorder_note note = {
+            .about = n ? n->obj : NULL,
+            .type = "Warning",
+            .reason = "GPUsInTwoWays",
+            .message = STR("GPUs are offered by claim and as an extended resource, and which are "
+                           "the same cannot be told or trusted: they are given out in one way at "
+                           "a time. Offer them in one way only")
+        };
+        if (!n)
+            continue;
+        recorder_event(s->recorder, &note, loop_wall(s->t->loop));
+        LOG_WARN("node.gpus_in_two_ways", kv_str("node", name),
+                 kv_cstr("next", "they are given out in one way at a time"));
+    }
+}
+
 void service_claims_cancel(struct scheduler *s)
 {
     while (!list_empty(&s->claim_reads)) {

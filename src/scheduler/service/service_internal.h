@@ -85,6 +85,8 @@ void service_claims_answered(struct scheduler *s,
                              size_t n,
                              uint64_t revision);
 void service_claims_cancel(struct scheduler *s);
+/* Nodes whose GPUs might be given out twice (dra_gpus.c) hear of it. */
+void service_claims_tell(struct scheduler *s);
 
 /* Extenders (service_ask.c). ERR_* when their certificates cannot be read. */
 int service_ask_start(struct scheduler *s, struct err *err);

@@ -17,7 +17,7 @@ void cluster_init(struct cluster *c)
     c->quota = quota_new(&c->snap);
     c->gpus = gpu_sense_new();
     c->forecast = forecast_new();
-    c->snap.dra = dra_new();
+    c->snap.dra = dra_new(&c->snap);
     c->forest = domain_forest_new();
     map_init(&c->namespaces);
     map_init(&c->selecting);

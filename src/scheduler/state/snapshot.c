@@ -227,7 +227,7 @@ static void set_topology(struct snapshot *s, struct snode *n, const struct topol
     s->n_managed += (size_t)is_managed(t) - (size_t)is_managed(&n->topology);
     n->topology = *t;
     for (unsigned k = 0; k < DEVICE_KINDS; k++)
-        n->free[k] = (int64_t)topology_mask(t, (enum device_kind)k);
+        n->free[k] = (int64_t)topology_mask(t, (enum device_kind)k) & ~n->claimed[k];
     for (int64_t id = n->first_pod; id >= 0; id = s->pods.items[id]->next)
         snapshot_charge_devices(s, n, s->pods.items[id], 1);
 }
@@ -311,6 +311,7 @@ struct snode *snapshot_node_set(struct snapshot *s, const struct kobj *obj)
         snapshot_commit(s);
         s->static_version++;
     }
+    dra_node_changed(s->dra, n);
     resized = set_reported(n, &cells) || resized;
     if (changed || resized || renoted) /* a heartbeat alone changes nothing here */
         snapshot_touch(s, n->id);
@@ -409,6 +410,7 @@ uint64_t snapshot_hash(const struct snapshot *s)
     for (size_t i = 0; i < n; i++) {
         const struct snode *node = s->nodes.items[i];
         h = hash_words(h, node->free, DEVICE_KINDS);
+        h = hash_words(h, node->claimed, DEVICE_KINDS);
         h = hash_words(h, (const int64_t[]){ node->first_pod, node->n_ports, node->n_terms }, 3);
         if (node->shares)
             h = hash_words(h, &node->shares->milli,

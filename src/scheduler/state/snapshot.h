@@ -53,13 +53,15 @@ struct snode {
     const struct links *links; /* between its GPUs; NULL: not said */
     bool alive;
     /* words, through tx_set only */
-    int64_t first_pod;          /* id, or -1 */
-    int64_t free[DEVICE_KINDS]; /* masks of devices that no pod uses, not even a part of */
-    struct device_use *shares;  /* of each NVIDIA device; NULL: there are none */
-    int64_t n_ports, n_terms;   /* pods here with host ports, with pod (anti-)affinity terms */
-    struct cell *cells;         /* topology.n_cells */
+    int64_t first_pod;             /* id, or -1 */
+    int64_t free[DEVICE_KINDS];    /* masks of devices that no pod uses, not even a part of */
+    int64_t claimed[DEVICE_KINDS]; /* masks of those that ResourceClaims hold: not free either */
+    struct device_use *shares;     /* of each NVIDIA device; NULL: there are none */
+    int64_t n_ports, n_terms;      /* pods here with host ports, with pod (anti-)affinity terms */
+    struct cell *cells;            /* topology.n_cells */
     /* not words: */
     struct list nominated; /* pods that have this node kept for them */
+    bool ambiguous;        /* which of its GPUs can be had by claim too is not known (dra_gpus.c) */
 };
 
 struct placement {  /* where a pod goes; plain data */
@@ -153,6 +155,13 @@ void snapshot_pod_leave(struct snapshot *s, struct spod *pod); /* must not be pl
 /* Takes the pod's demands, devices and cells from the node. Checks nothing: filters did. */
 void snapshot_place(struct snapshot *s, struct spod *pod, const struct placement *p);
 void snapshot_remove(struct snapshot *s, struct spod *pod); /* must be placed */
+/* ResourceClaims hold these devices, no others of the kind: they are used like those of pods.
+ * logged: through tx_set. */
+void snapshot_set_claimed(struct snapshot *s,
+                          struct snode *n,
+                          enum device_kind kind,
+                          uint64_t mask,
+                          bool logged);
 /* Before (-1) and after (1) the labels, relations or deletion of a pod change where it is. */
 void snapshot_relabel(struct snapshot *s, struct spod *pod, int sign);
 

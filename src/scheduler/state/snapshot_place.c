@@ -102,7 +102,8 @@ static void charge_parts(struct snapshot *s, struct snode *n, struct spod *p, in
         add(s, &use->milli, sign * p->part_milli);
         add(s, &use->mem_mib, sign * p->part_mem_mib);
         uint64_t bit = left & -left;
-        have = use->milli || (whole & bit) ? have & ~bit : have | bit;
+        have = use->milli || ((whole | (uint64_t)n->claimed[DEVICE_NVIDIA]) & bit) ? have & ~bit
+                                                                                   : have | bit;
     }
     tx_set(s, &n->free[DEVICE_NVIDIA], (int64_t)have);
 }
@@ -124,13 +125,38 @@ void snapshot_charge_devices(struct snapshot *s, struct snode *n, struct spod *p
             continue;
         uint64_t back = sign > 0 ? 0
                                  : mask & topology_mask(&n->topology, (enum device_kind)k) &
-                                       ~held_by_others(s, n, p, k);
+                                       ~held_by_others(s, n, p, k) & ~(uint64_t)n->claimed[k];
         if (k == DEVICE_NVIDIA)
             back &= ~in_parts(n);
         tx_set(s, &n->free[k], (int64_t)(sign > 0 ? have & ~mask : have | back));
     }
     charge_parts(s, n, p, sign);
     charge_cells(s, n, p, sign);
+}
+
+static void put_word(struct snapshot *s, int64_t *word, int64_t value, bool logged)
+{
+    if (logged)
+        tx_set(s, word, value);
+    else
+        *word = value;
+}
+
+void snapshot_set_claimed(struct snapshot *s,
+                          struct snode *n,
+                          enum device_kind kind,
+                          uint64_t mask,
+                          bool logged)
+{
+    uint64_t before = (uint64_t)n->claimed[kind];
+    uint64_t held = mask | held_by_others(s, n, NULL, kind);
+    int64_t *used = &s->used[snapshot_res(s, device_resources[kind])][n->id];
+    if (kind == DEVICE_NVIDIA)
+        held |= in_parts(n);
+    put_word(s, used, *used + __builtin_popcountll(mask) - __builtin_popcountll(before), logged);
+    put_word(s, &n->claimed[kind], (int64_t)mask, logged);
+    put_word(s, &n->free[kind], (int64_t)(topology_mask(&n->topology, kind) & ~held), logged);
+    snapshot_touch(s, n->id);
 }
 
 static void link_pod(struct snapshot *s, struct snode *n, struct spod *p)
@@ -184,7 +210,7 @@ void snapshot_place(struct snapshot *s, struct spod *pod, const struct placement
     assert(pod->node == SCHED_NO_NODE && p->node >= 0 && (size_t)p->node < s->nodes.n);
     struct snode *n = s->nodes.items[p->node];
     assert(n->alive);
-    dra_place(s, pod, n, pod->view->node_name.n == 0);
+    dra_place(s, pod, p, pod->view->node_name.n == 0);
     tx_set(s, &pod->node, p->node);
     tx_set(s, &pod->cells, (int64_t)p->cells | (p->exclusive ? SPOD_EXCLUSIVE : 0));
     for (unsigned k = 0; k < DEVICE_KINDS; k++)
