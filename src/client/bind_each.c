@@ -19,6 +19,7 @@ struct bind_each {
     struct transport *t;
     size_t n, left;
     struct part *parts;
+    bool *bound;        /* by part */
     struct kobj *first; /* the first refusal, or the last success */
     int code;
     uint64_t revision; /* the newest of the claims; 0: none written */
@@ -34,6 +35,7 @@ static void each_free(struct bind_each *e)
         json_doc_unref(e->parts[i].binding);
     }
     kobj_unref(e->first);
+    free(e->bound);
     free(e->parts);
     free(e);
 }
@@ -42,10 +44,12 @@ static void part_over(struct bind_each *e)
 {
     if (--e->left)
         return;
-    const struct reply all = {
-        .code = e->code, .object = e->first, .remaining = -1, .revision = e->revision
-    };
-    e->done(e->arg, e->err.kind == ERR_NONE ? &all : NULL, &e->err);
+    const struct reply all = { .code = e->err.kind == ERR_NONE || e->code >= 400 ? e->code : 503,
+                               .object = e->first,
+                               .remaining = -1,
+                               .revision = e->revision,
+                               .bound = e->bound };
+    e->done(e->arg, &all, &e->err);
     each_free(e);
 }
 
@@ -74,6 +78,7 @@ static void on_bound(void *arg, const struct reply *reply, const struct err *err
     struct part *p = arg;
     p->call = NULL;
     note(p->whole, reply, err);
+    p->whole->bound[p - p->whole->parts] = reply && reply->code < 400;
     if (reply && reply->code >= 400 && p->chain)
         claim_chain_undo(p->chain, on_given_back, p);
     else
@@ -136,6 +141,7 @@ bind_each_start(struct transport *t, const struct binding *b, size_t n, reply_fn
     struct bind_each *e = MEM_NEW(struct bind_each);
     *e = (struct bind_each){ .t = t, .n = n, .left = n, .done = done, .arg = arg };
     e->parts = mem_alloc_array(n, sizeof *e->parts);
+    e->bound = mem_alloc_array(n, sizeof *e->bound);
     for (size_t i = 0; i < n; i++) {
         struct part *p = &e->parts[i];
         *p = (struct part){ .whole = e, .binding = binding_of(&b[i]) };

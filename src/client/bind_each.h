@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * bind_each — bind_all by one Binding each, for API servers that have no bind_all: all go out in
  * parallel, each after the claims of its pod (claim_chain.h); a refused one gives its claims back.
- * Answered when all are answered: the first refusal, else 201. */
+ * Answered when all are answered: the first refusal, else 201 (503: no answer came for one), and
+ * which bindings stand. */
 #pragma once
 
 #include "client/transport.h"

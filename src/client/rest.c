@@ -302,6 +302,7 @@ static const struct transport_ops rest_ops = {
     .start = rest_start,
     .watch = rest_watch,
     .bind_all = rest_bind_all,
+    .binds_singly = true,
     .cancel = rest_cancel,
     .close = rest_close,
 };

@@ -45,14 +45,16 @@ struct transport_ops {
                           events_fn events,
                           watch_end_fn end,
                           void *arg);
-    /* All or none in process; over HTTPS see DESIGN "Binding a gang". done gets code 201 or the
-     * first refusal; with 201 reply.revision is one at which all claims are written (0: unknown).
-     */
+    /* All or none in process: done gets code 201 or the first refusal; with 201 reply.revision is
+     * one at which all claims are written (0: unknown). Over HTTPS (binds_singly) each is bound by
+     * itself: there is always a reply, reply.bound says which bindings stand, the code is 201 only
+     * if all do, and err says more when no answer came for one. */
     struct call *(*bind_all)(struct transport *t,
                              const struct binding *b,
                              size_t n,
                              reply_fn done,
                              void *arg);
+    bool binds_singly;
     void (*cancel)(struct call *c); /* no callback after it */
     void (*close)(struct transport *t);
 };

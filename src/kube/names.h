@@ -19,4 +19,6 @@
 #define NAME_CHECKPOINT_TIME "scheduling.ganglion.io/checkpoint-time"
 #define NAME_CHECKPOINT_SIGNAL "scheduling.ganglion.io/checkpoint-signal"
 #define NAME_CHECKPOINT_BY "scheduling.ganglion.io/checkpoint-by"
+/* condition of a pod: its gang is bound in part, and nobody would make it anew if it was evicted */
+#define NAME_BOUND_IN_PART "scheduling.ganglion.io/GangBoundInPart"
 #define NAME_MIN_RUNTIME "scheduling.ganglion.io/min-runtime" /* pod: "10m" before preemption */

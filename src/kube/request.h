@@ -56,6 +56,7 @@ struct reply {
     struct kobj *const *items; /* of LIST */
     size_t n_items;
     uint64_t revision; /* of LIST, and of a bind_all */
+    const bool *bound; /* of a bind_all that binds one by one: which stand; NULL: all or none */
     struct str cont;   /* of LIST: more follows */
     bool more;         /* of LIST with all_pages: it follows by itself, to the same callback */
     int64_t remaining; /* of LIST: -1 unknown */

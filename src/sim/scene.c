@@ -150,7 +150,7 @@ static void decide(struct scene *s)
         s->out->decisions += d.kind != DECISION_NONE;
         if (d.kind == DECISION_BIND)
             place_all(s, &d);
-        else if (d.kind == DECISION_PREEMPT)
+        else if (d.kind == DECISION_PREEMPT || d.kind == DECISION_UNDO)
             evict_all(s, &d);
         else if (d.kind == DECISION_LATE && d.fails)
             fail_all(s, &d);

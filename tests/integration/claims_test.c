@@ -158,13 +158,16 @@ static void test_claims_are_written_then_bound(void **state)
 struct outcome {
     int code;
     bool over;
+    size_t n;
+    bool bound[3];
 };
 
 static void on_outcome(void *arg, const struct reply *reply, const struct err *err)
 {
     struct outcome *o = arg;
     (void)err;
-    o->code = reply ? reply->code : 0;
+    o->code = reply->code;
+    memcpy(o->bound, reply->bound, o->n * sizeof *o->bound);
     o->over = true;
     loop_stop(fx.loop);
 }
@@ -187,7 +190,7 @@ static int bind(const char *uid_a, const char *uid_b, const char *pod_uid)
                                .node = STR("n0"),
                                .claims = uses,
                                .n_claims = 2 };
-    struct outcome o = { 0 };
+    struct outcome o = { .n = 1 };
     rest->ops->bind_all(rest, &b, 1, on_outcome, &o);
     while (!o.over)
         loop_run(fx.loop);
@@ -231,11 +234,40 @@ static void test_a_refusal_takes_claims_back(void **state)
     end();
 }
 
+/* One of a gang is refused: the answer says which stand. */
+static void test_bound_in_part(void **state)
+{
+    (void)state;
+    char uids[3][64];
+    const char *names[] = { "g0", "g1", "g2" };
+    struct binding b[3];
+    struct outcome o = { .n = 3 };
+    begin(0);
+    for (int i = 0; i < 3; i++) {
+        put_pod(names[i], "none");
+        b[i] = (struct binding){ .namespace = STR("default"),
+                                 .pod = str_from(names[i]),
+                                 .uid = str_from(uid_of(uids[i], "pods", names[i])),
+                                 .node = STR("n0") };
+    }
+    b[1].uid = STR("another");
+    CHECK(rest->ops->binds_singly);
+    rest->ops->bind_all(rest, b, 3, on_outcome, &o);
+    while (!o.over)
+        loop_run(fx.loop);
+    CHECK_I64(o.code, 409);
+    CHECK(o.bound[0] && !o.bound[1] && o.bound[2]);
+    CHECK(becomes("pods", "g0", "spec.nodeName", "n0"));
+    CHECK(becomes("pods", "g1", "spec.nodeName", ""));
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_claims_are_written_then_bound),
         cmocka_unit_test(test_a_refusal_takes_claims_back),
+        cmocka_unit_test(test_bound_in_part),
     };
     return CHECK_MAIN(tests);
 }

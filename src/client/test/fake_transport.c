@@ -7,10 +7,12 @@
 #include <stdlib.h>
 
 #include "base/vec.h"
+#include "client/bind_each.h"
 
 struct call {
     struct fake_transport *f;
     struct fake_call seen;
+    struct bind_each *binds; /* of one that binds singly; it is in no list */
     reply_fn done;
     events_fn events;
     watch_end_fn end;
@@ -93,8 +95,28 @@ fake_bind_all(struct transport *t, const struct binding *b, size_t n, reply_fn d
     return c;
 }
 
+static void on_singly_bound(void *arg, const struct reply *reply, const struct err *err)
+{
+    struct call *c = arg;
+    c->done(c->arg, reply, err);
+    call_destroy(c);
+}
+
+static struct call *
+fake_bind_each(struct transport *t, const struct binding *b, size_t n, reply_fn done, void *arg)
+{
+    struct call *c = MEM_NEW(struct call);
+    c->f = CONTAINER_OF(t, struct fake_transport, base);
+    c->done = done;
+    c->arg = arg;
+    c->binds = bind_each_start(t, b, n, on_singly_bound, c);
+    return c;
+}
+
 static void fake_cancel(struct call *c)
 {
+    if (c->binds)
+        bind_each_cancel(c->binds);
     for (size_t i = 0; i < c->f->calls.n; i++)
         if (c->f->calls.items[i] == c)
             forget(c->f, i);
@@ -113,6 +135,20 @@ static const struct transport_ops fake_ops = {
     .cancel = fake_cancel,
     .close = fake_close,
 };
+
+static const struct transport_ops fake_ops_singly = {
+    .start = fake_start,
+    .watch = fake_watch,
+    .bind_all = fake_bind_each,
+    .binds_singly = true,
+    .cancel = fake_cancel,
+    .close = fake_close,
+};
+
+void fake_bind_singly(struct fake_transport *f)
+{
+    f->base.ops = &fake_ops_singly;
+}
 
 struct fake_transport *fake_transport_new(struct loop *l)
 {

@@ -17,6 +17,8 @@ struct fake_call { /* a call that waits for the test's answer */
 };
 
 struct fake_transport *fake_transport_new(struct loop *l);
+/* From now on bind_all is one call for each pod, as over HTTPS (bind_each.h). */
+void fake_bind_singly(struct fake_transport *f);
 struct transport *fake_transport_base(struct fake_transport *f);
 void fake_transport_free(struct fake_transport *f); /* also by ops->close */
 

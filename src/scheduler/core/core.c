@@ -61,6 +61,7 @@ void core_free(struct sched_core *s)
     spod_ptrs_fini(&all);
     spod_ptrs_fini(&s->orphans);
     gangs_fini(&s->resumed);
+    gangs_fini(&s->half);
     core_ended_fini(s);
     core_late_fini(s);
     queue_fini(&s->queue);
@@ -149,7 +150,7 @@ void core_node_del(struct sched_core *s, struct str name, struct mono now)
             gang_count_placed(p, -1);
         if (p->view->node_name.n)
             core_orphan(s, p);
-        p->assumed = false;
+        gang_assume(p, false);
         if (p->gang)
             core_gang_changed(s, p->gang, now);
     }
@@ -295,8 +296,9 @@ static void wait_incomplete(struct sched_core *s,
 
 static void assume(struct sched_core *s, struct gang *g, const struct plan *plan, struct mono now)
 {
+    bool had_run = g->has_run;
     for (size_t i = 0; i < plan->n; i++) {
-        plan->items[i].pod->assumed = true;
+        gang_assume(plan->items[i].pod, true);
         plan->items[i].pod->begun_ns = now.ns;
         plan->items[i].pod->ends_ns = 0;
         cluster_nominate(&s->cluster, plan->items[i].pod, NULL);
@@ -305,6 +307,8 @@ static void assume(struct sched_core *s, struct gang *g, const struct plan *plan
     s->bound_pods += plan->n;
     core_backfill_leave(s, g);
     g->has_run = g->has_run || gang_has_started(g);
+    if (!had_run)
+        core_start_begin(g);
     core_touch(s, g);
     g->attempts = g->vain = 0;
     g->since = (struct mono){ 0 };
@@ -362,6 +366,8 @@ static struct gang *take(struct sched_core *s, struct mono now)
         bool idle = gang_pending(g) == 0 && gang_is_complete(g);
         if (idle)
             queue_remove(&s->queue, g);
+        else if (core_start_pauses(g, now))
+            queue_delay(&s->queue, g, g->start.pause);
         else if (!core_lacks_quota_again(s, g, now))
             return g;
     }
@@ -395,6 +401,7 @@ static void decide(struct sched_core *s, struct gang *g, struct arena *a, struct
     bool reserves = gang_to_come(g) > 0;
     if (reserves)
         core_places_hold(s, g, &plan, s->now);
+    bool starts = g->dialect && !g->start.under_way;
     struct mono since = g->since.ns ? g->since : s->now;
     assume(s, g, &plan, s->now);
     *out = (struct decision){ .kind = DECISION_BIND,
@@ -402,6 +409,7 @@ static void decide(struct sched_core *s, struct gang *g, struct arena *a, struct
                               .items = plan.items,
                               .n = plan.n,
                               .reserves = reserves,
+                              .starts = starts && g->start.under_way,
                               .since = since };
 }
 
@@ -410,7 +418,8 @@ void core_step(struct sched_core *s, struct mono now, struct arena *a, struct de
     *out = (struct decision){ .kind = DECISION_NONE };
     core_places_expire(s, now);
     s->now = now;
-    if (core_eviction_resume(s, a, out) || core_late_step(s, now, a, out))
+    if (core_eviction_resume(s, a, out) || core_start_step(s, a, out) ||
+        core_late_step(s, now, a, out))
         return;
     core_backfill_tick(s);
     if (++s->steps % TELL_EVERY == 0 && tell(s, out))
@@ -446,6 +455,11 @@ bool core_next_due(const struct sched_core *s, struct mono *when)
     struct mono late;
     if (core_late_due(s, &late) && (!any || late.ns < when->ns)) {
         *when = late;
+        any = true;
+    }
+    struct mono half;
+    if (core_start_due(s, &half) && (!any || half.ns < when->ns)) {
+        *when = half;
         any = true;
     }
     if (core_backfill_due(s, &start) && (!any || start < when->ns)) {

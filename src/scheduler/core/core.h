@@ -99,6 +99,15 @@ void core_eviction_restore(struct sched_core *s,
                            struct mono until,
                            struct mono now);
 
+/* Takes up the first start of a gang that an earlier scheduler recorded in its PodGroup, before the
+ * first step: {"members": [{"name", "uid"}]} were being bound one by one. If only some of them are,
+ * the rest has until then to find room, and two seconds at least. */
+void core_start_restore(struct sched_core *s,
+                        struct gang *g,
+                        struct json record,
+                        struct mono until,
+                        struct mono now);
+
 /* ---- decisions ---- */
 enum decision_kind {
     DECISION_NONE,    /* nothing is due */
@@ -107,6 +116,8 @@ enum decision_kind {
     DECISION_LATE,    /* the gang's time-out passed: message says it, and what would help */
     DECISION_ASK,     /* ask the extenders about these members, then tell core_answer */
     DECISION_PREEMPT, /* the same, and it will fit when the victims left: evict them */
+    DECISION_UNDO,    /* this gang is bound in part, and the rest found no room in its time: evict
+                         the victims, and tell about those who stay */
 };
 
 struct question { /* to the extenders, about one member */
@@ -122,8 +133,11 @@ struct decision { /* borrowed until the next call that takes the core */
         *items; /* BIND: placed (assumed) in the snapshot already; PREEMPT: places kept */
     size_t n;
     struct str message;    /* WAIT, LATE, PREEMPT */
-    struct spod **victims; /* PREEMPT; none when all of them are leaving already */
+    struct spod **victims; /* PREEMPT; none when all of them are leaving already; UNDO: the gang's
+                            * own members, that somebody makes anew */
     size_t n_victims;
+    struct spod **stay; /* UNDO: bound members that nobody would make anew */
+    size_t n_stay;
     struct spod *
         *displaced; /* for which a node was kept until now: lower pods that a PREEMPT pushes
                      * aside, on WAIT the gang's own members, since nothing would help */
@@ -134,6 +148,8 @@ struct decision { /* borrowed until the next call that takes the core */
     struct mono since; /* BIND: the gang waited from here on */
     bool fails;        /* LATE: members that wait are to fail */
     bool reserves;     /* BIND: places are held for members to come; record them before you bind */
+    bool starts;       /* BIND: the gang's first start; record it first if not all of it is bound in
+                          one write */
 };
 
 /* Runs the cycle of the next due gang. The plan lives in a. */

@@ -192,6 +192,7 @@ void core_gang_gone(struct sched_core *s, struct gang *g)
         s->follow(s->follow_arg, g, true);
     core_late_forget(s, g);
     core_eviction_forget(s, g);
+    core_start_forget(s, g);
     map_del(&s->gangs, g->key);
     gang_free(g);
 }
@@ -204,6 +205,7 @@ void core_gang_changed(struct sched_core *s, struct gang *g, struct mono now)
     if (!gang_is_complete(g) || gang_has_started(g))
         core_backfill_leave(s, g);
     g->has_run = g->has_run || gang_has_started(g);
+    core_start_look(s, g, now);
     if (g->n_placed && gang_to_come(g))
         g->admitted = true; /* in the life of an earlier scheduler */
     if (g->n_members == g->n_placed + g->n_away || (!g->dialect && g->n_gated)) {

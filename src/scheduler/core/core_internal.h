@@ -27,6 +27,7 @@ struct sched_core {
     struct backfill *backfill;   /* core_backfill.c */
     struct feuds *feuds;         /* feuds.h */
     struct gangs resumed;        /* evictions of an earlier scheduler to go on with */
+    struct gangs half;           /* some of their members are bound, others were refused */
     struct mono consolidated_at; /* the last search of core_consolidate.c; ns 0: none */
     size_t n_stuck;              /* pods that do not go though they were deleted (core_leaving.c) */
     struct {
@@ -99,6 +100,18 @@ void core_eviction_note(struct sched_core *s, struct gang *g, const struct decis
 /* True: out evicts for a gang what an earlier scheduler recorded and did not get to. */
 bool core_eviction_resume(struct sched_core *s, struct arena *a, struct decision *out);
 void core_eviction_forget(struct sched_core *s, const struct gang *g); /* the gang goes */
+
+/* ---- core_start.c ---- */
+/* It was placed, for the first time since nobody of it ran. */
+void core_start_begin(struct gang *g);
+/* Members of it were bound, refused, or went. */
+void core_start_look(struct sched_core *s, struct gang *g, struct mono now);
+/* Its start was undone a moment ago. */
+bool core_start_pauses(const struct gang *g, struct mono now);
+/* True: the time of a half bound gang is over, and out says who leaves. */
+bool core_start_step(struct sched_core *s, struct arena *a, struct decision *out);
+bool core_start_due(const struct sched_core *s, struct mono *when);
+void core_start_forget(struct sched_core *s, const struct gang *g); /* the gang goes */
 
 /* ---- core_ended.c ---- */
 /* A member ended, and counts from now on; pods in no gang are left out. */

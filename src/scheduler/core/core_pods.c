@@ -221,8 +221,10 @@ static void confirm(struct sched_core *s, struct spod *p, const struct kobj *obj
 {
     struct snode *n = snapshot_node(&s->cluster.snap, pod_of(obj)->node_name);
     if (p->node >= 0 && n && n->id == p->node && is_same_for_us(p, obj)) {
-        p->assumed = false;
+        gang_assume(p, false);
         refresh(s, p, obj, now);
+        if (p->gang)
+            core_start_look(s, p->gang, now);
         core_dissolve(s, p);
         return;
     }
@@ -272,7 +274,7 @@ void core_forget(struct sched_core *s, const struct pod_id *pods, size_t n, stru
         if (!p || !p->assumed || !str_eq(p->obj->uid, pods[i].uid))
             continue;
         int64_t node = p->node;
-        p->assumed = false;
+        gang_assume(p, false);
         p->begun_ns = p->ends_ns = 0;
         if (node >= 0) {
             snapshot_remove(&s->cluster.snap, p);
@@ -283,6 +285,7 @@ void core_forget(struct sched_core *s, const struct pod_id *pods, size_t n, stru
         struct gang *g = p->gang;
         g->attempts++;
         core_places_lose(s, g);
+        core_start_look(s, g, now);
         queue_delay(&s->queue, g, (struct mono){ now.ns + QUEUE_BACKOFF_MIN_NS });
     }
 }

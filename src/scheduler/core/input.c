@@ -29,6 +29,7 @@ const char *const input_names[INPUT_KINDS] = {
     [INPUT_CLAIM_ANSWER] = "claim-answer",
     [INPUT_PLACES] = "places",
     [INPUT_EVICTION] = "eviction",
+    [INPUT_START] = "start",
     [INPUT_CLOCK] = "clock",
     [INPUT_RULES] = "rules",
     [INPUT_STEP] = "step",
@@ -211,6 +212,15 @@ static int hear_eviction(struct sched_core *s, const struct core_input *in, stru
     return 0;
 }
 
+static int hear_start(struct sched_core *s, const struct core_input *in, struct err *err)
+{
+    (void)err;
+    struct gang *g = gang_of(s, in);
+    if (g)
+        core_start_restore(s, g, in->places, in->until, in->now);
+    return 0;
+}
+
 static int hear_clock(struct sched_core *s, const struct core_input *in, struct err *err)
 {
     (void)err;
@@ -250,6 +260,7 @@ int core_hear(struct sched_core *s, const struct core_input *in, struct err *err
         [INPUT_CLAIM_ANSWER] = hear_claim_answer,
         [INPUT_PLACES] = hear_places,
         [INPUT_EVICTION] = hear_eviction,
+        [INPUT_START] = hear_start,
         [INPUT_CLOCK] = hear_clock,
         [INPUT_RULES] = hear_rules,
     };

@@ -32,6 +32,7 @@ enum input_kind {
     INPUT_CLAIM_ANSWER,
     INPUT_PLACES,
     INPUT_EVICTION,
+    INPUT_START,
     INPUT_CLOCK,
     INPUT_RULES, /* what plugins answer changed */
     INPUT_STEP,  /* core_step; never heard */
@@ -52,7 +53,7 @@ struct core_input { /* everything borrowed, but for answer */
     struct extender_answer *answer; /* ANSWER: taken over */
     struct claim_id claim;          /* CLAIM_ANSWER */
     uint64_t revision;
-    struct str gang; /* PLACES, EVICTION: key of the gang, what is recorded, its end */
+    struct str gang; /* PLACES, EVICTION, START: key of the gang, what is recorded, its end */
     struct json places;
     struct mono until;
     struct wall wall;        /* CLOCK */

@@ -9,6 +9,8 @@
 #include "base/num.h"
 #include "scheduler/config/profile.h"
 
+#define START_NS (60 * NS_PER_S) /* for gangs that say no time-out */
+
 static struct str copy(struct str s)
 {
     return s.p ? str_make(str_dup(s), s.n) : s;
@@ -152,6 +154,13 @@ void gang_count_placed(struct spod *p, int by)
     g->parts[p->part].n_leaving += leaving;
 }
 
+void gang_assume(struct spod *p, bool assumed)
+{
+    if (p->gang && p->assumed != assumed)
+        p->gang->n_assumed += assumed ? (size_t)1 : (size_t)-1;
+    p->assumed = assumed;
+}
+
 void gang_count_away(struct spod *p, int by)
 {
     p->gang->n_away += (size_t)by;
@@ -245,6 +254,7 @@ void gang_add(struct gang *g, struct spod *p)
     g->n_gated += p->view->n_gates > 0;
     g->n_leaving += is_leaving(p);
     g->n_away += p->away;
+    g->n_assumed += p->assumed;
     if (p->view->priority > g->priority)
         g->priority = p->view->priority;
     if (g->n_members == 1 || created.ns < g->created.ns)
@@ -263,6 +273,7 @@ void gang_remove(struct gang *g, struct spod *p)
     count_in_part(p, -1);
     g->n_leaving -= is_leaving(p);
     g->n_away -= p->away;
+    g->n_assumed -= p->assumed;
     list_remove(&p->in_gang);
     p->gang = NULL;
     p->part = 0;
@@ -418,6 +429,11 @@ bool gang_is_complete(const struct gang *g)
         return there > 0;
     return g->min > 0 && there > 0 && there + g->n_succeeded + gang_to_come(g) >= gang_needs(g) &&
            !gang_short_part(g);
+}
+
+int64_t gang_start_ns(const struct gang *g)
+{
+    return g->timeout_s ? g->timeout_s * NS_PER_S : START_NS;
 }
 
 bool gang_has_started(const struct gang *g)

@@ -34,6 +34,7 @@ struct gang {
     size_t n_members, n_placed, n_gated;
     size_t n_leaving;   /* of the placed: being deleted */
     size_t n_away;      /* bound to nodes that are not here: lost, until these come back */
+    size_t n_assumed;   /* of the placed: the API has not said so yet */
     struct list ended;  /* members that ended and still exist (core_ended.c) */
     struct list places; /* of members to come: spods that only we know (core_places.c) */
     size_t n_places;
@@ -93,6 +94,13 @@ struct gang {
     bool by_quota;              /* that is for its queue, not for nodes */
     struct mono late_at;        /* when its time-out passes; in late_pos of the core's heap */
     size_t late_pos;
+    struct {               /* its first start, until the API says that all of it is bound */
+        bool under_way;    /* (core_start.c) */
+        bool told;         /* that members without an owner stay bound */
+        struct mono by;    /* half bound: the rest has so long to find room; ns 0: it is not */
+        struct mono pause; /* it is not tried anew before */
+        unsigned undone;   /* how often since it last started */
+    } start;
     struct str late; /* own text: what was said when its time-out passed; absent: it did not */
 };
 
@@ -104,6 +112,8 @@ void gang_add(struct gang *g, struct spod *p);
 void gang_remove(struct gang *g, struct spod *p);
 /* A member was placed (1), or left its node (-1). */
 void gang_count_placed(struct spod *p, int by);
+/* A placed member is bound as far as we know (true), or the API said so, or refused it (false). */
+void gang_assume(struct spod *p, bool assumed);
 /* A member's node went (1), or came back (-1); it is not placed. */
 void gang_count_away(struct spod *p, int by);
 /* The deletion of a placed member began. */
@@ -141,6 +151,8 @@ const struct gang_part *gang_short_part(const struct gang *g);
 size_t gang_part_to_come(const struct gang_part *p);
 /* The same for the whole gang, while it was not admitted. */
 size_t gang_to_come(const struct gang *g);
+/* How long its members may be bound in part. */
+int64_t gang_start_ns(const struct gang *g);
 /* The gang has what it needs to run: all minima are placed. */
 bool gang_has_started(const struct gang *g);
 /* Of two that wait: a is to start before b. By priority, then by who waits longer. */

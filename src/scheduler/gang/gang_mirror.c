@@ -47,6 +47,8 @@ static const char *reason_of(const struct gang *g, enum gang_phase phase)
     case GANG_PENDING:
         break;
     }
+    if (g->start.by.ns)
+        return "BoundInPart";
     if (g->has_run)
         return "MembersLost";
     return g->message.n || !gang_is_complete(g) ? gang_waiting_reason(g) : "Queued";
@@ -245,21 +247,27 @@ until_of(struct arena *a, const struct gang *g, struct json old, struct gang_mom
     return jnode_str(a, wall_text(text, (struct wall){ now.wall.ns + left }));
 }
 
-/* When it is foretold to start. What was written stays while it is near enough: the clocks differ
- * by a hair at each look. */
+/* The end of its time as it was written first, where it is near enough: the clocks differ by a hair
+ * at each look. */
+static struct str
+near_text(struct str last, int64_t left_ns, struct gang_moment now, char text[TIME_TEXT_MAX])
+{
+    struct wall before, at = { now.wall.ns + left_ns };
+    if (last.n && wall_parse(last, &before) && before.ns - at.ns < NEAR_NS &&
+        at.ns - before.ns < NEAR_NS)
+        return last;
+    return wall_text(text, at);
+}
+
+/* When it is foretold to start. */
 static struct jnode *
 start_of(struct arena *a, const struct gang *g, struct json old, struct gang_moment now)
 {
     struct str written = json_str(json_get(old, STR("predictedStart")));
-    struct wall before;
     char text[TIME_TEXT_MAX];
     if (!g->starts_at.ns)
         return jnode_null(a);
-    struct wall start = { now.wall.ns + (g->starts_at.ns - now.mono.ns) };
-    if (written.n && wall_parse(written, &before) && before.ns - start.ns < NEAR_NS &&
-        start.ns - before.ns < NEAR_NS)
-        return jnode_str(a, written);
-    return jnode_str(a, wall_text(text, start));
+    return jnode_str(a, near_text(written, g->starts_at.ns - now.mono.ns, now, text));
 }
 
 /* Places held for members to come: what a starting scheduler takes up again. */
@@ -306,17 +314,44 @@ static void put_eviction(struct arena *a,
     struct json written = json_get(old, STR("eviction"));
     const struct spod *held = g->eviction ? first_held(g) : NULL;
     char text[TIME_TEXT_MAX];
-    struct wall before;
     if (!held && json_has(written))
         jnode_set(status, STR("eviction"), jnode_null(a));
     if (!held)
         return;
     struct jnode *out = jnode_set(status, STR("eviction"), jnode_thaw(a, json_root(g->eviction)));
-    struct wall until = { now.wall.ns + held->held_by->expires.ns - now.mono.ns };
     struct str last = json_str(json_get(written, STR("until")));
-    bool near = last.n && wall_parse(last, &before) && before.ns - until.ns < NEAR_NS &&
-                until.ns - before.ns < NEAR_NS;
-    jnode_set_str(out, STR("until"), near ? last : wall_text(text, until));
+    int64_t left = held->held_by->expires.ns - now.mono.ns;
+    jnode_set_str(out, STR("until"), near_text(last, left, now, text));
+}
+
+/* Whom it places at once, where they are bound one by one: what a starting scheduler finishes or
+ * undoes. */
+static void put_start(struct arena *a,
+                      struct jnode *status,
+                      const struct gang *g,
+                      struct json old,
+                      struct gang_moment now)
+{
+    struct json written = json_get(old, STR("start"));
+    bool kept = now.binds_singly && g->start.under_way;
+    char text[TIME_TEXT_MAX];
+    if (!kept && json_has(written))
+        jnode_set(status, STR("start"), jnode_null(a));
+    if (!kept)
+        return;
+    struct jnode *out = jnode_set(status, STR("start"), jnode_obj(a));
+    struct jnode *list = jnode_need_arr(out, STR("members"));
+    LIST_EACH (&g->members, at) {
+        const struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+        if (p->node < 0)
+            continue;
+        struct jnode *entry = jnode_append(list, jnode_obj(a));
+        jnode_set_str(entry, STR("name"), p->obj->name);
+        jnode_set_str(entry, STR("uid"), p->obj->uid);
+    }
+    struct str last = json_str(json_get(written, STR("until")));
+    int64_t left = g->start.by.ns ? g->start.by.ns - now.mono.ns : gang_start_ns(g);
+    jnode_set_str(out, STR("until"), near_text(last, left, now, text));
 }
 
 struct jnode *gang_mirror_status(struct arena *a,
@@ -346,6 +381,7 @@ struct jnode *gang_mirror_status(struct arena *a,
         jnode_set(status, STR("predictedStart"), start_of(a, g, old, now));
     put_reservations(a, status, g, old, now);
     put_eviction(a, status, g, old, now);
+    put_start(a, status, g, old, now);
     return status;
 }
 

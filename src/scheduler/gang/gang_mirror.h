@@ -37,6 +37,7 @@ struct jnode *gang_mirror_object(struct arena *a, const struct gang *g);
 struct gang_moment { /* the same one, on both clocks */
     struct wall wall;
     struct mono mono;
+    bool binds_singly; /* the API binds members one by one: a start under way is recorded */
 };
 
 /* Its status. old: the status now, absent when there is none; it keeps times of conditions. */

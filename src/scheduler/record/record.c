@@ -9,6 +9,7 @@
 static const char *const decision_names[] = {
     [DECISION_NONE] = "none", [DECISION_BIND] = "bind", [DECISION_WAIT] = "wait",
     [DECISION_LATE] = "late", [DECISION_ASK] = "ask",   [DECISION_PREEMPT] = "preempt",
+    [DECISION_UNDO] = "undo",
 };
 
 static void put_line(struct buf *out, struct jnode *root)
@@ -98,7 +99,7 @@ static void put_rest(struct arena *a, struct jnode *root, const struct core_inpu
         jnode_set(root, STR("claim"),
                   identity(a, in->claim.namespace, in->claim.name, in->claim.uid));
         jnode_set_i64(root, STR("revision"), (int64_t)in->revision);
-    } else if (in->kind == INPUT_PLACES || in->kind == INPUT_EVICTION) {
+    } else if (in->kind >= INPUT_PLACES && in->kind <= INPUT_START) {
         jnode_set_str(root, STR("gang"), in->gang);
         jnode_set(root, STR("places"), jnode_thaw(a, in->places));
         jnode_set_i64(root, STR("until"), in->until.ns);
@@ -191,6 +192,7 @@ struct jnode *record_decision(struct arena *a, struct sched_core *s, const struc
         jnode_set_str(root, STR("message"), d->message);
     put_plan(a, root, s, d);
     put_keys(a, root, (struct pod_list){ "victims", d->victims, d->n_victims });
+    put_keys(a, root, (struct pod_list){ "stay", d->stay, d->n_stay });
     put_keys(a, root, (struct pod_list){ "displaced", d->displaced, d->n_displaced });
     put_questions(a, root, s, d);
     jnode_set_i64(root, STR("attempts"), d->attempts);
@@ -199,6 +201,8 @@ struct jnode *record_decision(struct arena *a, struct sched_core *s, const struc
         jnode_set_bool(root, STR("fails"), true);
     if (d->reserves)
         jnode_set_bool(root, STR("reserves"), true);
+    if (d->starts)
+        jnode_set_bool(root, STR("starts"), true);
     return root;
 }
 

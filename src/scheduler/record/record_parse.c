@@ -160,7 +160,7 @@ static int parse_rest(struct record_line *l, struct json root, struct err *err)
         return need_ns(&in->wall.ns, root, "wall", WALL_MAX, err);
     if (in->kind == INPUT_CLAIM_ANSWER)
         return parse_claim_answer(in, root, err);
-    if (in->kind == INPUT_PLACES || in->kind == INPUT_EVICTION) {
+    if (in->kind >= INPUT_PLACES && in->kind <= INPUT_START) {
         bool list = in->kind == INPUT_PLACES;
         in->places = json_get(root, STR("places"));
         if (json_type(in->places) != (list ? JSON_ARR : JSON_OBJ))

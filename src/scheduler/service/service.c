@@ -107,13 +107,22 @@ static void sleep_until_due(struct scheduler *s)
         timer_start(s->timer, delay);
 }
 
+/* All of it is not bound in one write. */
+static bool binds_singly(const struct scheduler *s, const struct decision *d)
+{
+    bool singly = s->t->ops->binds_singly;
+    for (size_t i = 0; i < d->n && !singly; i++)
+        singly = service_ask_binds(s, d->items[i].pod->obj);
+    return singly;
+}
+
 static void carry_out(struct scheduler *s, const struct decision *d)
 {
     switch (d->kind) {
     case DECISION_NONE:
         break;
     case DECISION_BIND:
-        if (d->reserves)
+        if (d->reserves || (d->starts && binds_singly(s, d)))
             service_gangs_bind(s, d);
         else
             service_bind(s, d);
@@ -128,6 +137,10 @@ static void carry_out(struct scheduler *s, const struct decision *d)
         break;
     case DECISION_ASK:
         service_ask(s, d);
+        break;
+    case DECISION_UNDO:
+        service_report(s, d);
+        service_undo(s, d);
         break;
     case DECISION_PREEMPT:
         service_report(s, d);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * service_bind — carries plans to the API. The gangs decided in one turn share a bind_all, which is
  * all or none; when it is refused, each gang is tried alone, and only those refused alone go back
- * to the queue. */
+ * to the queue. Where the API binds one by one (HTTPS), those that it refused go back, and the core
+ * decides what becomes of a gang that is bound in part (core_start.c). */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -98,24 +99,41 @@ static void batch_send(struct bind_batch *b)
 
 /* ---- answers ---- */
 
-static void tell_bound(const struct bind_batch *b)
+/* Its binding is in the API. */
+static bool stands(const struct reply *reply, size_t i)
 {
-    AUTO(arena_freep) struct arena *a = arena_new();
+    return reply && (reply->bound ? reply->bound[i] : reply->code < 400);
+}
+
+static void tell_bound(const struct bind_batch *b, const struct bound_pod *p)
+{
+    AUTO(arena_freep) struct arena *a = arena_new_sized(512);
     struct loop *l = b->s->t->loop;
-    int64_t took_us = (loop_now(l).ns - b->started.ns) / NS_PER_US;
+    struct str text =
+        arena_printf(a, "Successfully assigned %.*s/%.*s to %.*s", STR_ARG(p->pod->namespace),
+                     STR_ARG(p->pod->name), STR_ARG(p->node));
+    const struct recorder_note note = {
+        .about = p->pod, .type = "Normal", .reason = "Scheduled", .message = text
+    };
+    recorder_event(b->s->recorder, &note, loop_wall(l));
+    sched_meter_pod(b->s->meter, loop_now(l).ns - p->since.ns);
+    LOG_DEBUG("pod.bound", kv_str("namespace", p->pod->namespace), kv_str("pod", p->pod->name),
+              kv_str("node", p->node),
+              kv_i64("took_us", (loop_now(l).ns - b->started.ns) / NS_PER_US));
+}
+
+static size_t tell_all_bound(const struct bind_batch *b, const struct reply *reply)
+{
+    size_t n = 0;
     for (size_t i = 0; i < b->pods.n; i++) {
         const struct bound_pod *p = &b->pods.items[i];
-        struct str text =
-            arena_printf(a, "Successfully assigned %.*s/%.*s to %.*s", STR_ARG(p->pod->namespace),
-                         STR_ARG(p->pod->name), STR_ARG(p->node));
-        const struct recorder_note note = {
-            .about = p->pod, .type = "Normal", .reason = "Scheduled", .message = text
-        };
-        recorder_event(b->s->recorder, &note, loop_wall(l));
-        sched_meter_pod(b->s->meter, loop_now(l).ns - p->since.ns);
-        LOG_DEBUG("pod.bound", kv_str("namespace", p->pod->namespace), kv_str("pod", p->pod->name),
-                  kv_str("node", p->node), kv_i64("took_us", took_us));
+        if (!stands(reply, i))
+            continue;
+        tell_bound(b, p);
+        service_claims_answered(b->s, p->claims, p->n_claims, reply->revision);
+        n++;
     }
+    return n;
 }
 
 /* Each gang of a refused batch alone. */
@@ -132,44 +150,50 @@ static void split(const struct bind_batch *b)
     }
 }
 
-static void answer_claims(const struct bind_batch *b, uint64_t revision)
-{
-    for (size_t i = 0; i < b->pods.n; i++)
-        service_claims_answered(b->s, b->pods.items[i].claims, b->pods.items[i].n_claims, revision);
-}
-
+/* Those that are not bound; with no reply, none is. */
 static void take_back(const struct bind_batch *b, const struct reply *reply, const struct err *err)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
     struct pod_id *ids = ARENA_ARRAY(a, struct pod_id, b->pods.n);
+    size_t n = 0;
     for (size_t i = 0; i < b->pods.n; i++) {
         const struct kobj *p = b->pods.items[i].pod;
-        ids[i] = (struct pod_id){ p->namespace, p->name, p->uid };
+        if (!stands(reply, i))
+            ids[n++] = (struct pod_id){ p->namespace, p->name, p->uid };
     }
     struct err why = call_error(reply, err);
-    LOG_WARN("bind.refused", kv_str("pod", b->pods.items[0].pod->name),
-             kv_i64("pods", (int64_t)b->pods.n), kv_i64("code", reply ? reply->code : 0),
-             kv_err(&why), kv_cstr("next", "the gang is queued again in 1s"));
-    service_hear(
-        b->s, &(struct core_input){ .kind = INPUT_FORGET, .pods = ids, .n_pods = b->pods.n }, NULL);
-    answer_claims(b, 0);
+    LOG_WARN("bind.refused", kv_str("pod", ids[0].name), kv_i64("pods", (int64_t)n),
+             kv_i64("bound", (int64_t)(b->pods.n - n)), kv_i64("code", reply ? reply->code : 0),
+             kv_err(&why), kv_cstr("next", "they are queued again in 1s"));
+    service_hear(b->s, &(struct core_input){ .kind = INPUT_FORGET, .pods = ids, .n_pods = n },
+                 NULL);
+    for (size_t i = 0; i < b->pods.n; i++) {
+        if (!stands(reply, i))
+            service_claims_answered(b->s, b->pods.items[i].claims, b->pods.items[i].n_claims, 0);
+    }
+}
+
+static void answered(const struct bind_batch *b, const struct reply *reply, const struct err *err)
+{
+    struct sched_meter *m = b->s->meter;
+    int64_t took_ns = loop_now(b->s->t->loop).ns - b->started.ns;
+    size_t bound = tell_all_bound(b, reply);
+    if (bound)
+        sched_meter_bound(m, bound, true, took_ns);
+    if (bound == b->pods.n)
+        return;
+    sched_meter_bound(m, b->pods.n - bound, false, took_ns);
+    take_back(b, reply, err);
 }
 
 static void on_bound(void *arg, const struct reply *reply, const struct err *err)
 {
     struct bind_batch *b = arg;
     struct scheduler *s = b->s;
-    bool bound = reply && reply->code < 400;
-    if (bound || !reply || b->n_gangs == 1) /* else each is tried alone, and counted then */
-        sched_meter_bound(s->meter, b->pods.n, bound, loop_now(s->t->loop).ns - b->started.ns);
-    if (bound) {
-        tell_bound(b);
-        answer_claims(b, reply->revision);
-    } else if (reply && b->n_gangs > 1) {
-        split(b);
-    } else {
-        take_back(b, reply, err);
-    }
+    if (reply && reply->code >= 400 && !reply->bound && b->n_gangs > 1)
+        split(b); /* each is tried alone, and counted then */
+    else
+        answered(b, reply, err);
     batch_free(b);
     service_poke(s);
 }

@@ -272,6 +272,17 @@ patch_of(struct arena *a, struct jnode *status, struct json now, struct json_doc
     return NULL;
 }
 
+/* Its start is more than one write. */
+static bool records_start(const struct scheduler *s, const struct gang *g)
+{
+    bool singly = s->t->ops->binds_singly;
+    if (!g->start.under_way)
+        return false;
+    LIST_EACH (&g->members, at)
+        singly = singly || service_ask_binds(s, LIST_ITEM(at, struct spod, in_gang)->obj);
+    return singly;
+}
+
 static void write_mirror(struct follower *f, struct arena *a, struct afterwards then)
 {
     struct service_gangs *all = f->all;
@@ -280,7 +291,7 @@ static void write_mirror(struct follower *f, struct arena *a, struct afterwards 
     const struct kobj *seen = informer_find(all->mirrors, f->g->namespace, name);
     struct json old = f->told ? json_get(json_root(f->told), STR("status"))
                               : json_get(kobj_root(seen), STR("status"));
-    struct gang_moment now = { loop_wall(l), loop_now(l) };
+    struct gang_moment now = { loop_wall(l), loop_now(l), records_start(all->s, f->g) };
     struct jnode *status = gang_mirror_status(a, f->g, core_cluster(all->s->core), old, now);
     struct json_doc *patch = patch_of(a, status, old, &f->told);
     if (!f->g->n_members && !f->exists && !seen) /* it ended before anybody looked */
@@ -436,6 +447,8 @@ static bool restore(void *arg, const struct kobj *o)
                 json_str(kobj_path(o, "status.reservedUntil")));
     struct json eviction = kobj_path(o, "status.eviction");
     hear_record(f, INPUT_EVICTION, eviction, json_str(json_get(eviction, STR("until"))));
+    struct json start = kobj_path(o, "status.start");
+    hear_record(f, INPUT_START, start, json_str(json_get(start, STR("until"))));
     return true;
 }
 

@@ -101,6 +101,8 @@ void service_outside_start(struct scheduler *s, const struct outside *o);
 void service_outside_tell(struct scheduler *s);
 
 void service_preempt(struct scheduler *s, const struct decision *d);
+/* Evicts the members of a gang that is bound in part, and tells about those who stay. */
+void service_undo(struct scheduler *s, const struct decision *d);
 /* The same, but carried out by service_eviction_go, or given up: the core looks for room again.
  * drop: when the service ends. */
 struct eviction *service_eviction_hold(struct scheduler *s, const struct decision *d);
@@ -120,7 +122,7 @@ void service_gangs_stop(struct scheduler *s);
 bool service_gangs_ready(const struct scheduler *s);
 /* Takes up the reservations that an earlier scheduler recorded. All pods are known. */
 void service_gangs_restore(struct scheduler *s);
-/* Binds a plan that holds places: they are recorded first. */
+/* Binds a plan that holds places, or is more than one write: it is recorded first. */
 void service_gangs_bind(struct scheduler *s, const struct decision *d);
 /* Evicts when the gang's PodGroup says whom. */
 void service_gangs_evict(struct scheduler *s, const struct decision *d);

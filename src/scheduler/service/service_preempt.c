@@ -9,6 +9,7 @@
  *       └─► WARN (annotate), if it wants to write a ─► rest ─┘                 it is gone
  *           checkpoint first (kube/checkpoint.h)
  *     NOMINATE (patch status)
+ *     STAY (patch status): of a gang that is bound in part, but nobody would make it anew
  *
  * Evictions for a gang begin when its PodGroup says whom it evicts (service_gangs.c). */
 #include <stdlib.h>
@@ -20,8 +21,9 @@
 #include "scheduler/service/service_internal.h"
 
 #define IN_FLIGHT_MAX 64
+#define BOUND_IN_PART "GangBoundInPart" /* reason of conditions and events */
 
-enum errand { ERRAND_MARK, ERRAND_WARN, ERRAND_EVICT, ERRAND_NOMINATE };
+enum errand { ERRAND_MARK, ERRAND_WARN, ERRAND_EVICT, ERRAND_NOMINATE, ERRAND_STAY };
 
 struct preempt_call {
     struct scheduler *s;
@@ -33,6 +35,7 @@ struct preempt_call {
     struct kobj *pod;
     struct str node;      /* own text: where it is, or is to be; absent: nowhere any more */
     struct str preemptor; /* own text: that pod's uid */
+    struct str because;   /* own text: why, when it leaves for nobody; absent: for the preemptor */
 };
 
 static void free_text(struct str s)
@@ -52,33 +55,40 @@ static void errand_free(struct preempt_call *e)
     kobj_unref(e->pod);
     free_text(e->node);
     free_text(e->preemptor);
+    free_text(e->because);
     free(e);
 }
 
 /* ---- what is written ---- */
 
-static struct jnode *new_condition(struct arena *a, struct jnode *root, const char *type)
-{
-    struct jnode *list = jnode_need_arr(jnode_need_obj(root, STR("status")), STR("conditions"));
-    struct jnode *c = jnode_append(list, jnode_obj(a));
-    jnode_set_str(c, STR("type"), str_from(type));
-    return c;
-}
-
-static struct jnode *mark_patch(struct arena *a, const struct preempt_call *e)
+static struct jnode *condition_patch(struct arena *a,
+                                     const struct preempt_call *e,
+                                     const char *type,
+                                     struct str reason,
+                                     struct str message)
 {
     struct jnode *root = jnode_obj(a);
     char text[TIME_TEXT_MAX];
     jnode_set_str(jnode_need_obj(root, STR("metadata")), STR("uid"), e->pod->uid);
-    struct jnode *c = new_condition(a, root, "DisruptionTarget");
-    struct str scheduler = pod_of(e->pod)->scheduler_name;
+    struct jnode *list = jnode_need_arr(jnode_need_obj(root, STR("status")), STR("conditions"));
+    struct jnode *c = jnode_append(list, jnode_obj(a));
+    jnode_set_str(c, STR("type"), str_from(type));
     jnode_set_str(c, STR("status"), STR("True"));
-    jnode_set_str(c, STR("reason"), STR("PreemptionByScheduler"));
-    jnode_set_str(c, STR("message"),
-                  arena_printf(a, "%.*s: preempting to accommodate a higher priority pod",
-                               STR_ARG(scheduler)));
+    jnode_set_str(c, STR("reason"), reason);
+    jnode_set_str(c, STR("message"), message);
     jnode_set_str(c, STR("lastTransitionTime"), wall_text(text, loop_wall(e->s->t->loop)));
     return root;
+}
+
+static struct jnode *mark_patch(struct arena *a, const struct preempt_call *e)
+{
+    struct str scheduler = pod_of(e->pod)->scheduler_name;
+    struct str message =
+        e->because.n ? e->because
+                     : arena_printf(a, "%.*s: preempting to accommodate a higher priority pod",
+                                    STR_ARG(scheduler));
+    struct str reason = e->because.n ? STR(BOUND_IN_PART) : STR("PreemptionByScheduler");
+    return condition_patch(a, e, "DisruptionTarget", reason, message);
 }
 
 static struct jnode *warn_patch(struct arena *a, const struct preempt_call *e)
@@ -116,6 +126,8 @@ static struct jnode *patch_of(struct arena *a, const struct preempt_call *e)
         return warn_patch(a, e);
     case ERRAND_NOMINATE:
         return nominate_patch(a, e);
+    case ERRAND_STAY:
+        return condition_patch(a, e, NAME_BOUND_IN_PART, STR(BOUND_IN_PART), e->because);
     case ERRAND_EVICT:
         break;
     }
@@ -157,6 +169,16 @@ static void send_more(struct scheduler *s)
 }
 
 /* ---- answers ---- */
+
+static void tell_undone(const struct preempt_call *e)
+{
+    const struct recorder_note note = {
+        .about = e->pod, .type = "Warning", .reason = BOUND_IN_PART, .message = e->because
+    };
+    recorder_event(e->s->recorder, &note, loop_wall(e->s->t->loop));
+    LOG_WARN("gang.undone", kv_str("namespace", e->pod->namespace), kv_str("pod", e->pod->name),
+             kv_str("why", e->because));
+}
 
 static void tell_evicted(const struct preempt_call *e)
 {
@@ -215,8 +237,9 @@ static void rest(struct preempt_call *e)
         .about = e->pod,
         .type = "Normal",
         .reason = "Preempting",
-        .message = arena_printf(a, "Preempted by pod %.*s: may write a checkpoint until %.*s",
-                                STR_ARG(e->preemptor), STR_ARG(wall_text(text, e->by))),
+        .message = arena_printf(
+            a, "%s%.*s: may write a checkpoint until %.*s", e->because.n ? "" : "Preempted by pod ",
+            STR_ARG(e->because.n ? e->because : e->preemptor), STR_ARG(wall_text(text, e->by))),
     };
     recorder_event(e->s->recorder, &note, loop_wall(l));
     list_remove(&e->link);
@@ -259,9 +282,12 @@ static void on_answer(void *arg, const struct reply *reply, const struct err *er
         send_more(s);
         return;
     }
-    if (e->errand == ERRAND_EVICT && ok)
+    bool leaves = e->errand != ERRAND_NOMINATE && e->errand != ERRAND_STAY;
+    if (ok && e->because.n && (e->errand == ERRAND_EVICT || e->errand == ERRAND_STAY))
+        tell_undone(e);
+    else if (e->errand == ERRAND_EVICT && ok)
         tell_evicted(e);
-    else if (e->errand != ERRAND_NOMINATE && !ok && !is_gone(reply))
+    else if (leaves && !ok && !is_gone(reply))
         refused(e, reply, err);
     errand_free(e);
     send_more(s);
@@ -302,6 +328,20 @@ static void add_errands(struct scheduler *s, struct list *to, const struct decis
 void service_preempt(struct scheduler *s, const struct decision *d)
 {
     add_errands(s, &s->errands.waiting, d);
+    send_more(s);
+}
+
+void service_undo(struct scheduler *s, const struct decision *d)
+{
+    const struct snapshot *snap = &core_cluster(s->core)->snap;
+    for (size_t i = 0; i < d->n_victims + d->n_stay; i++) {
+        bool leaves = i < d->n_victims;
+        const struct spod *p = leaves ? d->victims[i] : d->stay[i - d->n_victims];
+        struct preempt_call *e =
+            errand_new(s, &s->errands.waiting, leaves ? ERRAND_MARK : ERRAND_STAY, p);
+        e->node = own(snap->nodes.items[p->node]->name);
+        e->because = own(d->message);
+    }
     send_more(s);
 }
 

@@ -59,7 +59,7 @@ static void test_every_input_reads_back(void **state)
                                  .claim = { STR("a"), STR("b"), STR("u") },
                                  .revision = 99,
                                  .gang = STR("a/g"),
-                                 .places = json_root(kind == INPUT_EVICTION ? eviction : places),
+                                 .places = json_root(kind >= INPUT_EVICTION ? eviction : places),
                                  .until = { -5 },
                                  .wall = { 6 } };
         check_round_trip(&in);
