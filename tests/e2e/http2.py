@@ -61,6 +61,17 @@ class Peer:
             self.ended = True
         return self.got
 
+    def read_until(self, kinds):
+        """Until a frame of these kinds came, or the server ended the connection."""
+        self.c.settimeout(60)
+        while not self.ended and not kinds & set(self.kinds()):
+            try:
+                piece = self.c.recv(1 << 16)
+            except ConnectionError:
+                piece = b""
+            self.ended = not piece
+            self.got += piece
+
     def kinds(self):
         """Kinds of the frames that came."""
         found, at = [], 0

@@ -180,6 +180,7 @@ static void rapid_resets_end_the_connection(void **state)
     struct seen seen = { 0 };
     int fd = open_h2(&s, 65535);
     bool open = true;
+    struct mono start = clock_mono();
     for (uint32_t i = 0; i < 2000 && open; i++) {
         put_request(2 * i + 1, "/never", END_STREAM | END_HEADERS);
         put_frame(RST_STREAM, 0, 2 * i + 1, STR("\0\0\0\x08"));
@@ -188,9 +189,11 @@ static void rapid_resets_end_the_connection(void **state)
     }
     read_frames(fd, &seen, -1, 0);
     CHECK(seen.eof);
-    CHECK(s.handled > 100 && s.handled < 200);
-    CHECK_I64(seen.goaway_code, 11); /* ENHANCE_YOUR_CALM */
-    wait_for(&s.closed, s.handled);  /* each was told */
+    int64_t seconds = (clock_mono().ns - start.ns) / NS_PER_S;
+    CHECK(s.handled > 100 &&
+          s.handled <= 101 + 100 * (seconds + 1)); /* a slow machine earns more */
+    CHECK_I64(seen.goaway_code, 11);               /* ENHANCE_YOUR_CALM */
+    wait_for(&s.closed, s.handled);                /* each was told */
     CHECK_I64(s.completed, 0);
     close(fd);
     check_alive(&s);
