@@ -120,6 +120,8 @@ void route_parse(struct route *out,
             single = false;
         }
         choose_verb(out, method, (watch || forced) && !single);
+        if (forced && out->r.verb != VERB_WATCH)
+            out->method_known = false; /* below watch/ all is only read */
     } else if (str_is(first, "healthz") || str_is(first, "readyz") || str_is(first, "livez")) {
         out->kind = ROUTE_HEALTH;
         out->health = first;

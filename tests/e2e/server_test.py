@@ -189,6 +189,24 @@ class BadInput(unittest.TestCase):
             for word in words:
                 self.assertIn(word, message)
 
+    def test_what_has_no_names_takes_none(self):
+        """Kinds that are only asked have collections alone, and below watch/ all is only read."""
+        ns = "namespaces/default"
+        for path in (f"/api/v1/{ns}/bindings/x", f"/api/v1/{ns}/configmaps/x",
+                     "/apis/authentication.k8s.io/v1/tokenreviews/x",
+                     "/apis/authentication.k8s.io/v1/selfsubjectreviews/x",
+                     "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews/x",
+                     "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews/x",
+                     "/apis/authorization.k8s.io/v1/subjectaccessreviews/x",
+                     f"/apis/authorization.k8s.io/v1/{ns}/localsubjectaccessreviews/x"):
+            for body in ({}, {"metadata": {"name": "x"}}):
+                self.assertEqual(self.refused(body, 405, path=path)["reason"], "MethodNotAllowed")
+        for path in (f"/api/v1/watch/{ns}/configmaps", f"/api/v1/watch/{ns}/configmaps/x",
+                     f"/api/v1/watch/{ns}/bindings/x", "/api/v1/watch/nodes/x"):
+            for method in ("POST", "PUT", "PATCH", "DELETE"):
+                self.assertEqual(self.refused({}, 405, path=path, method=method)["reason"],
+                                 "MethodNotAllowed")
+
     def test_broken_json(self):
         whole = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"},"data":{"k":"v"}}'
         for cut in range(1, len(whole)):

@@ -69,6 +69,13 @@ static void test_methods(void **state)
     CHECK(!r.method_known);
     route_parse(&r, a, STR("HEAD"), STR("/api/v1/pods"), STR(""));
     CHECK(!r.method_known);
+    const char *writes[] = { "POST", "PUT", "PATCH", "DELETE" };
+    for (size_t i = 0; i < COUNT_OF(writes); i++) {
+        route_parse(&r, a, str_from(writes[i]), STR("/api/v1/watch/namespaces/n/pods"), STR(""));
+        CHECK(!r.method_known);
+        route_parse(&r, a, str_from(writes[i]), STR("/api/v1/watch/namespaces/n/pods/p"), STR(""));
+        CHECK(!r.method_known);
+    }
 }
 
 static void test_options(void **state)
