@@ -155,16 +155,45 @@ static void input_eof(struct http_conn *c)
         c->proto->eof(c);
 }
 
+/* Is it a request where a handshake should be? */
+static bool early_is_request(const struct http_conn *c)
+{
+    static const char methods[][sizeof c->early + 1] = { "GET ", "HEAD", "POST", "PUT ",
+                                                         "PATC", "DELE", "OPTI", "PRI " };
+    for (size_t i = 0; i < COUNT_OF(methods); i++) {
+        if (c->n_early == sizeof c->early && memcmp(c->early, methods[i], sizeof c->early) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The handshake failed: an alert goes out, or what Go's net/http says to plain text (an alert would
+ * read as an empty answer), then the connection ends. */
+static void refuse_handshake(struct http_conn *c)
+{
+    c->last = true;
+    if (!early_is_request(c))
+        return;
+    buf_clear(&c->wire);
+    buf_str(&c->wire, STR("HTTP/1.0 400 Bad Request\r\n\r\n"
+                          "Client sent an HTTP request to an HTTPS server.\n"));
+}
+
 static void input_tls(struct http_conn *c, struct str bytes)
 {
     struct http_server *s = c->server;
+    bool ready = tls_conn_ready(c->tls);
+    if (c->last && !ready)
+        return; /* the handshake has failed */
+    for (size_t i = 0; !ready && i < bytes.n && c->n_early < sizeof c->early; i++)
+        c->early[c->n_early++] = bytes.p[i];
     wire_borrow(c);
     tls_conn_feed(c->tls, bytes);
     int n = 0;
     while (!c->killed && (n = tls_conn_read(c->tls, s->plain_buf, HTTP_READ_BYTES)) > 0)
         input(c, str_make(s->plain_buf, (size_t)n));
     if (n < 0 && !tls_conn_ready(c->tls))
-        c->last = true; /* the alert goes out, then the connection ends */
+        refuse_handshake(c);
     else if (n < 0 && !c->eof)
         input_eof(c);
     if (c->wire.n > 0 || c->last)
