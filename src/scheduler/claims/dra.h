@@ -94,6 +94,24 @@ struct claim_id {
  * has no such claim. True: devices may have become free. */
 bool dra_answered(struct dra *d, const struct claim_id *id, uint64_t revision);
 
+/* ---- claims that pods have and do not use ---- */
+
+struct dra_idle { /* borrowed from the claim's object */
+    struct claim_id id;
+    uint64_t revision;
+};
+
+struct dra_waiting {                        /* who waits, as the caller knows */
+    bool (*has)(void *arg, struct str uid); /* this pod does */
+    void *arg;
+    int64_t now_ns; /* monotonic */
+};
+
+/* The pod's claims that the API allocated for nobody but pods that wait: an earlier scheduler got
+ * no further, or their room is gone. In a; each once in a while, since its release takes time. */
+struct dra_idle *
+dra_idle_claims(const struct spod *pod, const struct dra_waiting *who, struct arena *a, size_t *n);
+
 /* ---- questions ---- */
 
 /* Brings pools up to date. Only while no transaction is open, or when nothing changed. */

@@ -2,8 +2,11 @@
  * dra_hold — claims as they come and change, and what pods on nodes hold by them; see dra.h. */
 #include <stdlib.h>
 
+#include "base/time.h"
+
 #include "scheduler/claims/dra_internal.h"
 
+#define IDLE_AGAIN_NS (10 * NS_PER_S)
 #define SWEEP_FROM 256 /* allocations of ours before unused ones are looked for */
 
 /* ---- claims ---- */
@@ -45,16 +48,31 @@ static void hold(struct dra *d, struct dra_claim *c, struct dra_allocation *al)
     dra_charge(NULL, al, 1);
 }
 
-/* Ours was sent: is it known now what came of it? Then what no pod uses goes. */
+/* Nothing is on its way to the API any more. */
+static void forget_writes(struct dra_claim *c)
+{
+    c->on_wire = 0;
+    c->sent = false;
+    c->answered = 0;
+    c->wrote = NULL;
+}
+
+/* Ours was sent: is it known now what came of it? Then what no pod uses goes. As long as one write
+ * is on its way it may still land, whatever came of others. */
 static void settle(struct dra *d, struct dra_claim *c)
 {
     bool known = c->api || (c->answered && c->obj && c->obj->revision >= c->answered);
-    if (!c->sent || !known)
+    if (!c->sent || c->on_wire || !known)
         return;
-    c->sent = false;
-    c->answered = 0;
+    forget_writes(c);
     if (!c->api && c->placed == 0)
         hold(d, c, NULL);
+}
+
+/* The API says that it holds nothing; but a write of ours may be underway. */
+static void lose_api(struct dra *d, struct dra_claim *c)
+{
+    hold(d, c, (struct dra_allocation *)(uintptr_t)(c->on_wire ? c->wrote : NULL));
 }
 
 void dra_claim_set(struct dra *d, const struct kobj *obj)
@@ -62,7 +80,7 @@ void dra_claim_set(struct dra *d, const struct kobj *obj)
     struct dra_claim *c = claim_of(d, obj->namespace, obj->name);
     struct dra_allocation *before = c->api;
     if (c->obj && !str_eq(c->obj->uid, obj->uid)) { /* another one of this name */
-        c->sent = false;
+        forget_writes(c);
         hold(d, c, NULL);
     }
     bool was_api = before && dra_allocation_of(c) == before;
@@ -72,7 +90,7 @@ void dra_claim_set(struct dra *d, const struct kobj *obj)
     if (c->api)
         hold(d, c, c->api); /* the API's word ends ours */
     else if (was_api)
-        hold(d, c, NULL);
+        lose_api(d, c);
     dra_allocation_free(before);
     kobj_unref(old);
     settle(d, c);
@@ -89,7 +107,7 @@ static void claim_drop(struct dra *d, struct dra_claim *c)
 void dra_claim_del(struct dra *d, const struct kobj *obj)
 {
     struct dra_claim *c = claim_of(d, obj->namespace, obj->name);
-    c->sent = false;
+    forget_writes(c);
     hold(d, c, NULL);
     dra_allocation_free(c->api);
     c->api = NULL;
@@ -181,6 +199,8 @@ static void sweep(struct dra *d)
         const struct dra_claim *c = slot->value;
         if (c->allocation)
             ((struct dra_allocation *)(uintptr_t)c->allocation)->kept = true;
+        if (c->wrote)
+            ((struct dra_allocation *)(uintptr_t)c->wrote)->kept = true;
     }
     for (size_t i = 0; i < d->made.n; i++) {
         struct dra_allocation *al = d->made.items[i];
@@ -253,6 +273,37 @@ void dra_remove(struct snapshot *s, const struct spod *pod)
     }
 }
 
+/* ---- held, not used ---- */
+
+static bool is_for_waiting_pods(const struct dra_claim *c, const struct dra_waiting *who)
+{
+    for (struct json_iter it = json_iter(kobj_path(c->obj, "status.reservedFor"));
+         json_next(&it);) {
+        bool pod = str_is(json_str(json_get(it.value, STR("resource"))), "pods");
+        if (!pod || !who->has(who->arg, json_str(json_get(it.value, STR("uid")))))
+            return false;
+    }
+    return true;
+}
+
+struct dra_idle *
+dra_idle_claims(const struct spod *pod, const struct dra_waiting *who, struct arena *a, size_t *n)
+{
+    struct dra_idle *out = ARENA_ARRAY(a, struct dra_idle, pod->claims.n + 1);
+    *n = 0;
+    for (size_t i = 0; i < pod->claims.n; i++) {
+        struct dra_claim *c = pod->claims.items[i];
+        if (!c->api || c->sent || c->placed || kobj_deleting(c->obj) ||
+            (c->idle_told && who->now_ns < c->idle_told + IDLE_AGAIN_NS) ||
+            !is_for_waiting_pods(c, who))
+            continue;
+        c->idle_told = who->now_ns;
+        out[(*n)++] =
+            (struct dra_idle){ { c->obj->namespace, c->obj->name, c->obj->uid }, c->obj->revision };
+    }
+    return out;
+}
+
 /* ---- between us and the API ---- */
 
 void dra_sent(const struct spod *pod)
@@ -263,6 +314,8 @@ void dra_sent(const struct spod *pod)
             continue;
         c->sent = true;
         c->answered = 0;
+        c->on_wire++;
+        c->wrote = dra_allocation_of(c);
     }
 }
 
@@ -273,13 +326,14 @@ bool dra_answered(struct dra *d, const struct claim_id *id, uint64_t revision)
     buf_fini(&b);
     if (!c || !c->sent || !c->obj || !str_eq(c->obj->uid, id->uid))
         return false;
-    if (revision) {
-        c->answered = revision;
-        settle(d, c);
-        return !c->sent;
+    if (!revision) {
+        forget_writes(c);
+        if (c->placed == 0)
+            hold(d, c, NULL);
+        return true;
     }
-    c->sent = false;
-    if (c->placed == 0)
-        hold(d, c, NULL);
-    return true;
+    c->on_wire -= c->on_wire > 0;
+    c->answered = revision > c->answered ? revision : c->answered;
+    settle(d, c);
+    return !c->sent;
 }

@@ -131,8 +131,12 @@ struct dra_claim {
     size_t n_constraints;
     struct dra_allocation *api; /* what the API says, NULL: none */
     size_t users;               /* pods that name it */
-    bool sent;                  /* ours went to the API; what came of it is not known */
-    uint64_t answered;          /* events of this revision and later know it; 0: none yet */
+    int64_t idle_told;          /* dra_idle_claims told of it then; 0: never */
+    /* What went to the API: each plan that uses the claim is a write of its own. */
+    size_t on_wire;    /* writes that are not answered yet */
+    bool sent;         /* what came of ours is not known */
+    uint64_t answered; /* events of this revision and later know it; 0: no answer yet */
+    const struct dra_allocation *wrote; /* what they write; NULL: none is on the wire */
     /* words, through tx_set */
     int64_t allocation; /* const struct dra_allocation *, 0: none */
     int64_t placed;     /* pods on nodes that use it */

@@ -396,6 +396,7 @@ static void decide(struct sched_core *s, struct gang *g, struct arena *a, struct
     cycle_run(&s->cluster, g, a, &plan);
     if (!plan.placed) {
         fail(s, g, &plan, a, out);
+        core_claims_release(s, a, out);
         return;
     }
     bool reserves = gang_to_come(g) > 0;
@@ -432,6 +433,7 @@ void core_step(struct sched_core *s, struct mono now, struct arena *a, struct de
     gang_settle(g);
     if (!gang_is_complete(g)) {
         wait_incomplete(s, g, a, now, out);
+        core_claims_release(s, a, out);
         return;
     }
     gpu_sense_refresh(s->cluster.gpus, &s->cluster.snap);

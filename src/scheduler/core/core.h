@@ -142,6 +142,9 @@ struct decision { /* borrowed until the next call that takes the core */
         *displaced; /* for which a node was kept until now: lower pods that a PREEMPT pushes
                      * aside, on WAIT the gang's own members, since nothing would help */
     size_t n_displaced;
+    struct dra_idle
+        *releases; /* WAIT: claims that its members hold and cannot use, to be released */
+    size_t n_releases;
     struct question *questions; /* ASK */
     size_t n_questions;
     int64_t attempts;

@@ -94,6 +94,10 @@ void core_leaving_overdue(struct sched_core *s, struct mono now);
 /* " Pod NS/NAME …": names one that does not go, if there is any. */
 struct str core_leaving_text(const struct sched_core *s, struct arena *a);
 
+/* ---- core_claims.c ---- */
+/* The gang waits: what its members hold by claim is to be released (out->releases, in a). */
+void core_claims_release(struct sched_core *s, struct arena *a, struct decision *out);
+
 /* ---- core_eviction.c ---- */
 /* Notes whom the decision evicts, and for which places, in the gang. */
 void core_eviction_note(struct sched_core *s, struct gang *g, const struct decision *d);

@@ -131,6 +131,7 @@ static void carry_out(struct scheduler *s, const struct decision *d)
         sched_meter_queued(s->meter, SCHED_ATTEMPT_FAILED);
         service_report(s, d);
         service_preempt(s, d); /* nodes that are kept no more */
+        service_claims_release(s, d);
         break;
     case DECISION_LATE:
         service_late(s, d);
@@ -234,6 +235,7 @@ scheduler_new(struct transport *t, const struct scheduler_options *o, struct err
     s->timer = timer_new(t->loop, turn, s);
     list_init(&s->binds);
     list_init(&s->claim_reads);
+    list_init(&s->claim_releases);
     list_init(&s->patches);
     list_init(&s->errands.waiting);
     list_init(&s->errands.on_wire);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * service_claims — what came of the claims that a bind_all wrote. When it succeeded, its revision
  * says from which event on the watch knows; else each claim is read from the API itself, until it
- * answers: only then may its devices be given to somebody else. */
+ * answers: only then may its devices be given to somebody else. Also releases claims that waiting
+ * pods hold and cannot use (core_claims.c). */
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "client/calls.h"
@@ -88,6 +90,72 @@ void service_claims_answered(struct scheduler *s,
     }
 }
 
+/* ---- what pods hold and do not use ---- */
+
+struct claim_release {
+    struct scheduler *s;
+    struct list link; /* in s->claim_releases */
+    struct arena *a;
+    struct claim_id id;
+    struct call *call;
+};
+
+static void release_free(struct claim_release *r)
+{
+    list_remove(&r->link);
+    arena_free(r->a);
+    free(r);
+}
+
+/* Whatever came of it, the claim's events tell; a refusal means that somebody else changed it. */
+static void on_released(void *arg, const struct reply *reply, const struct err *err)
+{
+    struct claim_release *r = arg;
+    struct err why = call_error(reply, err);
+    if (call_refused(reply))
+        LOG_WARN("claim.not_released", kv_str("namespace", r->id.namespace),
+                 kv_str("claim", r->id.name), kv_err(&why),
+                 kv_cstr("next", "tried again when its pod is tried again"));
+    else
+        LOG_INFO("claim.released", kv_str("namespace", r->id.namespace),
+                 kv_str("claim", r->id.name),
+                 kv_cstr("why", "no pod runs with it, and those that wait cannot use it"));
+    release_free(r);
+}
+
+/* Only as it was read: whoever reserved it meanwhile keeps it. */
+static void release_start(struct scheduler *s, const struct dra_idle *idle)
+{
+    struct claim_release *r = MEM_NEW(struct claim_release);
+    struct arena *a = arena_new();
+    *r = (struct claim_release){ .s = s, .a = a };
+    r->id = (struct claim_id){ arena_str(a, idle->id.namespace), arena_str(a, idle->id.name),
+                               arena_str(a, idle->id.uid) };
+    struct jnode *root = jnode_obj(a), *meta = jnode_need_obj(root, STR("metadata"));
+    struct jnode *status = jnode_need_obj(root, STR("status"));
+    jnode_set_str(meta, STR("uid"), r->id.uid);
+    jnode_set_str(meta, STR("resourceVersion"), arena_printf(a, "%" PRIu64, idle->revision));
+    static const char *const fields[] = { "allocation", "reservedFor", "devices" };
+    for (size_t i = 0; i < COUNT_OF(fields); i++)
+        jnode_set(status, str_from(fields[i]), jnode_null(a));
+    AUTO(json_doc_unrefp) struct json_doc *body = call_body(root);
+    const struct call_patch p = { .resource = GVR("resource.k8s.io", "v1", "resourceclaims"),
+                                  .namespace = r->id.namespace,
+                                  .name = r->id.name,
+                                  .subresource = STR("status"),
+                                  .patch = json_root(body) };
+    list_push_back(&s->claim_releases, &r->link);
+    r->call = call_merge_patch(s->t, &p, on_released, r);
+}
+
+void service_claims_release(struct scheduler *s, const struct decision *d)
+{
+    for (size_t i = 0; i < d->n_releases; i++)
+        release_start(s, &d->releases[i]);
+}
+
+/* ---- GPUs in two ways ---- */
+
 void service_claims_tell(struct scheduler *s)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
@@ -118,5 +186,10 @@ void service_claims_cancel(struct scheduler *s)
         if (r->call)
             s->t->ops->cancel(r->call);
         read_free(r);
+    }
+    while (!list_empty(&s->claim_releases)) {
+        struct claim_release *r = LIST_ITEM(s->claim_releases.next, struct claim_release, link);
+        s->t->ops->cancel(r->call);
+        release_free(r);
     }
 }

@@ -41,7 +41,8 @@ struct scheduler {
     struct list binds;        /* batches on the wire */
     struct bind_batch *batch; /* filled in this turn; NULL: none */
     struct list claim_reads;  /* claims that are looked up (service_claims.c) */
-    struct list patches;      /* status patches on the wire */
+    struct list claim_releases;
+    struct list patches; /* status patches on the wire */
     size_t n_patches;
     struct { /* of preemptions (service_preempt.c) */
         struct list waiting, on_wire, resting;
@@ -84,6 +85,8 @@ void service_claims_answered(struct scheduler *s,
                              const struct claim_use *uses,
                              size_t n,
                              uint64_t revision);
+/* Asks the API to release what the decision's gang holds and cannot use. */
+void service_claims_release(struct scheduler *s, const struct decision *d);
 void service_claims_cancel(struct scheduler *s);
 /* Nodes whose GPUs might be given out twice (dra_gpus.c) hear of it. */
 void service_claims_tell(struct scheduler *s);

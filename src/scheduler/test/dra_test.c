@@ -422,6 +422,7 @@ static void bound_event(struct sched_core *s, const char *meta)
 static void a_bound_pod_that_changed_keeps(void **state)
 {
     (void)state;
+    const struct claim_id id = { STR("default"), STR("a"), STR("claim-a") };
     struct sched_core *s = core_that_sent();
     bound_event(s, ",'labels':{'new':'label'}"); /* read anew, as a pod that we never placed */
     CHECK(!is_free(s));
@@ -429,6 +430,7 @@ static void a_bound_pod_that_changed_keeps(void **state)
     CHECK(!is_free(s));
     claim_event(s, 5, true);
     CHECK(!is_free(s));
+    core_claim_answered(s, &id, 5, at_s(0));
     core_pod_del(s, STR("default"), STR("a"), at_s(0));
     CHECK(!is_free(s)); /* until it is released */
     claim_event(s, 6, false);
@@ -464,6 +466,50 @@ static void a_refusal_frees(void **state)
     core_claim_answered(s, &other, 0, at_s(0));
     CHECK(!is_free(s));
     core_claim_answered(s, &id, 3, at_s(0)); /* read: as it was before */
+    CHECK(is_free(s));
+    core_free(s);
+}
+
+/* Two pods share the claim, and a write of each is underway. */
+static struct sched_core *core_that_sent_twice(void)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct sched_core *s = core_that_sent();
+    put_pod(s, "a2", "a");
+    CHECK_STR(step(s, a), "gpu-0");
+    dra_sent(core_pod(s, STR("default"), STR("a2")));
+    return s;
+}
+
+static void the_second_plan_holds_when_the_first_is_refused(void **state)
+{
+    (void)state;
+    const struct claim_id id = { STR("default"), STR("a"), STR("claim-a") };
+    struct sched_core *s = core_that_sent_twice();
+    core_pod_del(s, STR("default"), STR("a"), at_s(0));
+    core_claim_answered(s, &id, 3, at_s(0)); /* nothing was written */
+    core_pod_del(s, STR("default"), STR("a2"), at_s(0));
+    CHECK(!is_free(s)); /* the other write may land */
+    core_claim_answered(s, &id, 3, at_s(0));
+    CHECK(is_free(s));
+    core_free(s);
+}
+
+static void the_second_plan_holds_when_the_first_is_over(void **state)
+{
+    (void)state;
+    const struct claim_id id = { STR("default"), STR("a"), STR("claim-a") };
+    struct sched_core *s = core_that_sent_twice();
+    core_claim_answered(s, &id, 4, at_s(0));
+    claim_event(s, 4, true);
+    core_pod_del(s, STR("default"), STR("a"), at_s(0));
+    core_pod_del(s, STR("default"), STR("a2"), at_s(0));
+    claim_event(s, 5, false); /* its one known user is gone: released */
+    CHECK(!is_free(s));
+    claim_event(s, 6, true); /* there it is */
+    claim_event(s, 7, false);
+    CHECK(!is_free(s)); /* still no answer: this may have been somebody else's doing */
+    core_claim_answered(s, &id, 6, at_s(0));
     CHECK(is_free(s));
     core_free(s);
 }
@@ -538,6 +584,8 @@ int main(void)
         cmocka_unit_test(a_bound_pod_that_changed_keeps),
         cmocka_unit_test(a_pod_that_went_keeps),
         cmocka_unit_test(a_refusal_frees),
+        cmocka_unit_test(the_second_plan_holds_when_the_first_is_refused),
+        cmocka_unit_test(the_second_plan_holds_when_the_first_is_over),
         cmocka_unit_test(another_claim_of_the_name_holds_nothing),
     };
     return CHECK_MAIN(tests);

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Claims that an earlier scheduler left allocated, against a transport whose peer is the test: the
+ * service keeps what a pod runs with or can still use, and asks for the release of the rest. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/test/fake_transport.h"
+#include "io/loop.h"
+#include "scheduler/service/service.h"
+#include "testkit/check.h"
+
+struct world {
+    struct loop *loop;
+    struct fake_transport *fake;
+    struct scheduler *s;
+};
+
+static void stop(void *loop)
+{
+    loop_stop(loop);
+}
+
+static void run_briefly(struct world *w, int64_t ms)
+{
+    struct timer *t = timer_new(w->loop, stop, w->loop);
+    timer_start(t, ms * NS_PER_MS);
+    loop_run(w->loop);
+    timer_free(t);
+}
+
+static const struct fake_call *pending(struct world *w, const char *path, size_t *at)
+{
+    for (size_t i = 0; i < fake_pending(w->fake); i++) {
+        const struct fake_call *c = fake_at(w->fake, i);
+        if (strncmp(c->path, path, strlen(path)) == 0) {
+            *at = i;
+            return c;
+        }
+    }
+    return NULL;
+}
+
+static const struct fake_call *bind_of(struct world *w)
+{
+    for (size_t i = 0; i < fake_pending(w->fake); i++) {
+        if (fake_at(w->fake, i)->is_bind)
+            return fake_at(w->fake, i);
+    }
+    return NULL;
+}
+
+/* ' becomes ". Static storage, one for each place. */
+static const char *quoted(size_t place, const char *text)
+{
+    static char out[16][2048];
+    snprintf(out[place], sizeof out[place], "%s", text);
+    for (char *p = out[place]; *p; p++)
+        *p = *p == '\'' ? '"' : *p;
+    return out[place];
+}
+
+struct given { /* objects of one list, in '…' */
+    const char *path;
+    const char *objects[3];
+};
+
+static struct world *world_new(const struct given *given, size_t n)
+{
+    static const char *const lists[] = { "namespaces",    "services",
+                                         "replicasets",   "statefulsets",
+                                         "podgroups",     "replicationcontrollers",
+                                         "deviceclasses", "poddisruptionbudgets",
+                                         "nodes",         "resourceslices",
+                                         "pods",          "resourceclaims" };
+    struct world *w = MEM_NEW(struct world);
+    struct err err = { 0 };
+    w->loop = loop_new(NULL);
+    w->fake = fake_transport_new(w->loop);
+    w->s = scheduler_new(fake_transport_base(w->fake), NULL, &err);
+    CHECK_OK(w->s ? 0 : -1, err);
+    scheduler_start(w->s);
+    run_briefly(w, 5);
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        const char *objects[3];
+        struct fake_page page = { .revision = 9, .objects = objects };
+        size_t at;
+        for (size_t k = 0; k < n; k++) {
+            for (size_t j = 0; strcmp(given[k].path, lists[i]) == 0 && j < 3; j++) {
+                if (given[k].objects[j])
+                    objects[page.n++] = quoted(4 * k + j, given[k].objects[j]);
+            }
+        }
+        CHECK(pending(w, lists[i], &at) != NULL);
+        fake_reply_list(w->fake, at, &page);
+    }
+    run_briefly(w, 20);
+    return w;
+}
+
+static void world_free(struct world *w)
+{
+    scheduler_free(w->s);
+    CHECK_I64(fake_pending(w->fake), 0);
+    fake_transport_free(w->fake);
+    loop_free(w->loop);
+    free(w);
+}
+
+#define NODE(name, cpu)                                                                            \
+    "{'apiVersion':'v1','kind':'Node','metadata':{'name':'" name "','resourceVersion':'3'},"       \
+    "'status':{'allocatable':{'cpu':'" cpu "','memory':'8Gi','pods':'10'}}}"
+#define POD(name, spec)                                                                            \
+    "{'apiVersion':'v1','kind':'Pod','metadata':{'namespace':'d','name':'" name "','uid':'u-" name \
+    "','resourceVersion':'4'},'spec':{" spec "'schedulerName':'ganglion',"                         \
+    "'resourceClaims':[{'name':'c','resourceClaimName':'c'}],'containers':[{'name':'c',"           \
+    "'resources':{'requests':{'cpu':'2'}}}]}}"
+/* On n0, reserved for these. */
+#define CLAIM(users)                                                                               \
+    "{'apiVersion':'resource.k8s.io/v1','kind':'ResourceClaim','metadata':{'namespace':'d',"       \
+    "'name':'c','uid':'u-c','resourceVersion':'7'},'spec':{'devices':{'requests':[{'name':'r',"    \
+    "'exactly':{'deviceClassName':'k'}}]}},'status':{'allocation':{'devices':{'results':[{"        \
+    "'request':'r','driver':'x.example.com','pool':'n0','device':'d'}]},'nodeSelector':{"          \
+    "'nodeSelectorTerms':[{'matchFields':[{'key':'metadata.name','operator':'In','values':["       \
+    "'n0']}]}]}},'reservedFor':[" users "]}}"
+#define USER(name) "{'resource':'pods','name':'" name "','uid':'u-" name "'}"
+#define CLASS                                                                                      \
+    {                                                                                              \
+        "deviceclasses",                                                                           \
+        {                                                                                          \
+            "{'apiVersion':'resource.k8s.io/v1','kind':'DeviceClass','metadata':{'name':'k',"      \
+            "'resourceVersion':'2'},'spec':{}}"                                                    \
+        }                                                                                          \
+    }
+
+/* Killed between the claim and the binding: the pod goes where its devices are. */
+static void test_goes_on_where_it_was(void **state)
+{
+    (void)state;
+    const struct given given[] = { CLASS,
+                                   { "nodes", { NODE("n0", "4"), NODE("n1", "4") } },
+                                   { "pods", { POD("a", "") } },
+                                   { "resourceclaims", { CLAIM(USER("a")) } } };
+    struct world *w = world_new(given, COUNT_OF(given));
+    size_t at;
+    CHECK(bind_of(w) != NULL);
+    CHECK(pending(w, "resourceclaims/d/c/status", &at) == NULL);
+    world_free(w);
+}
+
+/* The room there is gone: the claim is released as it was read, and the pod goes elsewhere. */
+static void test_releases_what_cannot_be_used(void **state)
+{
+    (void)state;
+    const struct given given[] = { CLASS,
+                                   { "nodes", { NODE("n0", "1"), NODE("n1", "4") } },
+                                   { "pods", { POD("a", "") } },
+                                   { "resourceclaims", { CLAIM(USER("a")) } } };
+    struct world *w = world_new(given, COUNT_OF(given));
+    size_t at;
+    const struct fake_call *c = pending(w, "resourceclaims/d/c/status", &at);
+    CHECK(c && !bind_of(w));
+    CHECK_STR(json_text(json_root(c->body)),
+              "{\"metadata\":{\"uid\":\"u-c\",\"resourceVersion\":\"7\"},\"status\":{"
+              "\"allocation\":null,\"reservedFor\":null,\"devices\":null}}");
+    fake_fail(w->fake, at, ERR_CONFLICT);
+    run_briefly(w, 50);
+    CHECK(!pending(w, "resourceclaims/d/c/status", &at)); /* not in a hurry */
+    world_free(w);
+}
+
+/* Another pod runs with it, or somebody unknown has it: it stays. */
+static void test_keeps_what_others_use(void **state)
+{
+    (void)state;
+    static const char *const claims[] = { CLAIM(USER("a") "," USER("b")),
+                                          CLAIM(USER("a") ",{'resource':'widgets','name':'w',"
+                                                          "'uid':'u-w'}") };
+    for (size_t i = 0; i < COUNT_OF(claims); i++) {
+        const struct given given[] = { CLASS,
+                                       { "nodes", { NODE("n0", "2"), NODE("n1", "4") } },
+                                       { "pods", { POD("a", ""), POD("b", "'nodeName':'n0',") } },
+                                       { "resourceclaims", { claims[i] } } };
+        struct world *w = world_new(given, COUNT_OF(given));
+        size_t at;
+        CHECK(!pending(w, "resourceclaims/d/c/status", &at) && !bind_of(w));
+        world_free(w);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_goes_on_where_it_was),
+        cmocka_unit_test(test_releases_what_cannot_be_used),
+        cmocka_unit_test(test_keeps_what_others_use),
+    };
+    return CHECK_MAIN(tests);
+}
