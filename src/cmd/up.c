@@ -19,7 +19,7 @@
 #include "io/usage.h"
 
 #define FDS_WANTED 16384 /* for the 10,000 connections that a server takes, and all else */
-#define MALLOC_ARENAS 2  /* objects pass between threads; more arenas keep more holes */
+#define MALLOC_ARENAS 8  /* one a thread: with fewer they wait for each other's malloc */
 #define HOUSEKEEPING_NS (10 * NS_PER_S)
 #define STOP_DEADLINE_NS (1800 * NS_PER_MS) /* then we exit without waiting for the rest */
 
