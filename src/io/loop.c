@@ -1,18 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
- * loop — see loop.h. One libuv loop with four handles of our own: an async handle that wakes it for
- * posts, and idle, prepare and check handles that run the deferred queue.
+ * loop — see loop.h. One libuv loop with four handles of our own: an eventfd that wakes it for
+ * posts, and idle, prepare and check handles that run posts and the deferred queue.
  *
- * An iteration of libuv is: timers, idle, prepare, poll (sockets and posts), check, closings. What
- * timers and closings defer runs in prepare, what sockets and posts defer runs in check, so
- * deferred work never waits for the next event. While some is left (deferred by deferred work) the
- * idle handle is active, which keeps poll from blocking. */
+ * An iteration of libuv is: timers, idle, prepare, poll (sockets), check, closings. What timers and
+ * closings defer runs in prepare, posts and what sockets and posts defer run in check, so deferred
+ * work never waits for the next event. While some is left (deferred by deferred work) the idle
+ * handle is active, which keeps poll from blocking.
+ *
+ * Whoever posts wakes the loop only when it is about to sleep in poll, or does; a loop that runs
+ * finds the post in prepare. Not uv_async_t: its sender writes on every wake-up, and the woken loop
+ * spins until that write has returned (libuv 1.44, uv__async_spin); on few cores the sender is
+ * what it displaced. */
 #include "io/loop.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/vec.h"
@@ -27,13 +37,16 @@ VEC_TYPE(call_vec, struct call);
 
 struct loop {
     uv_loop_t uv;
-    uv_async_t wake;
+    int wake_fd;
+    uv_poll_t wake;
     uv_idle_t idle;
     uv_prepare_t prepare;
     uv_check_t check;
-    pthread_mutex_t lock; /* guards posts and stop */
+    pthread_mutex_t lock; /* guards posts, stop and asleep */
     struct call_vec posts;
     bool stop;
+    bool asleep;              /* in poll, or on the way: a post must wake it */
+    _Atomic uint32_t waking;  /* threads between unlocking and their write: it must not be freed */
     struct call_vec spare;    /* memory for the next batch of posts; loop thread only */
     struct call_vec deferred; /* loop thread only */
     struct call_vec running;  /* the batch of deferred calls being run, its memory kept */
@@ -66,16 +79,23 @@ static void run_deferred(struct loop *l)
         uv_idle_stop(&l->idle);
 }
 
+/* Poll may block, unless posts wait. */
+static void fall_asleep(struct loop *l)
+{
+    pthread_mutex_lock(&l->lock);
+    l->asleep = l->posts.n == 0 && !l->stop;
+    bool asleep = l->asleep;
+    pthread_mutex_unlock(&l->lock);
+    if (!asleep)
+        uv_idle_start(&l->idle, keep_awake);
+}
+
 static void on_prepare(uv_prepare_t *h)
 {
     struct loop *l = h->data;
     run_deferred(l);
+    fall_asleep(l);
     l->now.ns = 0; /* poll may sleep */
-}
-
-static void on_check(uv_check_t *h)
-{
-    run_deferred(h->data);
 }
 
 /* Runs the posts that wait; says whether a stop was among them. */
@@ -86,6 +106,7 @@ static bool take_posts(struct loop *l)
     l->posts = l->spare;
     bool stop = l->stop;
     l->stop = false;
+    l->asleep = false;
     pthread_mutex_unlock(&l->lock);
     for (size_t i = 0; i < batch.n; i++)
         batch.items[i].fn(batch.items[i].arg);
@@ -94,11 +115,52 @@ static bool take_posts(struct loop *l)
     return stop;
 }
 
-static void on_wake(uv_async_t *h)
+static void on_check(uv_check_t *h)
 {
     struct loop *l = h->data;
     if (take_posts(l))
         uv_stop(&l->uv);
+    run_deferred(l);
+}
+
+/* What it is woken for is seen in check. */
+static void on_wake(uv_poll_t *h, int status, int events)
+{
+    const struct loop *l = h->data;
+    uint64_t n;
+    (void)status, (void)events;
+    while (read(l->wake_fd, &n, sizeof n) < 0 && errno == EINTR)
+        ;
+}
+
+/* Unlocks, and wakes the loop when it sleeps. The write comes after the unlock, so that the loop
+ * does not wake only to wait for the lock. */
+static void unlock_and_wake(struct loop *l)
+{
+    uint64_t one = 1;
+    bool asleep = l->asleep;
+    l->asleep = false;
+    if (asleep)
+        atomic_fetch_add_explicit(&l->waking, 1, memory_order_relaxed);
+    pthread_mutex_unlock(&l->lock);
+    if (!asleep)
+        return;
+    while (write(l->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
+        ;
+    atomic_fetch_sub_explicit(&l->waking, 1, memory_order_release);
+}
+
+static int init_uv(struct loop *l)
+{
+    l->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (l->wake_fd < 0)
+        return -errno;
+    int rc = uv_loop_init(&l->uv);
+    if (rc == 0)
+        rc = uv_poll_init(&l->uv, &l->wake, l->wake_fd);
+    if (rc != 0)
+        close(l->wake_fd);
+    return rc;
 }
 
 struct loop *loop_new(struct err *err)
@@ -106,9 +168,7 @@ struct loop *loop_new(struct err *err)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, ignore_sigpipe);
     struct loop *l = MEM_NEW(struct loop);
-    int rc = uv_loop_init(&l->uv);
-    if (rc == 0)
-        rc = uv_async_init(&l->uv, &l->wake, on_wake);
+    int rc = init_uv(l);
     if (rc != 0) {
         err_set(err, ERR_IO, "creating an event loop: %s", uv_strerror(rc));
         free(
@@ -120,6 +180,7 @@ struct loop *loop_new(struct err *err)
     uv_prepare_init(&l->uv, &l->prepare);
     uv_check_init(&l->uv, &l->check);
     l->wake.data = l->idle.data = l->prepare.data = l->check.data = l;
+    uv_poll_start(&l->wake, UV_READABLE, on_wake);
     uv_prepare_start(&l->prepare, on_prepare);
     uv_check_start(&l->check, on_check);
     return l;
@@ -136,6 +197,8 @@ void loop_free(struct loop *l)
     if (!l)
         return;
     take_posts(l); /* that came after the stop: each owns what it carries */
+    while (atomic_load_explicit(&l->waking, memory_order_acquire) > 0)
+        sched_yield(); /* the poster of the last message is about to return */
     uv_close((uv_handle_t *)&l->wake, NULL);
     uv_close((uv_handle_t *)&l->idle, NULL);
     uv_close((uv_handle_t *)&l->prepare, NULL);
@@ -145,6 +208,7 @@ void loop_free(struct loop *l)
     int rc = uv_loop_close(&l->uv);
     assert(rc == 0);
     (void)rc;
+    close(l->wake_fd);
     pthread_mutex_destroy(&l->lock);
     call_vec_fini(&l->posts);
     call_vec_fini(&l->spare);
@@ -167,18 +231,14 @@ void loop_stop(struct loop *l)
 {
     pthread_mutex_lock(&l->lock);
     l->stop = true;
-    uv_async_send(&l->wake); /* under the lock: whoever sees stop may free the loop */
-    pthread_mutex_unlock(&l->lock);
+    unlock_and_wake(l);
 }
 
 void loop_post(struct loop *l, loop_fn fn, void *arg)
 {
     pthread_mutex_lock(&l->lock);
-    bool first = l->posts.n == 0;
     call_vec_push(&l->posts, (struct call){ fn, arg });
-    if (first) /* else a wake-up is already on its way */
-        uv_async_send(&l->wake);
-    pthread_mutex_unlock(&l->lock);
+    unlock_and_wake(l);
 }
 
 void loop_defer(struct loop *l, loop_fn fn, void *arg)
