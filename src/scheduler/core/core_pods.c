@@ -115,6 +115,7 @@ static void pod_came(struct sched_core *s, const struct kobj *obj, struct mono n
             core_orphan(s, p);
     } else if (view->nominated_node.n) {
         cluster_nominate(&s->cluster, p, snapshot_node(&s->cluster.snap, view->nominated_node));
+        p->resumes = true;
     }
     if (p->gang)
         core_gang_changed(s, p->gang, now);
@@ -206,7 +207,7 @@ static void refresh(struct sched_core *s, struct spod *p, const struct kobj *obj
 {
     bool leaves = pod_of(obj)->deleting && !p->view->deleting;
     if (!str_eq(pod_of(obj)->nominated_node, p->view->nominated_node))
-        p->nomination_over = p->nomination_cleared = false;
+        p->nomination_over = p->nomination_cleared = p->resumes = false;
     renew(s, p, obj);
     follow_nomination(s, p);
     if (!leaves || p->node == SCHED_NO_NODE)

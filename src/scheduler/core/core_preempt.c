@@ -239,6 +239,16 @@ static bool nothing_helps(struct search *q, struct str why)
     return false;
 }
 
+/* It waits for victims of an earlier scheduler: from now on no longer than for our own. */
+static void take_over(struct search *q)
+{
+    struct spod *p = q->plan->failed;
+    if (!p->resumes || p->held_by || !p->kept)
+        return;
+    struct planned there = { p, { .node = p->kept->id } };
+    keep_room(q->s, q->g, false, &(struct decision){ .items = &there, .n = 1 });
+}
+
 static bool for_pod(struct search *q, struct decision *out)
 {
     struct preempt_request want = { q->plan->failed, q->plan->answers, q->policy };
@@ -246,6 +256,8 @@ static bool for_pod(struct search *q, struct decision *out)
     preempt_pod(&q->s->cluster, &want, q->a, &p);
     if (!p.chosen && p.searched)
         give_up_nodes(q, out);
+    else if (!p.chosen)
+        take_over(q);
     if (!p.chosen)
         return nothing_helps(q, p.message);
     out->items = ARENA_NEW(q->a, struct planned);

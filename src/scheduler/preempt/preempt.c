@@ -195,8 +195,24 @@ static size_t first_of(const struct spod *pod, size_t n)
     return n ? (size_t)(str_hash(id, 0) % n) : 0; /* no node is always asked first */
 }
 
+/* What an earlier scheduler began on the node that it nominated is finished there, even if somebody
+ * cheaper could leave elsewhere by now: who left already did not leave in vain. */
+static bool goes_on(struct search *s, struct preemption *out)
+{
+    const struct spod *p = s->pod;
+    const struct snode *n = p->resumes && !p->nomination_over ? p->kept : NULL;
+    const struct evaluation *e = s->e;
+    if (!n || !n->alive || e->rejected_by >= 0 || e->nodes[n->id].verdict != SCHED_UNSCHEDULABLE)
+        return false;
+    out->candidates = ARENA_NEW(s->a, struct candidate);
+    out->n = try_node(s, n->id, out->candidates);
+    return out->n == 1;
+}
+
 static void find_candidates(struct search *s, struct preemption *out)
 {
+    if (goes_on(s, out))
+        return;
     const struct evaluation *e = s->e;
     uint32_t *nodes = ARENA_ARRAY(s->a, uint32_t, e->n_nodes);
     size_t n = 0;

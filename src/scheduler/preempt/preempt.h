@@ -2,7 +2,8 @@
  * preempt — which placed pods must leave so that a pod that fits nowhere fits: what
  * kube-scheduler's DefaultPreemption does, node by node. Dry runs happen in a transaction that is
  * rolled back; who evicts, waits and holds the room is the caller's business. preempt_gang.h does
- * it for gangs.
+ * it for gangs. A pod that came with status.nominatedNodeName, so from an earlier scheduler, is
+ * given room on that node if it can be, whatever others would cost.
  *
  * Beyond kube-scheduler: a victim that is a member of a gang takes the gang along when fewer than
  * its minimum would remain, and the whole gang must be of lower priority. Pure. */

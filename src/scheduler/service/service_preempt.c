@@ -11,7 +11,9 @@
  *     NOMINATE (patch status)
  *     STAY (patch status): of a gang that is bound in part, but nobody would make it anew
  *
- * Evictions for a gang begin when its PodGroup says whom it evicts (service_gangs.c). */
+ * Evictions for a gang begin when its PodGroup says whom it evicts (service_gangs.c), those for a
+ * lone pod when its status.nominatedNodeName says where: a scheduler that comes after one that was
+ * killed goes on there. */
 #include <stdlib.h>
 
 #include "client/calls.h"
@@ -33,9 +35,10 @@ struct preempt_call {
     struct wall by;      /* WARN: the same for people */
     enum errand errand;
     struct kobj *pod;
-    struct str node;      /* own text: where it is, or is to be; absent: nowhere any more */
-    struct str preemptor; /* own text: that pod's uid */
-    struct str because;   /* own text: why, when it leaves for nobody; absent: for the preemptor */
+    struct str node;       /* own text: where it is, or is to be; absent: nowhere any more */
+    struct str preemptor;  /* own text: that pod's uid */
+    struct eviction *then; /* NOMINATE: may begin once that is written; NULL: nothing */
+    struct str because;    /* own text: why, when it leaves for nobody; absent: for the preemptor */
 };
 
 static void free_text(struct str s)
@@ -52,6 +55,7 @@ static void errand_free(struct preempt_call *e)
 {
     list_remove(&e->link);
     timer_free(e->timer);
+    service_eviction_drop(e->then);
     kobj_unref(e->pod);
     free_text(e->node);
     free_text(e->preemptor);
@@ -282,6 +286,7 @@ static void on_answer(void *arg, const struct reply *reply, const struct err *er
         send_more(s);
         return;
     }
+    struct eviction *then = TAKE(e->then);
     bool leaves = e->errand != ERRAND_NOMINATE && e->errand != ERRAND_STAY;
     if (ok && e->because.n && (e->errand == ERRAND_EVICT || e->errand == ERRAND_STAY))
         tell_undone(e);
@@ -289,6 +294,10 @@ static void on_answer(void *arg, const struct reply *reply, const struct err *er
         tell_evicted(e);
     else if (leaves && !ok && !is_gone(reply))
         refused(e, reply, err);
+    if (then && ok)
+        service_eviction_go(then);
+    else if (then)
+        service_eviction_give_up(then, reply, err);
     errand_free(e);
     send_more(s);
     service_poke(s);
@@ -306,7 +315,6 @@ errand_new(struct scheduler *s, struct list *to, enum errand errand, const struc
     return e;
 }
 
-/* In their order: who knows for which node a pod waits needs no other record of a lone one. */
 static void add_errands(struct scheduler *s, struct list *to, const struct decision *d)
 {
     const struct snapshot *snap = &core_cluster(s->core)->snap;
@@ -323,12 +331,6 @@ static void add_errands(struct scheduler *s, struct list *to, const struct decis
     }
     for (size_t i = 0; i < d->n_displaced; i++)
         errand_new(s, to, ERRAND_NOMINATE, d->displaced[i]);
-}
-
-void service_preempt(struct scheduler *s, const struct decision *d)
-{
-    add_errands(s, &s->errands.waiting, d);
-    send_more(s);
 }
 
 void service_undo(struct scheduler *s, const struct decision *d)
@@ -388,6 +390,29 @@ void service_eviction_give_up(struct eviction *v, const struct reply *reply, con
             refused(e, reply, err);
     }
     service_eviction_drop(v);
+}
+
+/* The one of a lone pod, not yet begun; NULL: the API knows the node already. */
+static struct preempt_call *nomination_of(struct eviction *v, const struct decision *d)
+{
+    if (list_empty(&v->errands) || d->n != 1)
+        return NULL;
+    struct preempt_call *first = LIST_ITEM(v->errands.next, struct preempt_call, link);
+    return first->errand == ERRAND_NOMINATE && first->pod == d->items[0].pod->obj ? first : NULL;
+}
+
+void service_preempt(struct scheduler *s, const struct decision *d)
+{
+    struct eviction *v = service_eviction_hold(s, d);
+    struct preempt_call *first = d->n_victims ? nomination_of(v, d) : NULL;
+    if (!first) {
+        service_eviction_go(v);
+        return;
+    }
+    list_remove(&first->link);
+    list_push_back(&s->errands.waiting, &first->link);
+    first->then = v;
+    send_more(s);
 }
 
 void service_preempt_cancel(struct scheduler *s)

@@ -117,6 +117,7 @@ struct spod {
     struct placement kept_where; /* and what of it; without devices when only the API names it */
     struct reservation *held_by; /* that keeps it; NULL: the API does */
     struct list in_hold;         /* of held_by */
+    bool resumes;                /* it came with a node for which an earlier scheduler evicted */
     bool nomination_over;        /* what the API still says about a kept node is history */
     bool nomination_cleared;     /* and the API was asked to forget it */
     bool away;                   /* bound to a node that is not here */

@@ -341,6 +341,84 @@ static void a_stuck_victim_is_named(void **state)
     }
 }
 
+/* ---- after a restart ---- */
+
+/* As the API has it: high waits for n0, on which one of its victims is gone already, and a cheaper
+ * one runs on n1. */
+static void world_after_kill(struct world *w)
+{
+    world_init(w, 1, 2);
+    fixture_pod(w->s,
+                (struct fixture_pod){ .name = "left",
+                                      .gpus = 4,
+                                      .node = "n0",
+                                      .spec = ",'priority':5,"
+                                              "'terminationGracePeriodSecon"
+                                              "ds':5" },
+                at_s(1));
+    fixture_pod(
+        w->s,
+        (struct fixture_pod){ .name = "cheap", .gpus = 8, .node = "n1", .spec = ",'priority':1" },
+        at_s(1));
+    AUTO(kobj_unrefp)
+    struct kobj *high = fixture_object(
+        "{'apiVersion':'v1','kind':'Pod','metadata':{'namespace':'default','name':'high',"
+        "'uid':'high'},'spec':{'schedulerName':'ganglion','priority':9,'containers':[{'name':'c',"
+        "'resources':{'requests':{'nvidia.com/gpu':'8'}}}]},'status':{'phase':'Pending',"
+        "'nominatedNodeName':'n0'}}");
+    core_pod_set(w->s, high, at_s(1));
+}
+
+static void an_earlier_plan_is_finished(void **state)
+{
+    (void)state;
+    struct world w;
+    world_after_kill(&w);
+    CHECK_I64(step(&w, 2), DECISION_PREEMPT);
+    CHECK_I64(w.d.n_victims, 1);
+    CHECK_STR(w.d.victims[0]->key, "default/left");
+    core_pod_del(w.s, STR("default"), STR("left"), at_s(3));
+    CHECK_I64(step(&w, 3), DECISION_BIND);
+    CHECK_STR(fixture_where(w.s, "high"), "n0");
+    world_fini(&w);
+}
+
+static void an_earlier_plan_that_cannot_be_is_dropped(void **state)
+{
+    (void)state;
+    struct world w;
+    world_after_kill(&w);
+    fixture_pod(
+        w.s,
+        (struct fixture_pod){ .name = "boss", .gpus = 4, .node = "n0", .spec = ",'priority':10" },
+        at_s(1));
+    CHECK_I64(step(&w, 2), DECISION_PREEMPT);
+    CHECK_I64(w.d.n_victims, 1);
+    CHECK_STR(w.d.victims[0]->key, "default/cheap");
+    world_fini(&w);
+}
+
+/* A victim that never goes is waited for no longer than one of our own. */
+static void a_stuck_victim_of_an_earlier_plan(void **state)
+{
+    (void)state;
+    struct world w;
+    world_after_kill(&w);
+    AUTO(kobj_unrefp)
+    struct kobj *left = fixture_object(
+        "{'apiVersion':'v1','kind':'Pod','metadata':{'namespace':'default','name':'left','uid':'l',"
+        "'deletionTimestamp':'2026-01-01T00:00:00Z','deletionGracePeriodSeconds':5},'spec':{"
+        "'schedulerName':'ganglion','nodeName':'n0','priority':5,'containers':[{'name':'c',"
+        "'resources':{'requests':{'nvidia.com/gpu':'4'}}}]},'status':{'conditions':[{'type':"
+        "'DisruptionTarget','status':'True','reason':'PreemptionByScheduler'}]}}");
+    core_pod_set(w.s, left, at_s(2));
+    CHECK_I64(step(&w, 3), DECISION_WAIT);
+    CHECK_I64(step(&w, 30), DECISION_NONE);
+    CHECK_I64(step(&w, 40), DECISION_PREEMPT);
+    CHECK_STR(w.d.victims[0]->key, "default/cheap");
+    world_fini(&w);
+}
+
 /* A gang of which one member is stuck: the others can still be evicted. */
 static void the_rest_of_a_stuck_gang_may_leave(void **state)
 {
@@ -479,6 +557,9 @@ int main(void)
         cmocka_unit_test(kept_room_has_a_deadline),
         cmocka_unit_test(a_victim_that_never_goes_is_not_waited_for),
         cmocka_unit_test(a_stuck_victim_is_named),
+        cmocka_unit_test(an_earlier_plan_is_finished),
+        cmocka_unit_test(an_earlier_plan_that_cannot_be_is_dropped),
+        cmocka_unit_test(a_stuck_victim_of_an_earlier_plan),
         cmocka_unit_test(the_rest_of_a_stuck_gang_may_leave),
         cmocka_unit_test(a_refused_eviction_gives_the_room_up),
         cmocka_unit_test(room_may_move_to_another_node),
