@@ -12,6 +12,11 @@
 #include <stdlib.h>
 
 #define ALIGN ((size_t)16)
+#ifdef ARENA_MALLOC
+#define SMALL ((size_t)0)
+#else
+#define SMALL ((size_t)96) /* zeroed without a call, and up to the alignment */
+#endif
 #define BLOCK_FIRST (((size_t)1 << 10) - sizeof(struct block)) /* malloc caches up to 1 KiB */
 #define BLOCK_MAX ((size_t)1 << 20)
 #define SIZED_NEXT_MIN ((size_t)256) /* the second block of arena_new_sized */
@@ -117,14 +122,8 @@ static void *take(struct arena *a, size_t exact, size_t rounded)
 
 #else
 
-static void *take(struct arena *a, size_t exact, size_t rounded)
+static void *take_new_block(struct arena *a, size_t rounded)
 {
-    (void)exact;
-    if (a->head && rounded <= a->head->cap - a->used) {
-        void *p = a->head->bytes + a->used;
-        a->used += rounded;
-        return p;
-    }
     if (a->head && rounded > a->next_cap / 4) {
         struct block *alone = block_new(rounded);
         alone->next = a->head->next;
@@ -141,15 +140,34 @@ static void *take(struct arena *a, size_t exact, size_t rounded)
     return b->bytes;
 }
 
+static inline void *take(struct arena *a, size_t exact, size_t rounded)
+{
+    (void)exact;
+    if (!a->head || rounded > a->head->cap - a->used)
+        return take_new_block(a, rounded);
+    void *p = a->head->bytes + a->used;
+    a->used += rounded;
+    return p;
+}
+
 #endif
 
-void *arena_alloc(struct arena *a, size_t n)
+/* As arena_alloc, but not zeroed. */
+static inline void *alloc_raw(struct arena *a, size_t n)
 {
     assert(n <= SIZE_MAX / 2);
     size_t rounded = n ? (n + ALIGN - 1) & ~(ALIGN - 1) : ALIGN;
-    void *p = take(a, n, rounded);
     a->bytes += rounded;
-    memset(p, 0, n);
+    return take(a, n, rounded);
+}
+
+void *arena_alloc(struct arena *a, size_t n)
+{
+    char *p = alloc_raw(a, n);
+    if (n > SMALL)
+        return memset(p, 0, n);
+    for (size_t i = 0; i < n; i += ALIGN)
+        memset(p + i, 0, ALIGN); /* one store each */
     return p;
 }
 
@@ -157,8 +175,9 @@ struct str arena_str(struct arena *a, struct str s)
 {
     if (!s.p)
         return s;
-    char *p = arena_alloc(a, s.n + 1);
-    memcpy(p, s.p, s.n);
+    char *p = alloc_raw(a, s.n + 1);
+    str_bytes_copy(p, s.p, s.n);
+    p[s.n] = '\0';
     return (struct str){ p, s.n };
 }
 

@@ -30,6 +30,49 @@ static inline struct str str_make(const void *p, size_t n)
     return (struct str){ p, n };
 }
 
+/* Are n bytes the same? Keys and names are short: compared by loads that may overlap, not by a
+ * call. */
+static inline bool str_bytes_eq(const char *a, const char *b, size_t n)
+{
+    uint64_t x, y, v, w;
+    if (n > 16)
+        return memcmp(a, b, n) == 0;
+    if (n >= 8) {
+        memcpy(&x, a, 8);
+        memcpy(&y, b, 8);
+        memcpy(&v, a + n - 8, 8);
+        memcpy(&w, b + n - 8, 8);
+        return ((x ^ y) | (v ^ w)) == 0;
+    }
+    if (n >= 4) {
+        uint32_t i, j, k, l;
+        memcpy(&i, a, 4);
+        memcpy(&j, b, 4);
+        memcpy(&k, a + n - 4, 4);
+        memcpy(&l, b + n - 4, 4);
+        return ((i ^ j) | (k ^ l)) == 0;
+    }
+    return n == 0 || (a[0] == b[0] && a[n / 2] == b[n / 2] && a[n - 1] == b[n - 1]);
+}
+
+/* Copies n bytes, in the same way. */
+static inline void str_bytes_copy(char *to, const char *from, size_t n)
+{
+    if (n > 16) {
+        memcpy(to, from, n);
+    } else if (n >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + n - 8, from + n - 8, 8);
+    } else if (n >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + n - 4, from + n - 4, 4);
+    } else if (n > 0) {
+        to[0] = from[0];
+        to[n / 2] = from[n / 2];
+        to[n - 1] = from[n - 1];
+    }
+}
+
 static inline bool str_eq(struct str a, struct str b)
 {
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);

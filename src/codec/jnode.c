@@ -16,16 +16,21 @@ static struct jnode *new_node(struct arena *a, enum json_type type)
     return n;
 }
 
-struct jnode *jnode_thaw(struct arena *a, struct json v)
+/* v: of a document without parts. */
+static struct jnode *thaw_flat(struct arena *a, struct json v)
 {
-    if (!json_exists(v))
-        return NULL;
-    v = json_flat(v); /* a tree is of one document */
-    struct jnode *n = new_node(a, json_type(v));
+    struct jnode *n = new_node(a, node_json_type(json_node(v)));
     n->lazy = true;
     n->doc = v.doc;
     n->at = v.at;
     return n;
+}
+
+struct jnode *jnode_thaw(struct arena *a, struct json v)
+{
+    if (!json_exists(v))
+        return NULL;
+    return thaw_flat(a, json_flat(v)); /* a tree is of one document */
 }
 
 struct jnode *jnode_obj(struct arena *a)
@@ -115,6 +120,12 @@ struct jnode *jnode_str(struct arena *a, struct str s)
 
 /* ---- slots ---- */
 
+static void index_forget(struct jnode *n)
+{
+    if (n->index)
+        n->index->valid = false;
+}
+
 static void slots_reserve(struct jnode *n, uint32_t cap)
 {
     if (cap <= n->cap)
@@ -124,27 +135,34 @@ static void slots_reserve(struct jnode *n, uint32_t cap)
         memcpy(slots, n->slots, n->n * sizeof *slots);
     n->slots = slots;
     n->cap = cap;
-    n->index_valid = false;
+    index_forget(n);
 }
 
-void jnode_expand(struct jnode *n)
+void jnode_expand_lazy(struct jnode *n)
 {
-    if (!n->lazy || !jnode_is_container(n))
-        return;
     struct json_iter it = json_iter(jnode_lazy_source(n));
-    n->doc = it.v.doc; /* another one when the value was folded */
+    const struct json_doc *doc = it.v.doc;
+    bool object = n->type == JSON_OBJ;
+    uint32_t at = it.next;
+    n->doc = doc; /* another one when the value was folded */
     n->at = it.v.at;
     n->lazy = false;
     slots_reserve(n, it.left + 2); /* an edit most often adds a member or two */
-    for (uint32_t at = it.next; json_next(&it); at = it.next) {
-        bool plain = node_type(doc_node(n->doc, at)) == NODE_STR;
-        n->slots[n->n++] = (struct slot){ .key = it.key, .at = it.value.at, .plain = plain };
+    for (struct slot *s = n->slots, *end = s + it.left; s < end; s++) {
+        if (object) {
+            s->key = doc_str(doc, at);
+            s->plain = node_type(doc_node(doc, at)) == NODE_STR;
+            at += s->plain ? 1 : 2;
+        }
+        s->at = at;
+        at += doc_span(doc, at);
     }
+    n->n = it.left;
 }
 
 void jnode_compact(struct jnode *n)
 {
-    if (n->dead == 0)
+    if (jnode_live(n) == n->n)
         return;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < n->n; i++) {
@@ -152,8 +170,8 @@ void jnode_compact(struct jnode *n)
             n->slots[kept++] = n->slots[i];
     }
     n->n = kept;
-    n->dead = 0;
-    n->index_valid = false;
+    n->index->dead = 0;
+    n->index->valid = false;
 }
 
 static uint64_t key_hash(struct str key)
@@ -165,11 +183,12 @@ static uint64_t key_hash(struct str key)
 
 static void index_add(struct jnode *obj, uint32_t slot)
 {
-    uint32_t mask = obj->index_cap - 1;
+    struct jnode_index *x = obj->index;
+    uint32_t mask = x->cap - 1;
     uint32_t i = (uint32_t)key_hash(obj->slots[slot].key) & mask;
-    while (obj->index[i])
+    while (x->slots[i])
         i = (i + 1) & mask;
-    obj->index[i] = slot + 1;
+    x->slots[i] = slot + 1;
 }
 
 static void index_build(struct jnode *obj)
@@ -177,35 +196,42 @@ static void index_build(struct jnode *obj)
     uint32_t want = 64;
     while (want < 2 * obj->cap)
         want *= 2;
-    if (want > obj->index_cap) {
-        obj->index = ARENA_ARRAY(obj->arena, uint32_t, want);
-        obj->index_cap = want;
+    if (!obj->index || want > obj->index->cap) {
+        uint32_t dead = obj->index ? obj->index->dead : 0;
+        obj->index = arena_alloc(obj->arena, sizeof *obj->index + want * sizeof(uint32_t));
+        obj->index->cap = want;
+        obj->index->dead = dead;
     } else {
-        memset(obj->index, 0, obj->index_cap * sizeof *obj->index);
+        memset(obj->index->slots, 0, obj->index->cap * sizeof(uint32_t));
     }
-    obj->index_valid = true;
+    obj->index->valid = true;
     for (uint32_t i = 0; i < obj->n; i++) {
         if (!slot_is_dead(&obj->slots[i]))
             index_add(obj, i);
     }
 }
 
+static struct slot *find_indexed(struct jnode *obj, struct str key)
+{
+    if (!obj->index || !obj->index->valid)
+        index_build(obj);
+    const struct jnode_index *x = obj->index;
+    uint32_t mask = x->cap - 1;
+    for (uint32_t i = (uint32_t)key_hash(key) & mask; x->slots[i]; i = (i + 1) & mask) {
+        struct slot *s = &obj->slots[x->slots[i] - 1];
+        if (str_eq(s->key, key) && !slot_is_dead(s))
+            return s;
+    }
+    return NULL;
+}
+
 struct slot *jnode_find(struct jnode *obj, struct str key)
 {
     jnode_expand(obj);
-    if (obj->n <= JNODE_LINEAR_MAX) {
-        for (uint32_t i = 0; i < obj->n; i++) {
-            if (str_eq(obj->slots[i].key, key) && !slot_is_dead(&obj->slots[i]))
-                return &obj->slots[i];
-        }
-        return NULL;
-    }
-    if (!obj->index_valid)
-        index_build(obj);
-    uint32_t mask = obj->index_cap - 1;
-    for (uint32_t i = (uint32_t)key_hash(key) & mask; obj->index[i]; i = (i + 1) & mask) {
-        struct slot *s = &obj->slots[obj->index[i] - 1];
-        if (str_eq(s->key, key) && !slot_is_dead(s))
+    if (obj->n > JNODE_LINEAR_MAX)
+        return find_indexed(obj, key);
+    for (struct slot *s = obj->slots, *end = s + obj->n; s < end; s++) {
+        if (s->key.n == key.n && str_bytes_eq(s->key.p, key.p, key.n) && !slot_is_dead(s))
             return s;
     }
     return NULL;
@@ -214,7 +240,7 @@ struct slot *jnode_find(struct jnode *obj, struct str key)
 /* A new slot at the end. */
 static struct slot *slot_add(struct jnode *n)
 {
-    if (n->n == n->cap && n->dead > n->n / 2)
+    if (n->n == n->cap && jnode_live(n) < n->n / 2)
         jnode_compact(n);
     if (n->n == n->cap)
         slots_reserve(n, n->cap ? 2 * n->cap : 4);
@@ -226,7 +252,7 @@ static struct slot *slot_add(struct jnode *n)
 struct jnode *jnode_child(struct jnode *parent, struct slot *s)
 {
     if (!s->node)
-        s->node = jnode_thaw(parent->arena, (struct json){ parent->doc, s->at });
+        s->node = thaw_flat(parent->arena, (struct json){ parent->doc, s->at });
     return s->node;
 }
 
@@ -241,7 +267,7 @@ struct jnode *jnode_set(struct jnode *obj, struct str key, struct jnode *child)
         s->key = copy_utf8(obj->arena, key);
         s->plain = json_escaped_len(s->key) == s->key.n;
         s->node = child;
-        if (obj->index_valid)
+        if (obj->index && obj->index->valid)
             index_add(obj, obj->n - 1);
     }
     s->node = child;
@@ -258,12 +284,12 @@ bool jnode_del(struct jnode *obj, struct str key)
     if (obj->n > JNODE_LINEAR_MAX) {
         s->node = NULL;
         s->at = 0;
-        obj->dead++;
+        obj->index->dead++; /* that found it */
         return true;
     }
     memmove(s, s + 1, (size_t)(obj->slots + obj->n - (s + 1)) * sizeof *s);
     obj->n--;
-    obj->index_valid = false;
+    index_forget(obj);
     return true;
 }
 

@@ -22,7 +22,13 @@ static void measure_str(struct measure *m, struct str s, bool plain)
     m->decoded += plain ? 0 : s.n;
 }
 
-static void measure_source(struct measure *m, struct json v, uint32_t depth)
+/* A scalar without escapes: one node, and text that stays as it is. Most values are. */
+static inline bool is_simple(uint64_t node)
+{
+    return node_type(node) <= NODE_STR;
+}
+
+static void measure_wide(struct measure *m, struct json v, uint32_t depth)
 {
     uint64_t head = json_node(v);
     uint32_t span = doc_span(v.doc, v.at);
@@ -40,11 +46,22 @@ static void measure_source(struct measure *m, struct json v, uint32_t depth)
         m->depth = depth + below;
 }
 
+static inline void measure_source(struct measure *m, struct json v, uint32_t depth)
+{
+    uint64_t head = json_node(v);
+    if (!is_simple(head)) {
+        measure_wide(m, v, depth);
+        return;
+    }
+    m->text += node_length(head) + (node_type(head) == NODE_STR ? 2 : 0);
+    m->nodes++;
+}
+
 static void measure_node(struct measure *m, const struct jnode *n, uint32_t depth);
 
 static void measure_container(struct measure *m, const struct jnode *n, uint32_t depth)
 {
-    uint32_t len = n->n - n->dead;
+    uint32_t len = jnode_live(n);
     m->text += len ? len + 1 : 2; /* brackets and commas */
     m->nodes += len ? 2 : 1;
     if (depth > m->depth)
@@ -102,15 +119,15 @@ struct writer {
     char *decoded, *next; /* base and next byte */
 };
 
-static void write_char(struct writer *w, char c)
+static inline void write_char(struct writer *w, char c)
 {
     *w->w++ = c;
 }
 
-static void write_plain(struct writer *w, enum node_type type, struct str s)
+static inline void write_plain(struct writer *w, enum node_type type, struct str s)
 {
     *w->t++ = node_make(type, (size_t)(w->w - w->text), s.n);
-    memcpy(w->w, s.p, s.n);
+    str_bytes_copy(w->w, s.p, s.n);
     w->w += s.n;
 }
 
@@ -130,7 +147,7 @@ static void write_str(struct writer *w, struct str s, bool plain)
     write_char(w, '"');
 }
 
-static void write_source(struct writer *w, struct json v)
+static void write_wide(struct writer *w, struct json v)
 {
     uint32_t span = doc_span(v.doc, v.at);
     struct str text = json_text(v);
@@ -147,6 +164,22 @@ static void write_source(struct writer *w, struct json v)
     memcpy(w->w, text.p, text.n);
     w->w += text.n;
     w->t += span;
+}
+
+static inline void write_source(struct writer *w, struct json v)
+{
+    uint64_t head = json_node(v);
+    if (!is_simple(head)) {
+        write_wide(w, v);
+        return;
+    }
+    struct str s = { v.doc->text + node_offset(head), node_length(head) };
+    bool quoted = node_type(head) == NODE_STR;
+    if (quoted)
+        write_char(w, '"');
+    write_plain(w, node_type(head), s);
+    if (quoted)
+        write_char(w, '"');
 }
 
 static void write_node(struct writer *w, const struct jnode *n);
@@ -175,7 +208,7 @@ static void write_children(struct writer *w, const struct jnode *n)
 static void write_container(struct writer *w, const struct jnode *n)
 {
     bool object = n->type == JSON_OBJ;
-    uint32_t len = n->n - n->dead;
+    uint32_t len = jnode_live(n);
     if (len == 0) {
         write_plain(w, object ? NODE_OBJ_EMPTY : NODE_ARR_EMPTY, object ? STR("{}") : STR("[]"));
         return;

@@ -20,23 +20,33 @@ struct slot {
     bool plain;         /* the key needs no escapes */
 };
 
+/* Of an object with many members. */
+struct jnode_index {
+    uint32_t cap;  /* power of two */
+    uint32_t dead; /* slots of the object that are dead */
+    bool valid;
+    uint32_t slots[]; /* open addressing: slot number + 1, 0 is free */
+};
+
+/* Trees have a node for each value that was looked at: they are kept small. */
 struct jnode {
     struct arena *arena;
-    enum json_type type;
-    bool lazy;                  /* stands for doc/at and has nothing below */
-    bool truth;                 /* of a boolean */
-    bool plain;                 /* the string needs no escapes */
     const struct json_doc *doc; /* source of a lazy node and of the slots; may be NULL */
     uint32_t at;
-    uint32_t n, dead, cap; /* slots in use (dead ones included), dead, allocated */
-    uint32_t index_cap;    /* power of two, or 0 */
-    bool index_valid;
+    enum json_type type : 8;
+    bool lazy;  /* stands for doc/at and has nothing below */
+    bool truth; /* of a boolean */
+    bool plain; /* the string needs no escapes */
     union {
-        struct str text;    /* string (valid UTF-8) or number */
-        struct slot *slots; /* containers */
+        struct str text; /* string (valid UTF-8) or number */
+        struct {         /* containers */
+            struct slot *slots;
+            uint32_t n, cap; /* slots in use (dead ones included), allocated */
+        };
     };
-    uint32_t *index; /* open addressing: slot number + 1, 0 is free */
+    struct jnode_index *index; /* NULL until it is needed */
 };
+static_assert(sizeof(void *) != 8 || sizeof(struct jnode) == 48, "a node stays small");
 
 static inline struct json jnode_lazy_source(const struct jnode *n)
 {
@@ -53,8 +63,21 @@ static inline bool jnode_is_container(const struct jnode *n)
     return n->type == JSON_OBJ || n->type == JSON_ARR;
 }
 
-/* Gives a container its slots. */
-void jnode_expand(struct jnode *n);
+/* Children of a container that was expanded. */
+static inline uint32_t jnode_live(const struct jnode *n)
+{
+    return n->n - (n->index ? n->index->dead : 0);
+}
+
+/* Gives a lazy container its slots. */
+void jnode_expand_lazy(struct jnode *n);
+
+static inline void jnode_expand(struct jnode *n)
+{
+    if (n->lazy && jnode_is_container(n))
+        jnode_expand_lazy(n);
+}
+
 /* Drops dead slots, so that slot i is child i. */
 void jnode_compact(struct jnode *n);
 /* The slot of a live member, or NULL; expands. */

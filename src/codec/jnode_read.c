@@ -11,7 +11,7 @@ size_t jnode_len(struct jnode *n)
 {
     if (!n || !jnode_is_container(n))
         return 0;
-    return n->lazy ? json_len(jnode_lazy_source(n)) : n->n - n->dead;
+    return n->lazy ? json_len(jnode_lazy_source(n)) : jnode_live(n);
 }
 
 struct jnode *jnode_get(struct jnode *obj, struct str key)

@@ -98,6 +98,18 @@ static inline bool node_is_folded(uint64_t node)
     return node_type(node) == NODE_FOLDED_ARR || node_type(node) == NODE_FOLDED_OBJ;
 }
 
+/* What a value's node says; JSON_ABSENT for one that is a part. */
+static inline enum json_type node_json_type(uint64_t node)
+{
+    static const unsigned char types[16] = {
+        [NODE_NULL] = JSON_NULL,     [NODE_FALSE] = JSON_BOOL,     [NODE_TRUE] = JSON_BOOL,
+        [NODE_NUM] = JSON_NUM,       [NODE_STR] = JSON_STR,        [NODE_STR_ESC] = JSON_STR,
+        [NODE_ARR_EMPTY] = JSON_ARR, [NODE_OBJ_EMPTY] = JSON_OBJ,  [NODE_ARR] = JSON_ARR,
+        [NODE_OBJ] = JSON_OBJ,       [NODE_FOLDED_ARR] = JSON_ARR, [NODE_FOLDED_OBJ] = JSON_OBJ,
+    };
+    return (enum json_type)types[node & 15];
+}
+
 /* Nodes that the value at `node` takes, itself included. */
 static inline uint32_t node_span(const uint64_t *node)
 {

@@ -48,16 +48,9 @@ struct json json_root(const struct json_doc *doc)
 
 enum json_type json_type(struct json v)
 {
-    static const unsigned char types[16] = {
-        [NODE_NULL] = JSON_NULL,     [NODE_FALSE] = JSON_BOOL,     [NODE_TRUE] = JSON_BOOL,
-        [NODE_NUM] = JSON_NUM,       [NODE_STR] = JSON_STR,        [NODE_STR_ESC] = JSON_STR,
-        [NODE_ARR_EMPTY] = JSON_ARR, [NODE_OBJ_EMPTY] = JSON_OBJ,  [NODE_ARR] = JSON_ARR,
-        [NODE_OBJ] = JSON_OBJ,       [NODE_FOLDED_ARR] = JSON_ARR, [NODE_FOLDED_OBJ] = JSON_OBJ,
-    };
     if (!v.doc)
         return JSON_ABSENT;
-    v = json_shared(v);
-    return (enum json_type)types[json_node(v) & 15];
+    return node_json_type(json_node(json_shared(v)));
 }
 
 bool json_has(struct json v)
