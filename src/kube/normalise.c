@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * normalise — one pass over a tree beside its type. A read-only look at the document (is_clean)
- * decides first whether a subtree needs any change, because most do not: a clean subtree is never
- * expanded, and freezing copies its text as one block. */
+ * normalise — one pass over a tree beside its type. A subtree that is still as the document has it
+ * is read there, once; its nodes are made only on the way to something that changes, because most
+ * does not: what is clean is never expanded, and freezing copies its text as one block. */
 #include "kube/normalise.h"
 
 #include <string.h>
@@ -107,47 +107,26 @@ static bool is_plain_time(struct str text)
     return text.n == 20 && text.p[19] == 'Z' && wall_parse(text, &t);
 }
 
-static bool is_canonical(const struct schema *s, struct json v)
+/* The canonical form of a text or number, or NULL when it has it. */
+static struct jnode *
+canonical_scalar(struct arena *a, const struct schema *s, struct str text, bool number)
 {
-    if (json_type(v) == JSON_NUM)
-        return false;
-    if (s->type == SCHEMA_TIME && is_plain_time(json_str(v)))
-        return true;
+    if (!number && s->type == SCHEMA_TIME && is_plain_time(text))
+        return NULL;
     struct buf b;
     buf_init(&b, 256);
-    bool same = !canonical_text(s, json_str(v), &b);
-    buf_fini(&b);
-    return same;
-}
-
-static struct jnode *canonical(struct arena *a, const struct schema *s, struct jnode *n)
-{
-    if (s->type != SCHEMA_QUANTITY && s->type != SCHEMA_TIME && s->type != SCHEMA_MICRO_TIME)
-        return n;
-    bool number = jnode_type(n) == JSON_NUM;
-    struct str text = number ? jnode_num_text(n) : jnode_text_of_str(n);
-    struct buf b;
-    buf_init(&b, 256);
-    struct jnode *made = n;
-    if (canonical_text(s, text, &b))
-        made = jnode_str(a, buf_view(&b));
-    else if (number)
-        made = jnode_str(a, text);
+    bool other = canonical_text(s, text, &b);
+    struct jnode *made = other ? jnode_str(a, buf_view(&b)) : number ? jnode_str(a, text) : NULL;
     buf_fini(&b);
     return made;
 }
 
-/* ---- is there anything to do? ---- */
-
-#define WANTED (SCHEMA_FIELD_ALWAYS | SCHEMA_FIELD_DEFAULT | SCHEMA_FIELD_EMPTY)
-
-static unsigned wanted_fields(const struct schema *s)
+static bool has_canonical_form(const struct schema *s)
 {
-    unsigned n = 0;
-    for (size_t i = 0; i < s->n_fields; i++)
-        n += (s->fields[i].flags & WANTED) != 0;
-    return n;
+    return s->type == SCHEMA_QUANTITY || s->type == SCHEMA_TIME || s->type == SCHEMA_MICRO_TIME;
 }
+
+/* ---- members and items ---- */
 
 /* Fields that Kubernetes writes as null when it has nothing. */
 static bool null_stays(const struct schema_field *f)
@@ -155,77 +134,16 @@ static bool null_stays(const struct schema_field *f)
     return (f->flags & SCHEMA_FIELD_EMPTY) && f->schema->type != SCHEMA_STRING;
 }
 
-static bool is_clean(const struct schema *s, struct json v);
+/* What shall stand in n's place; NULL: n, which may have been changed inside. */
+static struct jnode *visit(struct arena *a, const struct schema *s, struct jnode *n);
 
-static bool is_clean_object(const struct schema *s, struct json v)
+/* What a null item or map value becomes; NULL: the null goes, or stays in a list. */
+static struct jnode *instead_of_null(struct arena *a, const struct schema *s)
 {
-    unsigned wanted = wanted_fields(s);
-    for (struct json_iter it = json_iter(v); json_next(&it);) {
-        const struct schema_field *f = schema_field(s, it.key);
-        if (!f || (json_type(it.value) == JSON_NULL && !null_stays(f)))
-            return false;
-        if ((f->flags & SCHEMA_FIELD_DROP_ZERO) && is_zero_json(f->schema, it.value))
-            return false;
-        if (!is_clean(f->schema, it.value))
-            return false;
-        wanted -= (f->flags & WANTED) != 0;
-    }
-    return wanted == 0;
+    struct jnode *zero = zero_item(a, s);
+    struct jnode *other = zero ? visit(a, s, zero) : NULL;
+    return other ? other : zero;
 }
-
-/* Free form whose objects have a type: one of them, a list of them, or something plain. */
-static bool is_clean_union(const struct schema *elem, struct json v)
-{
-    if (json_type(v) == JSON_OBJ)
-        return is_clean(elem, v);
-    for (struct json_iter it = json_iter(v); json_next(&it);)
-        if (json_type(it.value) == JSON_OBJ && !is_clean(elem, it.value))
-            return false;
-    return true;
-}
-
-static bool is_clean(const struct schema *s, struct json v)
-{
-    if (json_folded(v))
-        return true;
-    switch ((enum schema_type)s->type) {
-    case SCHEMA_OBJECT:
-        return is_clean_object(s, v);
-    case SCHEMA_MAP:
-    case SCHEMA_LIST:
-        for (struct json_iter it = json_iter(v); json_next(&it);)
-            if (json_type(it.value) == JSON_NULL || !is_clean(s->elem, it.value))
-                return false;
-        return true;
-    case SCHEMA_QUANTITY:
-    case SCHEMA_TIME:
-    case SCHEMA_MICRO_TIME:
-        return is_canonical(s, v);
-    case SCHEMA_ANY:
-        return !s->elem || is_clean_union(s->elem, v);
-    case SCHEMA_STRING:
-    case SCHEMA_BYTES:
-    case SCHEMA_INT:
-    case SCHEMA_NUMBER:
-    case SCHEMA_BOOL:
-    case SCHEMA_INT_OR_STRING:
-        return true;
-    }
-    return true;
-}
-
-/* ---- doing it ---- */
-
-/* Each level on the way to something unclean is looked through again; below this depth everything
- * is expanded instead, so that a deep hostile body costs linear time. */
-#define SCAN_DEPTH 12
-
-struct pass {
-    struct arena *a;
-    unsigned depth;
-};
-
-static bool visit(struct pass *p, const struct schema *s, struct jnode *n);
 
 struct jnode *normalise_default(struct arena *a, const struct schema *s)
 {
@@ -239,112 +157,263 @@ struct jnode *normalise_default(struct arena *a, const struct schema *s)
     return jnode_num(a, text);
 }
 
-static struct jnode *missing_field(struct pass *p, const struct schema_field *f)
+static struct jnode *missing_field(struct arena *a, const struct schema_field *f)
 {
     if (f->flags & SCHEMA_FIELD_ALWAYS)
-        return jnode_obj(p->a);
+        return jnode_obj(a);
     if (f->flags & SCHEMA_FIELD_DEFAULT)
-        return normalise_default(p->a, f->schema);
-    return null_stays(f) ? jnode_null(p->a) : jnode_str(p->a, STR(""));
+        return normalise_default(a, f->schema);
+    return null_stays(f) ? jnode_null(a) : jnode_str(a, STR(""));
 }
 
-static void fill_object(struct pass *p, const struct schema *s, struct jnode *n)
+static void fill_object(struct arena *a, const struct schema *s, struct jnode *n)
 {
     for (size_t i = 0; i < s->n_fields; i++) {
         const struct schema_field *f = &s->fields[i];
-        if (!(f->flags & WANTED) || jnode_get(n, schema_field_name(f)))
+        if (!(f->flags & SCHEMA_FIELD_WANTED) || jnode_get(n, schema_field_name(f)))
             continue;
-        struct jnode *made = missing_field(p, f);
+        struct jnode *made = missing_field(a, f);
         jnode_set(n, schema_field_name(f), made);
-        visit(p, f->schema, made);
+        visit(a, f->schema, made);
     }
 }
 
-/* The normalised member, or NULL when it goes. */
-static struct jnode *member(struct pass *p, const struct schema_field *f, struct jnode *child)
+/* Members to delete are only noted during a walk, so that many of them cost no quadratic time and
+ * the others keep their numbers. */
+struct gone {
+    struct str *keys;
+    size_t n;
+};
+
+/* len: members of the object, bounded by the body's limits. */
+static void gone_add(struct gone *g, struct arena *a, size_t len, struct str key)
 {
-    if (f && jnode_type(child) == JSON_NULL && null_stays(f))
-        return child;
-    if (!f || jnode_type(child) == JSON_NULL)
-        return NULL;
-    bool clean = visit(p, f->schema, child);
-    if ((f->flags & SCHEMA_FIELD_DROP_ZERO) && is_zero(f->schema, child))
-        return NULL;
-    return clean ? child : canonical(p->a, f->schema, child);
+    if (!g->keys)
+        g->keys = ARENA_ARRAY(a, struct str, len);
+    g->keys[g->n++] = key;
 }
 
-/* Members to delete are only noted during the walk, so that many of them cost no quadratic time. */
-static void normalise_members(struct pass *p, const struct schema *s, struct jnode *n)
+static void gone_drop(const struct gone *g, struct jnode *n)
 {
-    size_t len = jnode_len(n), n_gone = 0;
-    struct str *gone = ARENA_ARRAY(p->a, struct str, len); /* len is bounded by the body's limits */
+    for (size_t i = 0; i < g->n; i++)
+        jnode_del(n, g->keys[i]);
+}
+
+/* ---- what is still in the document ---- */
+
+/* A value on the way from where the walk began; lives on the walk's stack. */
+struct spot {
+    struct spot *up;    /* NULL: the walk began here, and there is a node */
+    struct jnode *node; /* NULL: nothing at or below it has changed yet */
+    uint32_t i;         /* its number in the container above */
+};
+
+static struct jnode *spot_node(struct spot *at)
+{
+    if (at->node)
+        return at->node;
+    struct jnode *above = spot_node(at->up);
+    at->node =
+        jnode_type(above) == JSON_OBJ ? jnode_value_at(above, at->i) : jnode_at(above, at->i);
+    return at->node;
+}
+
+/* As visit, of a value that is as the document has it. */
+static struct jnode *scan(struct arena *a, const struct schema *s, struct json v, struct spot *at);
+
+/* Does the member stay? *other: what stands in its place, or NULL. */
+static bool scan_member(struct arena *a,
+                        const struct schema_field *f,
+                        struct json v,
+                        struct spot *at,
+                        struct jnode **other)
+{
+    if (f && json_type(v) == JSON_NULL)
+        return null_stays(f);
+    if (!f)
+        return false;
+    *other = scan(a, f->schema, v, at);
+    if (!(f->flags & SCHEMA_FIELD_DROP_ZERO))
+        return true;
+    return at->node ? !is_zero(f->schema, at->node) : !is_zero_json(f->schema, v);
+}
+
+static void scan_object(struct arena *a, const struct schema *s, struct json v, struct spot *at)
+{
+    struct gone gone = { 0 };
+    unsigned wanted = s->n_wanted;
+    struct json_iter it = json_iter(v);
+    uint32_t len = it.left;
+    for (uint32_t i = 0; json_next(&it); i++) {
+        struct spot below = { at, NULL, i };
+        struct jnode *other = NULL;
+        const struct schema_field *f = schema_field(s, it.key);
+        if (!scan_member(a, f, it.value, &below, &other)) {
+            gone_add(&gone, a, len, it.key);
+            continue;
+        }
+        if (other)
+            jnode_set(spot_node(at), it.key, other);
+        wanted -= (f->flags & SCHEMA_FIELD_WANTED) != 0;
+    }
+    if (gone.n > 0)
+        gone_drop(&gone, spot_node(at));
+    if (wanted > 0)
+        fill_object(a, s, spot_node(at));
+}
+
+static void scan_map(struct arena *a, const struct schema *s, struct json v, struct spot *at)
+{
+    struct gone gone = { 0 };
+    struct json_iter it = json_iter(v);
+    uint32_t len = it.left;
+    for (uint32_t i = 0; json_next(&it); i++) {
+        struct spot below = { at, NULL, i };
+        bool null = json_type(it.value) == JSON_NULL;
+        struct jnode *other =
+            null ? instead_of_null(a, s->elem) : scan(a, s->elem, it.value, &below);
+        if (other)
+            jnode_set(spot_node(at), it.key, other);
+        else if (null)
+            gone_add(&gone, a, len, it.key);
+    }
+    if (gone.n > 0)
+        gone_drop(&gone, spot_node(at));
+}
+
+static void scan_list(struct arena *a, const struct schema *s, struct json v, struct spot *at)
+{
+    struct json_iter it = json_iter(v);
+    for (uint32_t i = 0; json_next(&it); i++) {
+        struct spot below = { at, NULL, i };
+        bool null = json_type(it.value) == JSON_NULL;
+        struct jnode *other =
+            null ? instead_of_null(a, s->elem) : scan(a, s->elem, it.value, &below);
+        if (other)
+            jnode_replace_at(spot_node(at), i, other);
+    }
+}
+
+/* Free form whose objects have a type: one of them, a list of them, or something plain. */
+static void scan_union(struct arena *a, const struct schema *elem, struct json v, struct spot *at)
+{
+    if (json_type(v) == JSON_OBJ)
+        scan(a, elem, v, at);
+    if (json_type(v) != JSON_ARR)
+        return;
+    struct json_iter it = json_iter(v);
+    for (uint32_t i = 0; json_next(&it); i++) {
+        struct spot below = { at, NULL, i };
+        if (json_type(it.value) == JSON_OBJ)
+            scan(a, elem, it.value, &below);
+    }
+}
+
+static struct jnode *scan(struct arena *a, const struct schema *s, struct json v, struct spot *at)
+{
+    enum json_type type = json_type(v);
+    if (json_folded(v))
+        return NULL;
+    if (s->type == SCHEMA_OBJECT && type == JSON_OBJ)
+        scan_object(a, s, v, at);
+    else if (s->type == SCHEMA_MAP && type == JSON_OBJ)
+        scan_map(a, s, v, at);
+    else if (s->type == SCHEMA_LIST && type == JSON_ARR)
+        scan_list(a, s, v, at);
+    else if (s->type == SCHEMA_ANY && s->elem)
+        scan_union(a, s->elem, v, at);
+    else if (has_canonical_form(s) && type == JSON_NUM)
+        return canonical_scalar(a, s, json_num_text(v), true);
+    else if (has_canonical_form(s) && type == JSON_STR)
+        return canonical_scalar(a, s, json_str(v), false);
+    return NULL;
+}
+
+/* ---- what was changed already ---- */
+
+static void visit_object(struct arena *a, const struct schema *s, struct jnode *n)
+{
+    struct gone gone = { 0 };
+    size_t len = jnode_len(n);
     for (size_t i = 0; i < len; i++) {
         struct str key = jnode_key_at(n, i);
-        struct jnode *child = jnode_value_at(n, i), *want;
-        if (s->type == SCHEMA_OBJECT) {
-            want = member(p, schema_field(s, key), child);
-        } else {
-            want = jnode_type(child) == JSON_NULL ? zero_item(p->a, s->elem) : child;
-            if (want && !visit(p, s->elem, want))
-                want = canonical(p->a, s->elem, want);
+        const struct schema_field *f = schema_field(s, key);
+        struct jnode *child = jnode_value_at(n, i), *other = NULL;
+        bool stays = f && (jnode_type(child) != JSON_NULL || null_stays(f));
+        if (stays && jnode_type(child) != JSON_NULL) {
+            other = visit(a, f->schema, child);
+            stays = !(f->flags & SCHEMA_FIELD_DROP_ZERO) || !is_zero(f->schema, child);
         }
-        if (!want)
-            gone[n_gone++] = key;
-        else if (want != child)
-            jnode_set(n, key, want);
+        if (!stays)
+            gone_add(&gone, a, len, key);
+        else if (other)
+            jnode_set(n, key, other);
     }
-    for (size_t i = 0; i < n_gone; i++)
-        jnode_del(n, gone[i]);
+    gone_drop(&gone, n);
+    fill_object(a, s, n);
 }
 
-static void normalise_items(struct pass *p, const struct schema *s, struct jnode *n)
+static void visit_map(struct arena *a, const struct schema *s, struct jnode *n)
+{
+    struct gone gone = { 0 };
+    size_t len = jnode_len(n);
+    for (size_t i = 0; i < len; i++) {
+        struct str key = jnode_key_at(n, i);
+        struct jnode *child = jnode_value_at(n, i);
+        bool null = jnode_type(child) == JSON_NULL;
+        struct jnode *other = null ? instead_of_null(a, s->elem) : visit(a, s->elem, child);
+        if (other)
+            jnode_set(n, key, other);
+        else if (null)
+            gone_add(&gone, a, len, key);
+    }
+    gone_drop(&gone, n);
+}
+
+static void visit_list(struct arena *a, const struct schema *s, struct jnode *n)
 {
     for (size_t i = 0; i < jnode_len(n); i++) {
-        struct jnode *child = jnode_at(n, i), *want = child;
-        if (jnode_type(child) == JSON_NULL)
-            want = zero_item(p->a, s->elem);
-        if (!want)
-            continue;
-        if (!visit(p, s->elem, want))
-            want = canonical(p->a, s->elem, want);
-        if (want != child)
-            jnode_replace_at(n, i, want);
+        struct jnode *child = jnode_at(n, i);
+        bool null = jnode_type(child) == JSON_NULL;
+        struct jnode *other = null ? instead_of_null(a, s->elem) : visit(a, s->elem, child);
+        if (other)
+            jnode_replace_at(n, i, other);
     }
 }
 
-static void visit_inside(struct pass *p, const struct schema *s, struct jnode *root)
+static void visit_union(struct arena *a, const struct schema *elem, struct jnode *n)
 {
-    if (s->type == SCHEMA_ANY) {
-        if (s->elem && jnode_type(root) == JSON_OBJ)
-            visit(p, s->elem, root);
-        for (size_t i = 0; s->elem && jnode_type(root) == JSON_ARR && i < jnode_len(root); i++)
-            if (jnode_type(jnode_at(root, i)) == JSON_OBJ)
-                visit(p, s->elem, jnode_at(root, i));
-        return;
-    }
-    if (s->type == SCHEMA_LIST && jnode_type(root) == JSON_ARR)
-        normalise_items(p, s, root);
-    if ((s->type != SCHEMA_OBJECT && s->type != SCHEMA_MAP) || jnode_type(root) != JSON_OBJ)
-        return;
-    normalise_members(p, s, root);
-    if (s->type == SCHEMA_OBJECT)
-        fill_object(p, s, root);
+    if (jnode_type(n) == JSON_OBJ)
+        visit(a, elem, n);
+    for (size_t i = 0; jnode_type(n) == JSON_ARR && i < jnode_len(n); i++)
+        if (jnode_type(jnode_at(n, i)) == JSON_OBJ)
+            visit(a, elem, jnode_at(n, i));
 }
 
-/* True when there was nothing to do, also for its text. */
-static bool visit(struct pass *p, const struct schema *s, struct jnode *n)
+static struct jnode *visit(struct arena *a, const struct schema *s, struct jnode *n)
 {
     struct json v = jnode_source(n);
-    if (json_exists(v) && p->depth < SCAN_DEPTH && is_clean(s, v))
-        return true;
-    p->depth++;
-    visit_inside(p, s, n);
-    p->depth--;
-    return false;
+    if (json_exists(v)) {
+        struct spot here = { .node = n };
+        return scan(a, s, v, &here);
+    }
+    enum json_type type = jnode_type(n);
+    if (s->type == SCHEMA_OBJECT && type == JSON_OBJ)
+        visit_object(a, s, n);
+    else if (s->type == SCHEMA_MAP && type == JSON_OBJ)
+        visit_map(a, s, n);
+    else if (s->type == SCHEMA_LIST && type == JSON_ARR)
+        visit_list(a, s, n);
+    else if (s->type == SCHEMA_ANY && s->elem)
+        visit_union(a, s->elem, n);
+    else if (has_canonical_form(s) && type == JSON_NUM)
+        return canonical_scalar(a, s, jnode_num_text(n), true);
+    else if (has_canonical_form(s) && type == JSON_STR)
+        return canonical_scalar(a, s, jnode_text_of_str(n), false);
+    return NULL;
 }
 
 void normalise(struct arena *a, const struct schema *s, struct jnode *root)
 {
-    struct pass p = { .a = a };
-    visit(&p, s, root);
+    visit(a, s, root);
 }

@@ -53,6 +53,9 @@ enum {
     SCHEMA_FIELD_RETAIN_KEYS = 1u << 7, /* strategic patches of this object carry $retainKeys */
 };
 
+/* When such a field is absent it is written all the same. */
+#define SCHEMA_FIELD_WANTED (SCHEMA_FIELD_ALWAYS | SCHEMA_FIELD_DEFAULT | SCHEMA_FIELD_EMPTY)
+
 struct schema_field {
     const char *name; /* len bytes, and a NUL */
     const struct schema *schema;
@@ -66,6 +69,7 @@ struct schema {
     uint8_t list; /* enum schema_list */
     uint16_t flags;
     uint16_t n_fields, n_keys, n_enums;
+    uint16_t n_wanted;                 /* built-in object: fields with one of SCHEMA_FIELD_WANTED */
     struct str name;                   /* "core.v1.Pod"; absent for unnamed types */
     const struct schema_field *fields; /* object: sorted by name, bytewise */
     const struct schema *elem;         /* map, list; free form: the type of objects, or NULL */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * schema_check — walks a document beside its type. The wording of wrong types is Go's: the
- * innermost struct, then the path of field names from the root without indexes. */
+ * schema_check — walks a document beside its type. One walk finds wrong types and whether a field
+ * may be unknown; only then another one names the unknown fields. The wording of wrong types is
+ * Go's: the innermost struct, then the path of field names from the root without indexes. */
 #include "kube/schema_check.h"
 
 #include <stdlib.h>
@@ -131,7 +132,12 @@ static int wrong_type(const struct schema *s, struct json v, const struct step *
     return rc;
 }
 
-static int check(const struct schema *s, struct json v, const struct step *at, struct err *err);
+struct walk {
+    struct err *err;
+    bool odd; /* met what the walk for unknown fields may name */
+};
+
+static int check(struct walk *w, const struct schema *s, struct json v, const struct step *at);
 
 /* A patch leaves most of an object as it was. */
 static bool is_as_before(struct json old, const struct json_iter *it)
@@ -140,31 +146,32 @@ static bool is_as_before(struct json old, const struct json_iter *it)
     return json_exists(was) && str_eq(json_text(was), json_text(it->value));
 }
 
-static int check_members(const struct schema *s,
+static int check_members(struct walk *w,
+                         const struct schema *s,
                          struct json v,
                          struct json old,
-                         const struct step *at,
-                         struct err *err)
+                         const struct step *at)
 {
-    bool object = s->type == SCHEMA_OBJECT;
+    bool object = s->type == SCHEMA_OBJECT, changed = json_exists(old);
     for (struct json_iter it = json_iter(v); json_next(&it);) {
-        if (json_exists(old) && is_as_before(old, &it))
+        if (changed && is_as_before(old, &it))
             continue;
         const struct schema *child = schema_child(s, it.key);
         struct step step = { at, it.key, 0, object, s };
-        if (child && check(child, it.value, &step, err) < 0)
+        if (!child)
+            w->odd = true;
+        else if (check(w, child, it.value, &step) < 0)
             return -1;
     }
     return 0;
 }
 
-static int
-check_items(const struct schema *s, struct json v, const struct step *at, struct err *err)
+static int check_items(struct walk *w, const struct schema *s, struct json v, const struct step *at)
 {
     uint32_t i = 0;
     for (struct json_iter it = json_iter(v); json_next(&it); i++) {
         struct step step = { at, { 0 }, i, false, s };
-        if (check(s->elem, it.value, &step, err) < 0)
+        if (check(w, s->elem, it.value, &step) < 0)
             return -1;
     }
     return 0;
@@ -231,30 +238,42 @@ static unsigned accepted(const struct schema *s)
     return ~0u;
 }
 
-static int check(const struct schema *s, struct json v, const struct step *at, struct err *err)
+static int check(struct walk *w, const struct schema *s, struct json v, const struct step *at)
 {
     enum json_type type = json_type(v);
-    if (type == JSON_NULL || s->type == SCHEMA_ANY)
+    if (type == JSON_NULL)
         return 0;
+    if (s->type == SCHEMA_ANY) {
+        w->odd |= s->elem != NULL; /* its objects have a type that is not looked at here */
+        return 0;
+    }
     if (!(accepted(s) & 1u << type))
-        return wrong_type(s, v, at, err);
+        return wrong_type(s, v, at, w->err);
     if (type == JSON_OBJ)
-        return check_members(s, v, (struct json){ 0 }, at, err);
+        return check_members(w, s, v, (struct json){ 0 }, at);
     if (type == JSON_ARR)
-        return json_folded(v) ? 0 : check_items(s, v, at, err);
+        return json_folded(v) ? 0 : check_items(w, s, v, at);
     if (type == JSON_STR)
-        return check_text(s, v, err);
+        return check_text(s, v, w->err);
     bool whole = s->type == SCHEMA_INT || s->type == SCHEMA_INT_OR_STRING;
     if (type == JSON_NUM && whole && !int_fits(s, v))
-        return wrong_type(s, v, at, err);
+        return wrong_type(s, v, at, w->err);
     return 0;
 }
 
-int schema_check_types(const struct schema *s, struct json v, struct json old, struct err *err)
+int schema_check_types(const struct schema *s,
+                       struct json v,
+                       struct json old,
+                       bool *odd,
+                       struct err *err)
 {
-    if (s->type == SCHEMA_OBJECT && json_type(v) == JSON_OBJ)
-        return check_members(s, v, old, NULL, err);
-    return check(s, v, NULL, err);
+    struct walk w = { .err = err };
+    int rc = s->type == SCHEMA_OBJECT && json_type(v) == JSON_OBJ
+                 ? check_members(&w, s, v, old, NULL)
+                 : check(&w, s, v, NULL);
+    if (rc == 0 && odd)
+        *odd = w.odd;
+    return rc;
 }
 
 /* ---- unknown fields ---- */

@@ -22,8 +22,13 @@ struct schema_paths {
 /* The first value of a wrong type: ERR_INVALID with the decoder's own words, "json: cannot
  * unmarshal string into Go struct field PodSpec.spec.hostNetwork of type bool". For built-in types;
  * custom resources say it field by field (structural_validate). Members of the root that old, which
- * has passed before, has with the same text are not looked at again; old may be absent. */
-int schema_check_types(const struct schema *s, struct json v, struct json old, struct err *err);
+ * has passed before, has with the same text are not looked at again; old may be absent. *odd (may
+ * be NULL): false when no field is unknown, so that schema_check_unknown would find nothing. */
+int schema_check_types(const struct schema *s,
+                       struct json v,
+                       struct json old,
+                       bool *odd,
+                       struct err *err);
 
 /* Collects the unknown fields, in document order (custom types: sorted). out->a must be set, the
  * rest zero. metadata of a custom resource is checked against the built-in type. old: as above. */

@@ -47,8 +47,10 @@ static void run(struct arena *a, const struct resource *r, struct json body)
 {
     struct err err = { 0 };
     struct schema_paths unknown = { .a = a };
-    int typed = schema_check_types(r->schema, body, (struct json){ 0 }, &err);
+    bool odd = false;
+    int typed = schema_check_types(r->schema, body, (struct json){ 0 }, &odd, &err);
     schema_check_unknown(&unknown, r->schema, body, (struct json){ 0 });
+    assert(typed != 0 || odd || unknown.n == 0);
     struct json_doc *once = complete(a, r, body);
     if (typed == 0) {
         struct json_doc *twice = complete(a, r, json_root(once));

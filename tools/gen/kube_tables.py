@@ -5,6 +5,7 @@
 usage: kube_tables.py FACTS_DIR SCHEMA.c KIND.c    (meson calls it; see kube/schema_internal.h)
 """
 import json
+import re
 import sys
 
 HEAD = "/* SPDX-License-Identifier: Apache-2.0\n * Made by tools/gen/kube_tables.py: do not edit. */\n" \
@@ -14,6 +15,7 @@ SCALARS = {("string", None): "STRING", ("string", "byte"): "BYTES", ("string", "
            ("number", "double"): "NUMBER", ("boolean", None): "BOOL", ("object", None): "ANY", (None, None): "ANY"}
 TYPES = {"api.resource.Quantity": "QUANTITY", "apis.meta.v1.MicroTime": "MICRO_TIME",
          "apis.meta.v1.Patch": "OBJECT", "apiextensions.v1.CustomResourceSubresourceStatus": "OBJECT"}
+WANTED = re.compile("SCHEMA_FIELD_(ALWAYS|DEFAULT|EMPTY)")
 
 
 def rows(path):
@@ -120,8 +122,10 @@ class Schemas:
         if "PropsOr" in name:  # a JSONSchemaProps, a list of them, or something plain
             parts.append(".elem = &schema_table[%d]" % self.index["apiextensions.v1.JSONSchemaProps"])
         if t.get("fields"):
-            parts.append(".fields = &fields[%d], .n_fields = %d" % (len(self.fields), len(t["fields"])))
-            self.fields += [self.field(t, key, t["fields"][key]) for key in sorted(t["fields"])]
+            rows = [self.field(t, key, t["fields"][key]) for key in sorted(t["fields"])]
+            wanted = sum(1 for row in rows if WANTED.search(row))
+            parts.append(".fields = &fields[%d], .n_fields = %d, .n_wanted = %d" % (len(self.fields), len(rows), wanted))
+            self.fields += rows
         return ", ".join(parts)
 
     def write(self, out):

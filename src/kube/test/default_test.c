@@ -16,7 +16,7 @@ static struct str defaulted(struct arena *a, const char *body)
     const struct resource *r = resource_find_kind(json_str(json_get(root, STR("apiVersion"))),
                                                   json_str(json_get(root, STR("kind"))));
     CHECK(r != NULL);
-    CHECK_OK(schema_check_types(r->schema, root, (struct json){ 0 }, &err), err);
+    CHECK_OK(schema_check_types(r->schema, root, (struct json){ 0 }, NULL, &err), err);
     struct jnode *tree = jnode_thaw(a, root);
     default_object(a, r, tree);
     struct buf b;
