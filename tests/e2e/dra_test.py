@@ -99,6 +99,46 @@ class Devices(unittest.TestCase):
         self.s.request("DELETE", f"{PODS}/big?gracePeriodSeconds=0")
         self.wait_bound("c")
 
+    def test_extended_resource(self):
+        """A pod asks by number; a class offers it. When the pod ends, the claim and devices go."""
+        self.create(f"{API}/deviceclasses", of("DeviceClass", "cards", {
+            "extendedResourceName": "example.com/card",
+            "selectors": [{"cel": {"expression": "device.driver == 'gpu.sim.ganglion.io'"}}]}))
+        asks = pod("asks", resourceClaimName="x")
+        del asks["spec"]["resourceClaims"]
+        asks["spec"]["containers"][0]["resources"] = {"limits": {"example.com/card": "2"}}
+        self.create(PODS, asks)
+        self.wait_bound("asks")
+        (claim,) = self.get(CLAIMS)["items"]
+        self.assertEqual(self.get(f"{PODS}/asks")["status"]["extendedResourceClaimStatus"], {
+            "resourceClaimName": claim["metadata"]["name"], "requestMappings": [
+                {"containerName": "main", "resourceName": "example.com/card",
+                 "requestName": "container-0-request-0"}]})
+        self.assertEqual([p for _, p in self.devices()], ["asks", "asks"])
+        self.s.request("DELETE", f"{PODS}/asks?gracePeriodSeconds=0")
+        self.s.wait("the claim goes", lambda: not self.get(CLAIMS)["items"])
+
+    def test_preemption_for_devices(self):
+        """Who is more important gets the devices of as few as it needs, when they are released."""
+        templates = f"{API}/namespaces/default/resourceclaimtemplates"
+        for count in (1, 2):
+            self.create(templates, of("ResourceClaimTemplate", f"t{count}",
+                                      {"spec": request(count)}))
+        for i in range(8):
+            self.create(PODS, pod(f"low-{i}", resourceClaimTemplateName="t1"))
+        for i in range(8):
+            self.wait_bound(f"low-{i}")
+        self.create("/apis/scheduling.k8s.io/v1/priorityclasses", {
+            "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass",
+            "metadata": {"name": "high"}, "value": 1000})
+        high = pod("high", resourceClaimTemplateName="t2")
+        high["spec"]["priorityClassName"] = "high"
+        self.create(PODS, high)
+        self.wait_bound("high")
+        names = [p["metadata"]["name"] for p in self.get(PODS)["items"]]
+        self.assertEqual(len(names), 7)
+        self.assertEqual(len({d for d, _ in self.devices()}), 8)
+
     def test_the_guide_as_written(self):
         """docs/guides/dra.md: its objects, applied as they stand, give two GPUs of one cell."""
         path = os.path.join(os.path.dirname(__file__), "../../docs/guides/dra.md")

@@ -52,6 +52,8 @@ static void pod_keys(struct buf *keys, const struct kobj *before, const struct k
 {
     const struct kobj *pod = after ? after : before;
     struct json list = kobj_path(pod, "spec.resourceClaims");
+    put_key(keys, pod, CLAIM_KEY,
+            json_str(kobj_path(pod, "status.extendedResourceClaimStatus.resourceClaimName")));
     if (json_len(list) == 0)
         return;
     put_key(keys, pod, POD_KEY, pod->name);

@@ -461,6 +461,34 @@ void dra_charge(struct snapshot *s, const struct dra_allocation *al, int sign)
         charge_result(s, &al->results[i], sign);
 }
 
+/* ---- classes ---- */
+
+#define CLASS_PREFIX "deviceclass.resource.kubernetes.io/"
+
+static bool is_preferred(const struct kobj *a, const struct kobj *b)
+{
+    int order = str_cmp(json_str(kobj_meta(a, STR("creationTimestamp"))),
+                        json_str(kobj_meta(b, STR("creationTimestamp"))));
+    return order ? order > 0 : str_cmp(a->name, b->name) < 0;
+}
+
+struct str dra_class_of(const struct dra *d, struct str resource)
+{
+    const struct kobj *best = NULL;
+    const struct map_slot *slot;
+    if (str_starts(resource, STR(CLASS_PREFIX)))
+        best = map_get(&d->classes, str_skip(resource, STR(CLASS_PREFIX).n));
+    if (best)
+        return best->name;
+    for (size_t i = 0; (slot = map_next(&d->classes, &i));) {
+        const struct kobj *c = slot->value;
+        if (str_eq(json_str(kobj_path(c, "spec.extendedResourceName")), resource) &&
+            (!best || is_preferred(c, best)))
+            best = c;
+    }
+    return best ? best->name : (struct str){ 0 };
+}
+
 /* ---- objects ---- */
 
 static void class_set(struct dra *d, const struct kobj *obj)

@@ -52,6 +52,11 @@ void dra_node_changed(struct dra *d, struct snode *node);
  * the same nobody says; told once each. */
 bool dra_ambiguous_take(struct dra *d, struct arena *a, struct str *node);
 
+/* The DeviceClass whose devices stand for this extended resource: of several that name it the
+ * newest, of those of one second the first by name; or deviceclass.resource.kubernetes.io/CLASS.
+ * Absent: none. Borrowed. */
+struct str dra_class_of(const struct dra *d, struct str resource);
+
 /* ---- pods ---- */
 
 struct dra_claim;

@@ -155,26 +155,33 @@ static bool has_claim(const struct dra_claims *c, const struct dra_claim *claim)
     return false;
 }
 
+static void use_claim(struct dra *d, struct dra_claims *out, struct str namespace, struct str name)
+{
+    struct dra_claim *c = claim_of(d, namespace, name);
+    if (has_claim(out, c))
+        return;
+    c->users++;
+    out->items[out->n++] = c;
+}
+
 void dra_claims_init(struct dra *d, struct dra_claims *out, const struct kobj *pod)
 {
     *out = (struct dra_claims){ .dra = d };
     struct json list = kobj_path(pod, "spec.resourceClaims");
-    if (json_len(list) == 0)
+    struct str extended =
+        json_str(kobj_path(pod, "status.extendedResourceClaimStatus.resourceClaimName"));
+    if (json_len(list) == 0 && !extended.n)
         return;
-    out->items = mem_alloc_array(DRA_POD_CLAIMS_MAX, sizeof(struct dra_claim *));
+    out->items = mem_alloc_array(DRA_POD_CLAIMS_MAX + 1, sizeof(struct dra_claim *));
     for (struct json_iter it = json_iter(list); json_next(&it) && out->n < DRA_POD_CLAIMS_MAX;) {
         struct str name = claim_name(pod, it.value);
-        if (!name.n) {
-            if (!needs_none(pod, it.value) && !out->missing.p)
-                out->missing = dra_text_copy(json_str(json_get(it.value, STR("name"))));
-            continue;
-        }
-        struct dra_claim *c = claim_of(d, pod->namespace, name);
-        if (has_claim(out, c))
-            continue;
-        c->users++;
-        out->items[out->n++] = c;
+        if (name.n)
+            use_claim(d, out, pod->namespace, name);
+        else if (!needs_none(pod, it.value) && !out->missing.p)
+            out->missing = dra_text_copy(json_str(json_get(it.value, STR("name"))));
     }
+    if (extended.n)
+        use_claim(d, out, pod->namespace, extended);
 }
 
 void dra_claims_fini(struct dra_claims *c)

@@ -341,6 +341,7 @@ fail(struct sched_core *s, struct gang *g, struct plan *plan, struct arena *a, s
     bool found = core_preempt(s, g, plan, a, &preempt) || core_consolidate(s, g, plan, a, &preempt);
     if (found)
         plan->wakes |= WAKE_POD_GONE;
+    core_claims_failed(s, g, plan);
     park(s, g, plan, s->now, out);
     if (!found) {
         give_up(s, g, plan);
@@ -396,7 +397,7 @@ static void decide(struct sched_core *s, struct gang *g, struct arena *a, struct
     cycle_run(&s->cluster, g, a, &plan);
     if (!plan.placed) {
         fail(s, g, &plan, a, out);
-        core_claims_release(s, a, out);
+        core_claims_tend(s, a, out);
         return;
     }
     bool reserves = gang_to_come(g) > 0;
@@ -433,7 +434,7 @@ void core_step(struct sched_core *s, struct mono now, struct arena *a, struct de
     gang_settle(g);
     if (!gang_is_complete(g)) {
         wait_incomplete(s, g, a, now, out);
-        core_claims_release(s, a, out);
+        core_claims_tend(s, a, out);
         return;
     }
     gpu_sense_refresh(s->cluster.gpus, &s->cluster.snap);

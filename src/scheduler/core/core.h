@@ -78,6 +78,9 @@ void core_claim_answered(struct sched_core *s,
                          const struct claim_id *id,
                          uint64_t revision,
                          struct mono now);
+/* The DeviceClass by which an extended resource is had, since no node offers it; absent: none.
+ * Borrowed. */
+struct str core_extended_class(const struct sched_core *s, struct str resource);
 /* PodDisruptionBudgets, which preemption breaks last. */
 void core_budget_set(struct sched_core *s, const struct kobj *obj);
 void core_budget_del(struct sched_core *s, struct str namespace, struct str name);
@@ -145,6 +148,9 @@ struct decision { /* borrowed until the next call that takes the core */
     struct dra_idle
         *releases; /* WAIT: claims that its members hold and cannot use, to be released */
     size_t n_releases;
+    struct spod **unclaimed; /* WAIT: what they ask for by number is had by claim
+                              * (core_extended_class), and the claim is to be made */
+    size_t n_unclaimed;
     struct question *questions; /* ASK */
     size_t n_questions;
     int64_t attempts;

@@ -95,8 +95,12 @@ void core_leaving_overdue(struct sched_core *s, struct mono now);
 struct str core_leaving_text(const struct sched_core *s, struct arena *a);
 
 /* ---- core_claims.c ---- */
-/* The gang waits: what its members hold by claim is to be released (out->releases, in a). */
-void core_claims_release(struct sched_core *s, struct arena *a, struct decision *out);
+/* The gang does not fit: says what else may help it, and that it does not speak for those like it.
+ */
+void core_claims_failed(const struct sched_core *s, const struct gang *g, struct plan *plan);
+/* The gang waits: what its members hold by claim is to be released, and claims that they lack made
+ * (out->releases, out->unclaimed, in a). */
+void core_claims_tend(struct sched_core *s, struct arena *a, struct decision *out);
 
 /* ---- core_eviction.c ---- */
 /* Notes whom the decision evicts, and for which places, in the gang. */

@@ -155,14 +155,15 @@ static bool is_same_for_us(const struct spod *p, const struct kobj *obj)
 {
     const struct pod *view = pod_of(obj), *old = p->view;
     struct json spec = kobj_path(obj, "spec"), old_spec = kobj_path(p->obj, "spec");
+    struct json status = kobj_path(obj, "status"), old_status = kobj_path(p->obj, "status");
     return same_demands(p, view) && view->n_gates == old->n_gates &&
            view->priority == old->priority && gang_claim_same(view->gang, old->gang) &&
            same_text(view->labels, old->labels) &&
            same_text(view->node_selector, old->node_selector) &&
            same_member(spec, old_spec, STR("affinity")) &&
            same_member(spec, old_spec, STR("tolerations")) &&
-           same_member(kobj_path(obj, "status"), kobj_path(p->obj, "status"),
-                       STR("resourceClaimStatuses"));
+           same_member(status, old_status, STR("resourceClaimStatuses")) &&
+           same_member(status, old_status, STR("extendedResourceClaimStatus"));
 }
 
 /* The newest object takes the place of the old one; texts move over, nothing else does. */

@@ -67,6 +67,7 @@ static const struct json_mask pod_status[] = {
     JSON_MASK("startTime"),
     JSON_MASK_SHARED_OF("conditions", condition),
     JSON_MASK("resourceClaimStatuses"),
+    JSON_MASK("extendedResourceClaimStatus"),
     JSON_MASK_SHARED_OF("containerStatuses", container_status),
     JSON_MASK_SHARED_OF("initContainerStatuses", container_status),
 };

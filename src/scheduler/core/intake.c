@@ -68,6 +68,8 @@ static size_t resolve(struct snapshot *s, const struct amounts *a, struct demand
 
 /* ---- shapes ---- */
 
+#define MAPPINGS "status.extendedResourceClaimStatus.requestMappings"
+
 static void put_text(struct buf *b, struct json v)
 {
     buf_str(b, json_text(v));
@@ -171,6 +173,7 @@ static void put_key(struct buf *b, const struct profile *p, const struct kobj *o
     buf_char(b, '\n');
     put_amounts(b, &view->requests);
     put_share(b, view);
+    put_text(b, kobj_path(obj, MAPPINGS));
     if (view->has_pod_resources) { /* Fit's score looks below them */
         put_resources(b, json_get(spec, STR("containers")));
         put_resources(b, json_get(spec, STR("initContainers")));
@@ -249,8 +252,11 @@ shape_new(struct cluster *c, const struct profile *profile, const struct kobj *o
     shape->mem = amounts_get(&view->requests, STR("memory"));
     shape->nz_cpu = view->nonzero_cpu_milli;
     shape->nz_mem = view->nonzero_mem_bytes;
+    shape->by_claim = kobj_path(shape->obj, MAPPINGS);
     set_score_demands(s, shape);
     for (unsigned k = 0; k < DEVICE_KINDS; k++) {
+        if (shape_has_by_claim(shape, device_resources[k]))
+            continue;
         int64_t n = amounts_get(&view->requests, device_resources[k]);
         shape->devices[k] = n < 0 ? 0 : n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
     }
@@ -393,8 +399,7 @@ void placement_recover(const struct cluster *c,
     }
     for (unsigned k = 0; k < DEVICE_KINDS; k++) {
         uint64_t free = (uint64_t)n->free[k] & ~out->devices[k];
-        int64_t want = amounts_get(&p->view->requests, device_resources[k]) -
-                       __builtin_popcountll(out->devices[k]);
+        int64_t want = (int64_t)p->shape->devices[k] - __builtin_popcountll(out->devices[k]);
         for (; want > 0 && free; want--, free &= free - 1)
             out->devices[k] |= free & -free;
     }

@@ -183,8 +183,9 @@ static enum prepare fit_prepare(struct sched_cycle *c, struct plugin_run *run, s
     st->strategy = strategy_for(run->args, shape);
     st->checks = ARENA_ARRAY(c->a, struct demand, shape->n_demands);
     for (size_t i = 0; i < shape->n_demands; i++) {
-        if (shape->demands[i].amount > 0 &&
-            !is_ignored(run->args, c->snap->res_names[shape->demands[i].res]))
+        struct str name = c->snap->res_names[shape->demands[i].res];
+        if (shape->demands[i].amount > 0 && !is_ignored(run->args, name) &&
+            !shape_has_by_claim(shape, name))
             st->checks[st->n_checks++] = shape->demands[i];
     }
     prepare_terms(c, run->args, st);

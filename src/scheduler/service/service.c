@@ -132,6 +132,7 @@ static void carry_out(struct scheduler *s, const struct decision *d)
         service_report(s, d);
         service_preempt(s, d); /* nodes that are kept no more */
         service_claims_release(s, d);
+        service_extended(s, d);
         break;
     case DECISION_LATE:
         service_late(s, d);
@@ -236,6 +237,7 @@ scheduler_new(struct transport *t, const struct scheduler_options *o, struct err
     list_init(&s->binds);
     list_init(&s->claim_reads);
     list_init(&s->claim_releases);
+    list_init(&s->extended_claims);
     list_init(&s->patches);
     list_init(&s->errands.waiting);
     list_init(&s->errands.on_wire);
@@ -279,6 +281,7 @@ void scheduler_free(struct scheduler *s)
     timer_free(s->timer);
     service_bind_cancel(s);
     service_claims_cancel(s);
+    service_extended_cancel(s);
     service_report_cancel(s);
     service_gangs_stop(s);
     service_preempt_cancel(s);

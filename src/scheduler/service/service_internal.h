@@ -42,7 +42,8 @@ struct scheduler {
     struct bind_batch *batch; /* filled in this turn; NULL: none */
     struct list claim_reads;  /* claims that are looked up (service_claims.c) */
     struct list claim_releases;
-    struct list patches; /* status patches on the wire */
+    struct list extended_claims; /* on the wire (service_extended.c) */
+    struct list patches;         /* status patches on the wire */
     size_t n_patches;
     struct { /* of preemptions (service_preempt.c) */
         struct list waiting, on_wire, resting;
@@ -88,6 +89,9 @@ void service_claims_answered(struct scheduler *s,
 /* Asks the API to release what the decision's gang holds and cannot use. */
 void service_claims_release(struct scheduler *s, const struct decision *d);
 void service_claims_cancel(struct scheduler *s);
+/* Makes the claims of extended resources that the decision's pods lack. */
+void service_extended(struct scheduler *s, const struct decision *d);
+void service_extended_cancel(struct scheduler *s);
 /* Nodes whose GPUs might be given out twice (dra_gpus.c) hear of it. */
 void service_claims_tell(struct scheduler *s);
 

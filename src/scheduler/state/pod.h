@@ -56,7 +56,8 @@ struct shape { /* counted by `pods`; interned by key in struct shapes */
     size_t n_score_demands;
     int64_t score_nz_cpu, score_nz_mem;
     uint32_t devices[DEVICE_KINDS]; /* how many of each kind */
-    struct gpu_share share;         /* or parts of NVIDIA ones */
+    struct json by_claim;     /* status.extendedResourceClaimStatus.requestMappings: had by claim */
+    struct gpu_share share;   /* or parts of NVIDIA ones */
     struct str share_trouble; /* why what it says about parts makes no sense; empty: it does */
     struct gpu_ask gpu_ask;   /* the same for the device policy */
     enum workload workload;   /* none also when its profile does not mind */
@@ -66,6 +67,16 @@ struct shape { /* counted by `pods`; interned by key in struct shapes */
     struct score_cache *cache;              /* scheduler/cycle/cache.h; NULL until first asked */
     struct lack *lack; /* gangs that wait for a node that it fits (core/waits.h); NULL: none does */
 };
+
+/* This resource of its requests comes by a ResourceClaim, not from what nodes count. */
+static inline bool shape_has_by_claim(const struct shape *s, struct str resource)
+{
+    for (struct json_iter it = json_iter(s->by_claim); json_next(&it);) {
+        if (str_eq(json_str(json_get(it.value, STR("resourceName"))), resource))
+            return true;
+    }
+    return false;
+}
 
 struct term {                              /* of pod affinity, compiled */
     struct label_sel selector, namespaces; /* namespaces: by their labels */
@@ -130,7 +141,8 @@ struct spod {
     struct dra_claims claims;    /* ResourceClaims that it uses */
     struct extender_answer *extended; /* what extenders said; NULL: nothing (extender.h) */
     bool asked;                       /* they are being asked */
-    bool stays;                       /* it says that it must not be preempted */
+    int64_t claim_asked_ns;    /* monotonic; for a claim of its extended resources; 0: never */
+    bool stays;                /* it says that it must not be preempted */
     int64_t begun_ns, ends_ns; /* monotonic; since when it holds its room, and until when it is
                                   thought to (forecast.c); 0: nobody asked */
     int64_t checkpoint_ns;     /* what it wants to be told before its eviction; 0: nothing */

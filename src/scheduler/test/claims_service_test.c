@@ -187,12 +187,58 @@ static void test_keeps_what_others_use(void **state)
     }
 }
 
+/* A pod that asks by number for what a class offers: its claim is made, then the pod told of it. */
+static void test_makes_claims_of_extended_resources(void **state)
+{
+    (void)state;
+    const struct given given[] = {
+        { "deviceclasses",
+          { "{'apiVersion':'resource.k8s.io/v1','kind':'DeviceClass','metadata':{'name':'k',"
+            "'resourceVersion':'2'},'spec':{'extendedResourceName':'x.example.com/gpu'}}" } },
+        { "nodes", { NODE("n0", "4") } },
+        { "pods",
+          { "{'apiVersion':'v1','kind':'Pod','metadata':{'namespace':'d','name':'p','uid':'u-p',"
+            "'resourceVersion':'4'},'spec':{'schedulerName':'ganglion','initContainers':[{'name':"
+            "'i'}],'containers':[{'name':'c','resources':{'requests':{'cpu':'1','x.example.com/gpu'"
+            ":'2'}}}]}}" } }
+    };
+    struct world *w = world_new(given, COUNT_OF(given));
+    size_t at;
+    const struct fake_call *c = pending(w, "resourceclaims/d", &at);
+    CHECK(c != NULL);
+    struct json claim = json_root(c->body);
+    CHECK_STR(json_text(json_path(claim, "spec.devices.requests")),
+              "[{\"name\":\"container-1-request-0\",\"exactly\":{\"deviceClassName\":\"k\","
+              "\"allocationMode\":\"ExactCount\",\"count\":2}}]");
+    CHECK_STR(json_str(json_path(claim, "metadata.ownerReferences.0.uid")), "u-p");
+    struct str name = json_str(json_path(claim, "metadata.name"));
+    CHECK(str_starts(name, STR("p-extended-resources-")));
+    char kept[64];
+    snprintf(kept, sizeof kept, "%.*s", STR_ARG(name));
+    fake_reply(w->fake, at, 409, "{\"kind\":\"Status\",\"status\":\"Failure\"}");
+    run_briefly(w, 20);
+    c = NULL;
+    for (size_t i = 0; i < fake_pending(w->fake); i++) {
+        struct json body = json_root(fake_at(w->fake, i)->body);
+        if (json_has(json_path(body, "status.extendedResourceClaimStatus")))
+            c = fake_at(w->fake, i);
+    }
+    CHECK(c != NULL);
+    struct json told = json_path(json_root(c->body), "status.extendedResourceClaimStatus");
+    CHECK_STR_EQ(json_str(json_get(told, STR("resourceClaimName"))), str_from(kept));
+    CHECK_STR(json_text(json_get(told, STR("requestMappings"))),
+              "[{\"containerName\":\"c\",\"resourceName\":\"x.example.com/gpu\","
+              "\"requestName\":\"container-1-request-0\"}]");
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_goes_on_where_it_was),
         cmocka_unit_test(test_releases_what_cannot_be_used),
         cmocka_unit_test(test_keeps_what_others_use),
+        cmocka_unit_test(test_makes_claims_of_extended_resources),
     };
     return CHECK_MAIN(tests);
 }
