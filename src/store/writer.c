@@ -23,7 +23,7 @@
 #include "store/store_internal.h"
 
 #define GATHER_EACH_NS (500 * NS_PER_US)
-#define GATHER_MAX_NS (3 * NS_PER_MS)
+#define GATHER_MAX_NS (1500 * NS_PER_US)
 #define GATHER_ENOUGH 64 /* waiting transactions that need not gather more */
 
 /* Writing over the old log is cheaper than making it longer: a sync then need not write the file's
