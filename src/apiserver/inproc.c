@@ -24,6 +24,17 @@ struct inproc {
     bool caller_gone;      /* server's loop only: its loop may be gone, nothing is posted there */
 };
 
+struct answer { /* a reply, or the end of a watch */
+    struct reply reply;
+    struct kobj *object;   /* counted */
+    struct kobj_vec items; /* counted */
+    struct arena *arena;   /* texts of the reply */
+    struct err err;
+};
+
+/* What a caller allocates is freed on its thread too, as a rule: malloc is cheap where memory goes
+ * back to the thread that it came from, and waits for a lock where it does not. So the answer is a
+ * part of the call, and the call keeps the body until both are done. */
 struct call {
     struct inproc *t;
     _Atomic uint32_t refs; /* caller's side, server's side, messages under way */
@@ -35,7 +46,7 @@ struct call {
 
     struct arena *arena; /* texts of the request, for as long as the call lives */
     struct request r;
-    struct json_doc *body; /* counted, until the server has taken it */
+    struct json_doc *body; /* counted */
     struct bindings bindings;
     bool binds;
 
@@ -43,6 +54,8 @@ struct call {
     struct watcher *watcher;
     bool closed; /* the caller has cancelled */
     _Atomic uint32_t in_flight;
+
+    struct answer answer; /* the server's until it is posted, then the caller's */
 };
 
 static void inproc_unref(struct inproc *t)
@@ -77,40 +90,28 @@ static void call_unref(struct call *c)
 
 /* ---- messages to the caller ---- */
 
-struct delivery {      /* a reply, or the end of a watch */
-    struct call *call; /* counted */
-    struct reply reply;
-    struct kobj *object;   /* counted */
-    struct kobj_vec items; /* counted */
-    struct arena *arena;   /* texts of the reply */
-    struct err err;
-    bool failed;
-};
-
-static void delivery_free(struct delivery *d)
+static void answer_fini(struct answer *r)
 {
-    kobj_unref(d->object);
-    for (size_t i = 0; i < d->items.n; i++)
-        kobj_unref(d->items.items[i]);
-    kobj_vec_fini(&d->items);
-    arena_free(d->arena);
-    call_unref(d->call);
-    free(d);
+    kobj_unref(r->object);
+    for (size_t i = 0; i < r->items.n; i++)
+        kobj_unref(r->items.items[i]);
+    kobj_vec_fini(&r->items);
+    arena_free(r->arena);
 }
 
 static void deliver(void *arg)
 {
-    struct delivery *d = arg;
-    struct call *c = d->call;
+    struct call *c = arg;
     if (!c->cancelled) {
         c->cancelled = true; /* no callback after this one */
         if (!c->t->closed && c->end)
-            c->end(c->arg, &d->err);
+            c->end(c->arg, &c->answer.err);
         else if (!c->t->closed)
-            c->reply(c->arg, d->failed ? NULL : &d->reply, d->failed ? &d->err : NULL);
+            c->reply(c->arg, &c->answer.reply, NULL);
         call_unref(c); /* the caller's */
     }
-    delivery_free(d);
+    answer_fini(&c->answer);
+    call_unref(c);
 }
 
 struct parcel {        /* events on their way */
@@ -145,29 +146,29 @@ static void deliver_events(void *arg)
 /* ---- on the server's loop ---- */
 
 /* Most replies have none. */
-static void copy_texts(struct delivery *d, const struct action *a)
+static void copy_texts(struct answer *r, const struct action *a)
 {
-    d->reply.warnings = NULL;
+    r->reply.warnings = NULL;
     if (a->reply.cont.n == 0 && a->warnings.n == 0)
         return;
-    d->arena = arena_new();
-    d->reply.cont = arena_str(d->arena, a->reply.cont);
-    struct str *warnings = ARENA_ARRAY(d->arena, struct str, a->warnings.n);
+    r->arena = arena_new();
+    r->reply.cont = arena_str(r->arena, a->reply.cont);
+    struct str *warnings = ARENA_ARRAY(r->arena, struct str, a->warnings.n);
     for (size_t i = 0; i < a->warnings.n; i++)
-        warnings[i] = arena_str(d->arena, a->warnings.items[i]);
-    d->reply.warnings = warnings;
+        warnings[i] = arena_str(r->arena, a->warnings.items[i]);
+    r->reply.warnings = warnings;
 }
 
-static void copy_reply(struct delivery *d, struct action *a)
+static void copy_reply(struct answer *r, struct action *a)
 {
-    d->reply = a->reply;
-    d->object = a->reply.object ? kobj_ref(a->reply.object) : NULL;
-    d->items = a->items;
+    r->reply = a->reply;
+    r->object = a->reply.object ? kobj_ref(a->reply.object) : NULL;
+    r->items = a->items;
     a->items = (struct kobj_vec){ 0 };
-    d->reply.object = d->object;
-    d->reply.items = d->items.items;
-    d->reply.n_items = d->items.n;
-    copy_texts(d, a);
+    r->reply.object = r->object;
+    r->reply.items = r->items.items;
+    r->reply.n_items = r->items.n;
+    copy_texts(r, a);
 }
 
 /* To the caller's loop. Once the caller is gone, to ours: its flags say that nobody waits. */
@@ -179,12 +180,9 @@ static void post(struct call *c, loop_fn fn, void *message)
 static void on_done(void *arg, struct action *a)
 {
     struct call *c = arg;
-    struct delivery *d = MEM_NEW(struct delivery);
-    d->call = call_ref(c);
-    copy_reply(d, a);
+    copy_reply(&c->answer, a);
     action_free(a);
-    post(c, deliver, d);
-    call_unref(c);
+    post(c, deliver, c); /* with the server's reference */
 }
 
 static bool on_events(void *arg, const struct watch_event *events, size_t n)
@@ -204,11 +202,9 @@ static bool on_events(void *arg, const struct watch_event *events, size_t n)
 
 static void post_end(struct call *c, const struct err *err)
 {
-    struct delivery *d = MEM_NEW(struct delivery);
-    d->call = call_ref(c);
     if (err)
-        d->err = *err;
-    post(c, deliver, d);
+        c->answer.err = *err;
+    post(c, deliver, call_ref(c));
 }
 
 static void on_end(void *arg, const struct err *err)
@@ -270,7 +266,7 @@ static void take_call(void *arg)
     s->counts.inproc_calls++;
     if (c->body) {
         struct json body = a->r.body;
-        a->body = TAKE(c->body);
+        a->body = json_doc_ref(c->body);
         a->r.body = body;
     }
     if (a->r.list.send_initial_events)
