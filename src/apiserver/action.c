@@ -35,6 +35,7 @@ void action_free(struct action *a)
     if (!a)
         return;
     json_doc_unref(a->body);
+    json_doc_unref(a->managed);
     kobj_unref(a->old);
     kobj_unref(a->result);
     kobj_unref(a->extra_old);

@@ -54,6 +54,7 @@ struct action {
     const action_step_fn *next;  /* set by action_go */
     const struct kobj *old;      /* counted: the object as it is */
     struct jnode *obj;           /* the object as it shall be */
+    struct json_doc *managed;    /* counted: what obj borrows its managed fields from, or NULL */
     bool creates;                /* of PUT and apply: there was none */
     bool removes;                /* the last finalizer went: the write deletes */
     int code;                    /* of success; 0: 200 */

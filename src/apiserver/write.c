@@ -474,6 +474,12 @@ void write_manage(struct action *a)
         a->s->loading || str_is(a->r.subresource, "eviction") || is_routine(a))
         return;
     struct apply_writer w = patching_writer(a);
+    struct json_doc *held = NULL;
+    if (!a->old && apply_track_new(a->arena, &w, a->obj, &held)) {
+        json_doc_unref(a->managed);
+        a->managed = held;
+        return;
+    }
     struct jnode *before = a->old ? jnode_thaw(a->arena, kobj_root(a->old)) : NULL;
     apply_track_update(a->arena, &w, before, a->obj);
 }

@@ -69,6 +69,9 @@ void json_doc_unref(const struct json_doc *doc); /* NULL is fine */
  * difference. Takes the document over, which must be the only reference; returns it, maybe moved.
  * Values in it become invalid. */
 struct json_doc *json_fold(struct json_doc *doc, struct json v);
+/* A document of one array that is folded from the start: text is compact, valid, not empty, and
+ * nests no deeper than depth. */
+struct json_doc *json_fold_text(struct str text, unsigned depth);
 /* Half the memory for the tape of a small document that is to be kept. Ownership as above. */
 struct json_doc *json_pack(struct json_doc *doc);
 /* True for a folded value: we wrote it, so it needs no second look. */

@@ -68,6 +68,22 @@ struct json_doc *json_fold(struct json_doc *doc, struct json v)
     return doc;
 }
 
+struct json_doc *json_fold_text(struct str text, unsigned depth)
+{
+    assert(text.n > 2 && text.n <= JSON_DOC_BYTES_MAX && text.p[0] == '[');
+    size_t tape_at = doc_tape_offset(text.n);
+    struct json_doc *doc = mem_alloc(offsetof(struct json_doc, text) + tape_at + sizeof(uint64_t));
+    uint64_t *tape = (uint64_t *)(void *)(doc->text + tape_at);
+    memcpy(doc->text, text.p, text.n);
+    *tape = node_make(NODE_FOLDED_ARR, 0, text.n);
+    doc->refs = 1;
+    doc->text_n = (uint32_t)text.n;
+    doc->tape_n = 1;
+    doc->depth = (uint16_t)depth;
+    doc->tape = tape;
+    return doc;
+}
+
 struct json_doc *json_pack(struct json_doc *doc)
 {
     assert(doc->refs == 1 && !doc->unfolded && !doc->parts_n);

@@ -56,5 +56,13 @@ void apply_track_update(struct arena *a,
                         struct jnode *before,
                         struct jnode *after);
 
+/* The same for a new object, as text and without making sets. *held: what after then borrows from;
+ * to be released when the tree is gone. False, and nothing done, when that is not the way: after
+ * brings managed fields, owns nothing, nests deep; then call apply_track_update. */
+bool apply_track_new(struct arena *a,
+                     const struct apply_writer *w,
+                     struct jnode *after,
+                     struct json_doc **held);
+
 /* Is the only difference in the times of managedFields? Then a write changes nothing. */
 bool apply_same_but_times(struct arena *a, struct jnode *x, struct jnode *y);

@@ -19,13 +19,13 @@ struct spot typed_member(struct spot at, struct str key)
     return (struct spot){ at.s->flags & SCHEMA_PRESERVE ? &deduced : NULL, NULL };
 }
 
-bool typed_is_leaf(struct spot at, struct jnode *v)
+bool typed_is_leaf(struct spot at, enum json_type type)
 {
     if (schema_is_atomic(at.s, at.f))
         return true;
     if (at.s->type == SCHEMA_LIST)
-        return jnode_type(v) != JSON_ARR;
-    return jnode_type(v) != JSON_OBJ;
+        return type != JSON_ARR;
+    return type != JSON_OBJ;
 }
 
 static bool is_empty(struct jnode *v)
@@ -181,7 +181,7 @@ static int walk(struct fields_walk *w,
 {
     if (jnode_type(v) != JSON_NULL && !fits(spot.s, v))
         return wrong_type(w->a, spot.s, v, at, w->err);
-    if (typed_is_leaf(spot, v)) {
+    if (typed_is_leaf(spot, jnode_type(v))) {
         out->member = true;
         return 0;
     }
@@ -315,7 +315,7 @@ static const struct fieldset *whole_members(struct arena *a, struct spot spot, s
 
 static const struct fieldset *whole(struct arena *a, struct spot spot, struct jnode *v)
 {
-    if (is_empty(v) || typed_is_leaf(spot, v))
+    if (is_empty(v) || typed_is_leaf(spot, jnode_type(v)))
         return NULL;
     return spot.s->type == SCHEMA_LIST ? whole_items(a, spot, v) : whole_members(a, spot, v);
 }
@@ -329,8 +329,9 @@ compare(struct arena *a, struct spot spot, struct jnode *l, struct jnode *r, str
         only->sub = whole(a, spot, l ? l : r);
         return;
     }
-    if ((typed_is_leaf(spot, l) && jnode_type(l) != JSON_NULL) ||
-        (typed_is_leaf(spot, r) && jnode_type(r) != JSON_NULL) || (is_empty(l) && is_empty(r))) {
+    if ((typed_is_leaf(spot, jnode_type(l)) && jnode_type(l) != JSON_NULL) ||
+        (typed_is_leaf(spot, jnode_type(r)) && jnode_type(r) != JSON_NULL) ||
+        (is_empty(l) && is_empty(r))) {
         out->modified.member = !jnode_eq(l, r);
         return;
     }

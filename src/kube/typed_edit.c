@@ -10,9 +10,10 @@ merge(struct arena *a, struct spot spot, struct jnode *base, struct jnode *over)
 {
     if (!base || !over)
         return jnode_copy(a, over ? over : base);
-    if (jnode_type(over) == JSON_NULL && jnode_len(base) > 0 && !typed_is_leaf(spot, base))
+    if (jnode_type(over) == JSON_NULL && jnode_len(base) > 0 &&
+        !typed_is_leaf(spot, jnode_type(base)))
         return jnode_copy(a, base); /* null adds nothing to a container that merges */
-    if (typed_is_leaf(spot, over) || jnode_type(base) != jnode_type(over))
+    if (typed_is_leaf(spot, jnode_type(over)) || jnode_type(base) != jnode_type(over))
         return jnode_copy(a, over);
     if (spot.s->type == SCHEMA_LIST)
         return typed_merge_list(a, spot.s, base, over);
@@ -40,7 +41,7 @@ static void take_out(struct arena *a, struct spot spot, struct jnode *v, const s
 static bool
 take_below(struct arena *a, struct spot spot, struct jnode *child, const struct fieldset_entry *e)
 {
-    if (!e->sub || typed_is_leaf(spot, child) || jnode_len(child) == 0)
+    if (!e->sub || typed_is_leaf(spot, jnode_type(child)) || jnode_len(child) == 0)
         return false;
     take_out(a, spot, child, e->sub);
     return jnode_len(child) == 0;
@@ -106,7 +107,7 @@ void typed_remove(struct arena *a,
                   const struct fieldset *paths)
 {
     struct spot root = { s, NULL };
-    if (paths && !typed_is_leaf(root, v))
+    if (paths && !typed_is_leaf(root, jnode_type(v)))
         take_out(a, root, v, paths);
 }
 

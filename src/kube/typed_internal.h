@@ -13,7 +13,7 @@ struct spot {
 /* The spot of a member; s NULL in the answer: the type has no such field. */
 struct spot typed_member(struct spot at, struct str key);
 /* One unit of ownership, given the JSON type of the value. */
-bool typed_is_leaf(struct spot at, struct jnode *v);
+bool typed_is_leaf(struct spot at, enum json_type type);
 
 /* An item list of kind map or set by element. */
 struct typed_item {

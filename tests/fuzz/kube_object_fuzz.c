@@ -33,7 +33,12 @@ static void own(struct arena *a, const struct resource *r, const struct json_doc
         .schema = r->schema, .manager = STR("m"), .api_version = STR("v1"), .now = { 1 }
     };
     struct jnode *tree = jnode_thaw(a, json_root(doc));
+    struct jnode *again = jnode_copy(a, tree);
+    struct json_doc *held = NULL;
+    bool as_text = apply_track_new(a, &w, again, &held);
     apply_track_update(a, &w, NULL, tree);
+    assert(!as_text || jnode_eq(again, tree));
+    json_doc_unref(held);
     struct causes conflicts = { .a = a };
     struct apply_request q = { .by = w, .live = tree, .applied = json_root(doc) };
     struct jnode *merged;

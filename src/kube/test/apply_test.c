@@ -348,13 +348,102 @@ static void caps_updaters(void **state)
     world_fini(&w);
 }
 
+/* The text that is written straight from a new object is the text of its sets. */
+static void check_new(const struct schema *schema, const char *ignored, const char *text)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    AUTO(json_doc_unrefp) struct json_doc *doc = NULL, *held = NULL;
+    struct err err = { 0 };
+    char *own = (char *)(uintptr_t)arena_str(a, str_from(text)).p;
+    for (char *p = own; *p; p++)
+        *p = *p == '\'' ? '"' : *p;
+    CHECK_OK(json_parse(&doc, str_from(own), &json_limits_body, &err), err);
+    struct apply_writer by = { .schema = schema,
+                               .manager = STR("a \"b\""),
+                               .api_version = STR("v1"),
+                               .subresource = STR("scale"),
+                               .ignored = str_from(ignored),
+                               .now = { 0 } };
+    struct jnode *one = jnode_thaw(a, json_root(doc)), *other = jnode_thaw(a, json_root(doc));
+    for (int i = 0; ignored && i < 2; i++) /* some of it made, some of it read */
+        jnode_set_bool(jnode_need_obj(i ? other : one, STR("spec")), STR("hostNetwork"), true);
+    bool done = apply_track_new(a, &by, one, &held);
+    apply_track_update(a, &by, NULL, other);
+    CHECK(done == (jnode_get(jnode_get(other, STR("metadata")), STR("managedFields")) != NULL));
+    struct buf x, y;
+    buf_init(&x, 1u << 20);
+    buf_init(&y, 1u << 20);
+    jnode_write(&x, one);
+    jnode_write(&y, other);
+    CHECK_STR_EQ(buf_view(&x), buf_view(&y));
+    CHECK(jnode_eq(one, other)); /* also when somebody looks inside */
+    buf_fini(&x);
+    buf_fini(&y);
+}
+
+static void new_objects_are_owned_as_text(void **state)
+{
+    (void)state;
+    static const char *const pods[] = {
+        "{'apiVersion':'v1','kind':'Pod','metadata':{'name':'x'}}",
+        "{'metadata':{'name':'x','labels':{'b/"
+        "c':'1','a':'2','\\u0001q\\\\':'','.':'d'}},'spec':{}}",
+        "{'metadata':{'labels':{},'annotations':null,'uid':'u','ownerReferences':[{'uid':'b','name'"
+        ":"
+        "'n'},{'uid':'a'}],'finalizers':['z','a','z']},'status':{'phase':'Running'}}",
+        "{'metadata':{'name':'x'},'spec':{'containers':[{'name':'b','image':'i','ports':[{"
+        "'containerPort':80},{'containerPort':8,'protocol':'UDP'}],'resources':{'limits':{'cpu':"
+        "'1'},'requests':{}}},{'name':'a \\\\ \\n'},{'name':'b'},{}],'tolerations':[{'key':'k'}],"
+        "'nodeSelector':{'z':'1','a':null},'securityContext':{},'volumes':[],'unknown':{'x':1}},"
+        "'status':{'conditions':[{'type':'A','status':'True'}]},'odd':{'x':1}}",
+    };
+    const struct schema *pod = schema_find(STR("core.v1.Pod"));
+    for (size_t i = 0; i < COUNT_OF(pods); i++) {
+        check_new(pod, NULL, pods[i]);
+        check_new(pod, "status", pods[i]);
+        check_new(pod, "spec", pods[i]);
+    }
+    check_new(schema_find(STR("core.v1.ConfigMap")), NULL,
+              "{'metadata':{'name':'x'},'data':{'b':'1','a':'2'},'binaryData':{}}");
+    check_new(schema_find(STR("apps.v1.Deployment")), NULL,
+              "{'metadata':{'name':'x'},'spec':{'selector':{'matchLabels':{'a':'b'}},'template':{"
+              "'metadata':{'labels':{'a':'b'}},'spec':{'containers':[{'name':'c'}]}}}}");
+}
+
+static void others_take_the_general_way(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{\"metadata\":{\"managedFields\":[]},\"spec\":{}}",
+        "{\"metadata\":7,\"spec\":{}}",
+        "{\"spec\":{\"hostNetwork\":true}}",
+        "{\"metadata\":{\"name\":\"x\"}}",
+    };
+    struct apply_writer by = { .schema = schema_find(STR("core.v1.Pod")) };
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        AUTO(arena_freep) struct arena *a = arena_new();
+        AUTO(json_doc_unrefp) struct json_doc *doc = NULL, *held = NULL;
+        struct err err = { 0 };
+        CHECK_OK(json_parse(&doc, str_from(texts[i]), &json_limits_body, &err), err);
+        struct jnode *n = jnode_thaw(a, json_root(doc));
+        CHECK(!apply_track_new(a, &by, n, &held) && !held);
+        CHECK(jnode_eq(n, jnode_thaw(a, json_root(doc))));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(owns_what_is_applied),  cmocka_unit_test(conflicts_and_forces),
-        cmocka_unit_test(tracks_other_writes),   cmocka_unit_test(creates_by_update),
-        cmocka_unit_test(merges_lists_by_key),   cmocka_unit_test(refuses_what_does_not_fit),
-        cmocka_unit_test(works_on_custom_types), cmocka_unit_test(caps_updaters),
+        cmocka_unit_test(others_take_the_general_way),
+        cmocka_unit_test(new_objects_are_owned_as_text),
+        cmocka_unit_test(owns_what_is_applied),
+        cmocka_unit_test(conflicts_and_forces),
+        cmocka_unit_test(tracks_other_writes),
+        cmocka_unit_test(creates_by_update),
+        cmocka_unit_test(merges_lists_by_key),
+        cmocka_unit_test(refuses_what_does_not_fit),
+        cmocka_unit_test(works_on_custom_types),
+        cmocka_unit_test(caps_updaters),
     };
     return CHECK_MAIN(tests);
 }
