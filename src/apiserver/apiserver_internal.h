@@ -7,6 +7,7 @@
 #include "apiserver/registry.h"
 #include "base/list.h"
 #include "daemon/health.h"
+#include "io/clock.h"
 #include "io/http.h"
 #include "io/tls.h"
 #include "store/store.h"
@@ -59,6 +60,7 @@ struct apiserver {
      * on top of the heap that a burst leaves behind. */
     struct arena *spare[API_SPARE_ARENAS];
     size_t n_spare;
+    struct clock_pool uids; /* random bytes for them */
     struct api_meter *meter;
     struct metrics *more_metrics[API_METRICS_MAX];
     size_t n_more_metrics;

@@ -115,10 +115,18 @@ void api_meter_begin(struct action *a)
 
 static size_t write_key(char key[KEY_BYTES], const struct action *a)
 {
-    int n = snprintf(key, KEY_BYTES, "%d %d %.*s/%.*s/%.*s/%.*s", (int)a->r.verb, a->reply.code,
-                     STR_ARG(a->r.group), STR_ARG(a->r.version), STR_ARG(a->r.plural),
-                     STR_ARG(a->r.subresource));
-    return n > 0 && n < KEY_BYTES ? (size_t)n : 0;
+    const struct str parts[] = { a->r.group, a->r.version, a->r.plural, a->r.subresource };
+    const int numbers[] = { (int)a->r.verb, a->reply.code };
+    size_t n = sizeof numbers;
+    memcpy(key, numbers, sizeof numbers);
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        if (parts[i].n >= KEY_BYTES - n)
+            return 0;
+        str_bytes_copy(key + n, parts[i].p, parts[i].n);
+        n += parts[i].n;
+        key[n++] = '/';
+    }
+    return n;
 }
 
 static void find_series(struct remembered *to, const struct action *a)

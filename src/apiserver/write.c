@@ -70,7 +70,7 @@ static void stamp_new(struct action *a)
     for (size_t i = 0; i < COUNT_OF(owned); i++)
         jnode_del(meta, str_from(owned[i]));
     uint8_t random[16];
-    clock_random(random, sizeof random);
+    clock_pool_take(&a->s->uids, random, sizeof random);
     char uuid[UUID_TEXT_LEN + 1], time[TIME_TEXT_MAX];
     jnode_set_str(meta, STR("uid"), uuid_text(uuid, random));
     jnode_set_str(meta, STR("creationTimestamp"), wall_text(time, api_now(a->s)));

@@ -2,8 +2,10 @@
  * clock — see clock.h. */
 #include "io/clock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -49,4 +51,17 @@ uint64_t clock_random_u64(void)
     uint64_t v;
     clock_random(&v, sizeof v);
     return v;
+}
+
+void clock_pool_take(struct clock_pool *pool, void *out, size_t n)
+{
+    assert(n <= sizeof pool->bytes);
+    if (pool->left < n) {
+        clock_random(pool->bytes, sizeof pool->bytes);
+        pool->left = sizeof pool->bytes;
+    }
+    uint8_t *from = pool->bytes + sizeof pool->bytes - pool->left;
+    memcpy(out, from, n);
+    memset(from, 0, n);
+    pool->left -= n;
 }
