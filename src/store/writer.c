@@ -28,7 +28,7 @@
 
 /* Writing over the old log is cheaper than making it longer: a sync then need not write the file's
  * new length too. */
-#define WAL_COPY_PAGES 500     /* 4 MiB of log: copy it back */
+#define WAL_COPY_PAGES 500     /* 4 MiB of log that are new: copy them back */
 #define WAL_RESTART_PAGES 2000 /* 16 MiB of log: also start it over, writers wait shortly */
 
 struct writer {
@@ -45,6 +45,7 @@ struct writer {
     struct list queued, finished;
     size_t n_queued;
     size_t wal_pages; /* 0: nothing for the checkpointer to do */
+    size_t copied;    /* pages of the log when the checkpointer last began; 0: it failed */
     bool stop, stop_copying;
 };
 
@@ -129,6 +130,18 @@ static bool take_batch(struct writer *w, struct list *batch, struct mono *due)
     return !list_empty(batch);
 }
 
+/* Tells the checkpointer once enough is new in the log; each of its runs syncs two files. With the
+ * lock held. */
+static void ask_to_copy(struct writer *w, size_t pages)
+{
+    bool restarted = pages < w->copied;
+    size_t fresh = restarted ? pages : pages - w->copied;
+    if (fresh < WAL_COPY_PAGES || w->wal_pages > 0)
+        return;
+    w->wal_pages = w->copied = pages;
+    pthread_cond_signal(&w->copy);
+}
+
 static void writer_main(void *arg)
 {
     struct writer *w = arg;
@@ -143,10 +156,7 @@ static void writer_main(void *arg)
         size_t pages = w->disk ? disk_wal_pages(w->disk) : 0;
         pthread_mutex_lock(&w->lock);
         list_move(&batch, &w->finished);
-        if (pages >= WAL_COPY_PAGES && w->wal_pages == 0) {
-            w->wal_pages = pages;
-            pthread_cond_signal(&w->copy);
-        }
+        ask_to_copy(w, pages);
         announce(w);
     }
     pthread_mutex_unlock(&w->lock);
@@ -171,6 +181,8 @@ static void checkpointer_main(void *arg)
         failing = failed;
         pthread_mutex_lock(&w->lock);
         w->wal_pages = 0;
+        if (failed)
+            w->copied = 0;
     }
     pthread_mutex_unlock(&w->lock);
 }
