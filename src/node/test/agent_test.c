@@ -120,8 +120,10 @@ static void on_tick(void *arg)
             i = 0;
         }
     }
-    if (f->until(f) || clock_mono().ns > f->deadline.ns)
-        loop_stop(f->loop);
+    if (!f->until(f) && clock_mono().ns <= f->deadline.ns)
+        return;
+    timer_stop(f->tick); /* a second stop would end the next wait */
+    loop_stop(f->loop);
 }
 
 static void wait_until(struct fixture *f, bool (*until)(struct fixture *f))

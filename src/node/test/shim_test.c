@@ -45,8 +45,10 @@ struct fixture {
 static void on_tick(void *arg)
 {
     struct fixture *f = arg;
-    if (f->until(f) || clock_mono().ns > f->deadline.ns)
-        loop_stop(f->loop);
+    if (!f->until(f) && clock_mono().ns <= f->deadline.ns)
+        return;
+    timer_stop(f->tick); /* a second stop would end the next wait */
+    loop_stop(f->loop);
 }
 
 static void wait_until(struct fixture *f, bool (*until)(struct fixture *f))
