@@ -19,6 +19,7 @@
 #pragma once
 
 #include "base/map.h"
+#include "base/time.h"
 #include "base/vec.h"
 #include "codec/cel.h"
 #include "kube/pod.h"
@@ -29,7 +30,8 @@ struct snode;
 struct spod;
 struct why;
 
-#define DRA_RESULTS_MAX 32 /* devices of one claim, as Kubernetes */
+#define DRA_BINDING_TIMEOUT_NS (600 * NS_PER_S) /* as kube-scheduler's bindingTimeout */
+#define DRA_RESULTS_MAX 32                      /* devices of one claim, as Kubernetes */
 #define DRA_POD_CLAIMS_MAX 16
 #define DRA_RESERVED_MAX 256 /* consumers of one claim, as Kubernetes */
 #define DRA_STEPS 100000     /* devices that one search may try */
@@ -98,6 +100,22 @@ struct claim_id {
 /* What came of it: the API's claim is at this revision, whose event will tell or has told; 0: it
  * has no such claim. True: devices may have become free. */
 bool dra_answered(struct dra *d, const struct claim_id *id, uint64_t revision);
+
+/* ---- devices that are made ready before the pod may be bound (bindingConditions) ---- */
+
+enum dra_binding {
+    DRA_BINDING_READY,
+    DRA_BINDING_WAITS,  /* a condition is not there yet, or the claim is not written */
+    DRA_BINDING_FAILED, /* one of bindingFailureConditions is there */
+};
+
+/* Of the devices that the placed pod's claims hold. *since: when the first of those that are
+ * waited for was allocated, ns 0 when nobody says. why, in a: what is waited for, or failed. */
+enum dra_binding
+dra_binding_of(const struct spod *pod, struct arena *a, struct wall *since, struct str *why);
+/* They could not be made ready: the claims are no use until they are released, and then prefer
+ * other devices. */
+void dra_binding_failed(const struct spod *pod);
 
 /* ---- claims that pods have and do not use ---- */
 

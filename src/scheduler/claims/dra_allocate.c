@@ -28,7 +28,8 @@ struct dra_search {
     struct dra_pick *picks;
     size_t n_picks, max_picks;
     size_t steps;
-    struct str failed; /* a selector's error: ends the search */
+    bool spares, spared; /* devices that failed for the claim are left out; there were some */
+    struct str failed;   /* a selector's error: ends the search */
 };
 
 /* ---- preparing ---- */
@@ -54,6 +55,9 @@ claim_trouble(struct dra *d, const struct dra_claim *c, const struct spod *pod, 
                             STR_ARG(name_of(c)));
     if (kobj_deleting(c->obj))
         return arena_printf(a, "resourceclaim \"%.*s\" is being deleted", STR_ARG(name_of(c)));
+    if (c->unfit)
+        return arena_printf(a, "resourceclaim \"%.*s\": its devices could not be made ready",
+                            STR_ARG(name_of(c)));
     struct json owner = kobj_controller(c->obj);
     if (str_is(json_str(json_get(owner, STR("kind"))), "Pod") &&
         !str_eq(json_str(json_get(owner, STR("uid"))), pod->obj->uid))
@@ -119,7 +123,7 @@ static bool selected_by(struct dra_search *s, struct json selectors, struct dra_
 static bool suits(struct dra_search *s, const struct dra_ask *ask, struct dra_device *dev)
 {
     const struct kobj *class = map_get(&s->d->classes, ask->class_name);
-    return !dev->conditions && selected_by(s, kobj_path(class, "spec.selectors"), dev) &&
+    return selected_by(s, kobj_path(class, "spec.selectors"), dev) &&
            selected_by(s, ask->selectors, dev) && dra_tolerates(dev, ask->tolerations);
 }
 
@@ -234,6 +238,14 @@ static bool over(struct dra_search *s)
 
 static bool solve(struct dra_search *s, size_t todo);
 
+static bool is_spared(struct dra_search *s, const struct dra_claim *c, const struct dra_device *dev)
+{
+    if (!s->spares || !dra_has_failed(c, dev))
+        return false;
+    s->spared = true;
+    return true;
+}
+
 /* `left` more devices for the ask, from place `from` on, then the rest of the requests. */
 static bool
 choose(struct dra_search *s, size_t todo, const struct dra_ask *ask, int64_t left, size_t from)
@@ -243,7 +255,8 @@ choose(struct dra_search *s, size_t todo, const struct dra_ask *ask, int64_t lef
     for (size_t i = from; i < s->devices.n && !over(s); i++) {
         struct dra_device *dev = s->devices.items[i];
         bool taken = dev->holders > 0 && !ask->admin; /* cheaper to ask than the selectors */
-        if (taken || !suits(s, ask, dev) || !pick(s, &s->todo[todo], ask, dev))
+        if (taken || is_spared(s, s->todo[todo].claim, dev) || !suits(s, ask, dev) ||
+            !pick(s, &s->todo[todo], ask, dev))
             continue;
         if (choose(s, todo, ask, left - 1, i + 1))
             return true;
@@ -310,7 +323,12 @@ bool dra_search_fits(struct dra_search *s, const struct snode *node, struct str 
     if (s->n_todo == 0)
         return true;
     s->devices = dra_reachable(s->d, node);
+    s->spares = true;
+    s->spared = false;
     bool ok = solve(s, 0);
+    s->spares = false;
+    if (!ok && s->spared && !s->failed.p)
+        ok = solve(s, 0);                   /* better those than none */
     for (size_t i = s->n_picks; i > 0; i--) /* the picks stay readable */
         charge(&s->picks[i - 1], -1);
     if (ok)

@@ -67,6 +67,8 @@ static struct dra_allocation *read_allocation(struct json v)
         r->device = json_str(json_get(it.value, STR("device")));
         r->share = json_str(json_get(it.value, STR("shareID")));
         r->admin = json_bool(json_get(it.value, STR("adminAccess")), false);
+        r->conditions = json_get(it.value, STR("bindingConditions"));
+        r->failures = json_get(it.value, STR("bindingFailureConditions"));
         read_taken(r, json_get(it.value, STR("consumedCapacity")), a);
     }
     al->terms = dra_terms(selector, a);

@@ -13,6 +13,8 @@
 
 void dra_claim_free(struct dra_claim *c)
 {
+    dra_failed_clear(c);
+    dra_names_fini(&c->failed);
     if (c->api)
         dra_allocation_free(c->api);
     kobj_unref(c->obj);
@@ -87,6 +89,7 @@ void dra_claim_set(struct dra *d, const struct kobj *obj)
     struct kobj *old = c->obj;
     c->obj = kobj_ref(obj);
     dra_claim_parse(c);
+    c->unfit = c->unfit && c->api;
     if (c->api)
         hold(d, c, c->api); /* the API's word ends ours */
     else if (was_api)

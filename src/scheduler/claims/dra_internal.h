@@ -105,6 +105,7 @@ struct dra_taken {   /* of a capacity */
 struct dra_result {
     struct str request, driver, pool, device, share;
     bool admin;
+    struct json conditions, failures; /* for binding; of the API's only */
     struct json tolerations;
     struct dra_taken *taken;
     size_t n_taken;
@@ -117,6 +118,7 @@ struct dra_allocation { /* immutable but for `at` */
     size_t n;
     const struct node_terms *terms; /* nodes where it can be used; NULL: all */
     struct json_doc *document;      /* status.allocation, of ours */
+    bool waits;                     /* of ours: some devices have binding conditions */
     bool kept;                      /* while sweeping */
 };
 VEC_TYPE(dra_allocations, struct dra_allocation *);
@@ -130,6 +132,8 @@ struct dra_claim {
     struct dra_constraint *constraints;
     size_t n_constraints;
     struct dra_allocation *api; /* what the API says, NULL: none */
+    bool unfit;                 /* its devices could not be made ready: it is to be released */
+    struct dra_names failed;    /* "driver/pool/device" that could not be made ready for it */
     size_t users;               /* pods that name it */
     int64_t idle_told;          /* dra_idle_claims told of it then; 0: never */
     /* What went to the API: each plan that uses the claim is a write of its own. */
@@ -226,6 +230,10 @@ const struct node_terms *dra_terms(struct json selector, struct arena *a);
 /* Parses c->obj into c->a. */
 void dra_claim_parse(struct dra_claim *c);
 void dra_claim_resolve(struct dra *d, struct dra_allocation *al); /* finds the devices again */
+
+/* The device could not be made ready for this claim before. */
+bool dra_has_failed(const struct dra_claim *c, const struct dra_device *dev);
+void dra_failed_clear(struct dra_claim *c);
 
 /* Does the selector match? -1: it failed, *why says how. */
 int dra_matches(struct dra *d, struct str expression, struct dra_device *dev, struct str *why);

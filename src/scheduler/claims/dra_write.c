@@ -41,6 +41,12 @@ put_result(struct jnode *list, struct dra_result *r, const struct dra_pick *p, s
     jnode_set_str(o, STR("device"), r->device);
     if (r->admin)
         jnode_set(o, STR("adminAccess"), jnode_bool(a, true));
+    static const char *const conditions[] = { "bindingConditions", "bindingFailureConditions" };
+    for (size_t i = 0; i < COUNT_OF(conditions); i++) {
+        struct json list_of = json_get(p->device->spec, str_from(conditions[i]));
+        if (json_len(list_of) > 0)
+            jnode_set(o, str_from(conditions[i]), jnode_thaw(a, list_of));
+    }
     if (json_len(p->ask->tolerations) > 0)
         jnode_set(o, STR("tolerations"), jnode_thaw(a, p->ask->tolerations));
     if (!r->share.n)
@@ -172,6 +178,7 @@ static struct json_doc *document(const struct whole *w, struct dra_allocation *a
     struct jnode *list = jnode_need_arr(devices, STR("results"));
     for (size_t i = 0; i < w->n; i++) {
         read_pick(&al->results[i], w->claim, &w->picks[i], i, al->a);
+        al->waits = al->waits || w->picks[i].device->conditions;
         put_result(list, &al->results[i], &w->picks[i], w->a);
     }
     put_configs(w, devices);

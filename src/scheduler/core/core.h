@@ -173,6 +173,10 @@ struct pod_id {
 };
 void core_forget(struct sched_core *s, const struct pod_id *pods, size_t n, struct mono now);
 
+/* The same, because devices of their claims could not be made ready (bindingConditions): they get
+ * others. */
+void core_unready(struct sched_core *s, const struct pod_id *pods, size_t n, struct mono now);
+
 /* What the extenders said about a pod of a DECISION_ASK; takes the answer over. The gang's cycle
  * runs again when all its questions are answered. Answers that nobody waits for are dropped. */
 void core_answer(struct sched_core *s,

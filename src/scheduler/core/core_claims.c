@@ -45,6 +45,16 @@ static void release_idle(struct sched_core *s, struct arena *a, struct decision 
     }
 }
 
+void core_unready(struct sched_core *s, const struct pod_id *pods, size_t n, struct mono now)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct spod *p = core_pod(s, pods[i].namespace, pods[i].name);
+        if (p && str_eq(p->obj->uid, pods[i].uid))
+            dra_binding_failed(p);
+    }
+    core_forget(s, pods, n, now);
+}
+
 /* ---- claims of extended resources ---- */
 
 #define ASK_AGAIN_NS (10 * NS_PER_S)

@@ -24,6 +24,7 @@ const char *const input_names[INPUT_KINDS] = {
     [INPUT_FORGET] = "forget",
     [INPUT_SENT] = "sent",
     [INPUT_REFUSED] = "refused",
+    [INPUT_UNREADY] = "unready",
     [INPUT_ANSWER] = "answer",
     [INPUT_WHY] = "why",
     [INPUT_CLAIM_ANSWER] = "claim-answer",
@@ -162,6 +163,13 @@ static int hear_refused(struct sched_core *s, const struct core_input *in, struc
     return 0;
 }
 
+static int hear_unready(struct sched_core *s, const struct core_input *in, struct err *err)
+{
+    (void)err;
+    core_unready(s, in->pods, in->n_pods, in->now);
+    return 0;
+}
+
 static int hear_answer(struct sched_core *s, const struct core_input *in, struct err *err)
 {
     (void)err;
@@ -255,6 +263,7 @@ int core_hear(struct sched_core *s, const struct core_input *in, struct err *err
         [INPUT_FORGET] = hear_forget,
         [INPUT_SENT] = hear_sent,
         [INPUT_REFUSED] = hear_refused,
+        [INPUT_UNREADY] = hear_unready,
         [INPUT_ANSWER] = hear_answer,
         [INPUT_WHY] = hear_why,
         [INPUT_CLAIM_ANSWER] = hear_claim_answer,

@@ -26,6 +26,7 @@ enum input_kind {
     INPUT_FORGET,
     INPUT_SENT, /* our allocations of their claims went to the API */
     INPUT_REFUSED,
+    INPUT_UNREADY, /* devices of their claims could not be made ready; FORGET is in it */
     INPUT_ANSWER,
     INPUT_WHY, /* somebody asked why the pod waits: it changes no decision, but looks around */
     /* the rest */

@@ -7,31 +7,10 @@
 #include <stdlib.h>
 
 #include "client/calls.h"
+#include "scheduler/service/bind_batch.h"
 #include "scheduler/service/metrics.h"
-#include "scheduler/service/service_internal.h"
 
 #define BATCH_PODS_MAX 64 /* plans are not split: a larger gang travels alone */
-
-struct bound_pod {
-    struct kobj *pod;
-    struct str node; /* in the batch's arena */
-    size_t gang;     /* number within the batch */
-    struct jnode *annotations;
-    struct mono since; /* it waited from here on */
-    const struct claim_use *claims;
-    size_t n_claims;
-};
-VEC_TYPE(bound_pods, struct bound_pod);
-
-struct bind_batch {
-    struct scheduler *s;
-    struct list in_flight;
-    struct call *call;
-    struct arena *a;
-    struct bound_pods pods;
-    size_t n_gangs;
-    struct mono started;
-};
 
 static struct bind_batch *batch_new(struct scheduler *s)
 {
@@ -78,7 +57,7 @@ static void batch_add(struct bind_batch *b, const struct bound_pod *p)
 
 static void on_bound(void *arg, const struct reply *reply, const struct err *err);
 
-static void batch_send(struct bind_batch *b)
+void service_bind_send(struct bind_batch *b)
 {
     struct scheduler *s = b->s;
     struct binding *list = ARENA_ARRAY(b->a, struct binding, b->pods.n);
@@ -146,7 +125,7 @@ static void split(const struct bind_batch *b)
                 batch_add(one, &b->pods.items[i]);
         }
         one->n_gangs = 1;
-        batch_send(one);
+        service_bind_send(one);
     }
 }
 
@@ -203,7 +182,7 @@ static void on_bound(void *arg, const struct reply *reply, const struct err *err
 void service_bind_flush(struct scheduler *s)
 {
     if (s->batch && s->batch->pods.n)
-        batch_send(TAKE(s->batch));
+        service_bind_send(TAKE(s->batch));
 }
 
 /* What the pod's claims got, as the API is to write it; from here on it is kept until it answers.
@@ -245,6 +224,10 @@ static void add_plan(struct bind_batch *batch, const struct decision *d)
 
 void service_bind(struct scheduler *s, const struct decision *d)
 {
+    if (service_must_wait(d)) {
+        service_bind_go(service_bind_hold(s, d));
+        return;
+    }
     if (s->batch && s->batch->pods.n + d->n > BATCH_PODS_MAX)
         service_bind_flush(s);
     if (!s->batch)
@@ -263,10 +246,10 @@ struct bind_batch *service_bind_hold(struct scheduler *s, const struct decision 
 
 void service_bind_go(struct bind_batch *b)
 {
-    if (b->pods.n)
-        batch_send(b);
-    else
+    if (b->pods.n == 0)
         batch_free(b); /* an extender binds all of them */
+    else if (!service_wait(b))
+        service_bind_send(b);
 }
 
 void service_bind_give_up(struct bind_batch *b, const struct reply *reply, const struct err *err)

@@ -41,6 +41,7 @@ struct scheduler {
     struct list binds;        /* batches on the wire */
     struct bind_batch *batch; /* filled in this turn; NULL: none */
     struct list claim_reads;  /* claims that are looked up (service_claims.c) */
+    struct list waits;        /* plans whose devices are made ready (service_wait.c) */
     struct list claim_releases;
     struct list extended_claims; /* on the wire (service_extended.c) */
     struct list patches;         /* status patches on the wire */
@@ -77,6 +78,12 @@ struct bind_batch *service_bind_hold(struct scheduler *s, const struct decision 
 void service_bind_go(struct bind_batch *b);
 void service_bind_give_up(struct bind_batch *b, const struct reply *reply, const struct err *err);
 void service_bind_drop(struct bind_batch *b); /* NULL is fine */
+/* Devices of the plan must be made ready before it is bound. */
+bool service_must_wait(const struct decision *d);
+/* True: that is so, and the batch is sent, or given up, when it is known. */
+bool service_wait(struct bind_batch *b);
+void service_waits_look(struct scheduler *s); /* claims changed */
+void service_waits_cancel(struct scheduler *s);
 void service_bind_flush(struct scheduler *s);
 void service_bind_cancel(struct scheduler *s);
 

@@ -52,7 +52,7 @@ static const struct fake_call *bind_of(struct world *w)
 /* ' becomes ". Static storage, one for each place. */
 static const char *quoted(size_t place, const char *text)
 {
-    static char out[16][2048];
+    static char out[20][2048];
     snprintf(out[place], sizeof out[place], "%s", text);
     for (char *p = out[place]; *p; p++)
         *p = *p == '\'' ? '"' : *p;
@@ -232,6 +232,117 @@ static void test_makes_claims_of_extended_resources(void **state)
     world_free(w);
 }
 
+/* ---- devices that are made ready first ---- */
+
+#define FABRIC                                                                                     \
+    {                                                                                              \
+        "resourceslices",                                                                          \
+        {                                                                                          \
+            "{'apiVersion':'resource.k8s.io/v1','kind':'ResourceSlice','metadata':{'name':'s',"    \
+            "'resourceVersion':'2'},'spec':{'driver':'x.example.com','pool':{'name':'p',"          \
+            "'generation':1,'resourceSliceCount':1},'allNodes':true,'devices':[{'name':'d0',"      \
+            "'bindsToNode':true,'bindingConditions':['Ready'],'bindingFailureConditions':["        \
+            "'Broken']},{'name':'d1','bindsToNode':true,'bindingConditions':['Ready'],"            \
+            "'bindingFailureConditions':['Broken']}]}}"                                            \
+        }                                                                                          \
+    }
+#define FABRIC_CLAIM(revision, status)                                                             \
+    "{'apiVersion':'resource.k8s.io/v1','kind':'ResourceClaim','metadata':{'namespace':'d',"       \
+    "'name':'c','uid':'u-c','resourceVersion':'" revision "','finalizers':["                       \
+    "'resource.kubernetes.io/delete-protection']},'spec':{'devices':{'requests':[{'name':'r',"     \
+    "'exactly':{'deviceClassName':'k'}}]}},'status':{" status "}}"
+#define FABRIC_HELD(device, at)                                                                    \
+    "'allocation':{'allocationTimestamp':'" at "','devices':{'results':[{'request':'r','driver':"  \
+    "'x.example.com','pool':'p','device':'" device "','bindingConditions':['Ready'],"              \
+    "'bindingFailureConditions':['Broken']}]},'nodeSelector':{'nodeSelectorTerms':[{"              \
+    "'matchFields':[{'key':'metadata.name','operator':'In','values':['n0']}]}]}},"                 \
+    "'reservedFor':[" USER("a") "]"
+#define FABRIC_SAYS(device, type)                                                                  \
+    ",'devices':[{'driver':'x.example.com','pool':'p','device':'" device "','conditions':[{"       \
+    "'type':'" type "','status':'True'}]}]"
+#define LATER "2099-01-01T00:00:00Z" /* a clock ahead of ours: the time is not over */
+
+/* One pod, whose claim is on the wire; it is told that the claim is written, with device d0. */
+static struct world *fabric_world(void)
+{
+    const struct given given[] = { CLASS,
+                                   FABRIC,
+                                   { "nodes", { NODE("n0", "4") } },
+                                   { "pods", { POD("a", "") } },
+                                   { "resourceclaims", { FABRIC_CLAIM("7", "") } } };
+    struct world *w = world_new(given, COUNT_OF(given));
+    size_t at;
+    CHECK(!bind_of(w));
+    CHECK(pending(w, "resourceclaims/d/c", &at) != NULL);
+    fake_reply(w->fake, at, 200, quoted(15, FABRIC_CLAIM("7", "")));
+    run_briefly(w, 5);
+    const struct fake_call *c = pending(w, "resourceclaims/d/c/status", &at);
+    CHECK(c != NULL);
+    struct json allocation = json_path(json_root(c->body), "status.allocation");
+    CHECK_STR(json_text(json_path(allocation, "devices.results.0.bindingConditions")),
+              "[\"Ready\"]");
+    CHECK(json_str(json_get(allocation, STR("allocationTimestamp"))).n == 20);
+    fake_reply(w->fake, at, 200, quoted(15, FABRIC_CLAIM("11", FABRIC_HELD("d0", LATER))));
+    run_briefly(w, 5);
+    CHECK(!bind_of(w));
+    return w;
+}
+
+static void claim_says(struct world *w, const char *claim)
+{
+    size_t at = 0;
+    while (at < fake_pending(w->fake) &&
+           !(fake_at(w->fake, at)->is_watch &&
+             strncmp(fake_at(w->fake, at)->path, "resourceclaims/", 15) == 0))
+        at++;
+    CHECK(at < fake_pending(w->fake));
+    fake_event(w->fake, at, EVENT_MODIFIED, quoted(15, claim));
+    run_briefly(w, 20);
+}
+
+static void test_binds_when_devices_are_ready(void **state)
+{
+    (void)state;
+    struct world *w = fabric_world();
+    claim_says(w, FABRIC_CLAIM("11", FABRIC_HELD("d0", LATER)));
+    CHECK(!bind_of(w));
+    claim_says(w, FABRIC_CLAIM("12", FABRIC_HELD("d0", LATER) FABRIC_SAYS("d0", "Ready")));
+    CHECK(bind_of(w) != NULL);
+    world_free(w);
+}
+
+/* A failure, or a time that is over: the claim is released, and the next choice is another. */
+static void test_unready_devices_are_given_back(void **state)
+{
+    (void)state;
+    static const char *const ends[] = {
+        FABRIC_CLAIM("12", FABRIC_HELD("d0", LATER) FABRIC_SAYS("d0", "Broken")),
+        FABRIC_CLAIM("12", FABRIC_HELD("d0", "2020-01-01T00:00:00Z")),
+    };
+    for (size_t i = 0; i < COUNT_OF(ends); i++) {
+        struct world *w = fabric_world();
+        size_t at;
+        claim_says(w, ends[i]);
+        CHECK(!bind_of(w));
+        run_briefly(w, 1100);
+        const struct fake_call *c = pending(w, "resourceclaims/d/c/status", &at);
+        CHECK(c != NULL);
+        CHECK_STR(json_text(json_path(json_root(c->body), "status.allocation")), "null");
+        fake_reply(w->fake, at, 200, quoted(15, FABRIC_CLAIM("13", "")));
+        claim_says(w, FABRIC_CLAIM("13", ""));
+        run_briefly(w, 2100);
+        CHECK(pending(w, "resourceclaims/d/c", &at) != NULL);
+        fake_reply(w->fake, at, 200, quoted(15, FABRIC_CLAIM("13", "")));
+        run_briefly(w, 5);
+        c = pending(w, "resourceclaims/d/c/status", &at);
+        CHECK(c != NULL);
+        CHECK_STR(
+            json_str(json_path(json_root(c->body), "status.allocation.devices.results.0.device")),
+            "d1");
+        world_free(w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +350,8 @@ int main(void)
         cmocka_unit_test(test_releases_what_cannot_be_used),
         cmocka_unit_test(test_keeps_what_others_use),
         cmocka_unit_test(test_makes_claims_of_extended_resources),
+        cmocka_unit_test(test_binds_when_devices_are_ready),
+        cmocka_unit_test(test_unready_devices_are_given_back),
     };
     return CHECK_MAIN(tests);
 }

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * bind_batch — pods that are bound in one request: made by service_bind.c, held by service_wait.c
+ * until their devices are ready. Nobody else includes this. */
+#pragma once
+
+#include "scheduler/service/service_internal.h"
+
+struct bound_pod {
+    struct kobj *pod;
+    struct str node; /* in the batch's arena */
+    size_t gang;     /* number within the batch */
+    struct jnode *annotations;
+    struct mono since; /* it waited from here on */
+    const struct claim_use *claims;
+    size_t n_claims;
+};
+VEC_TYPE(bound_pods, struct bound_pod);
+
+struct bind_batch {
+    struct scheduler *s;
+    struct list in_flight;
+    struct call *call;
+    struct arena *a;
+    struct bound_pods pods;
+    size_t n_gangs;
+    struct mono started;
+};
+
+/* Sends it; from here on it frees itself. */
+void service_bind_send(struct bind_batch *b);
