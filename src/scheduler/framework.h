@@ -39,6 +39,7 @@ enum {
     WAKE_POD_PLACED = 1u << 3,   /* for affinity and spreading */
     WAKE_OBJECTS = 1u << 4,      /* namespaces, services and other selectors */
     WAKE_QUOTA = 1u << 5,        /* a queue may use more again */
+    WAKE_STORAGE = 1u << 6,      /* volumes, claims and what drivers say about them */
 };
 
 /* Reasons, as texts that fit after a number of nodes: "Insufficient cpu". They live as long as the

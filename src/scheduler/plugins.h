@@ -16,6 +16,14 @@ extern const struct sched_plugin node_name_plugin;
 extern const struct sched_plugin node_ports_plugin;
 extern const struct sched_plugin node_resources_fit_plugin;
 extern const struct sched_plugin node_unschedulable_plugin;
+extern const struct sched_plugin node_volume_limits_plugin;
 extern const struct sched_plugin numa_topology_plugin;
 extern const struct sched_plugin pod_topology_spread_plugin;
 extern const struct sched_plugin taint_toleration_plugin;
+extern const struct sched_plugin volume_binding_plugin;
+extern const struct sched_plugin volume_restrictions_plugin;
+extern const struct sched_plugin volume_zone_plugin;
+
+/* How long a pod's volumes may take to be bound (bindTimeoutSeconds), by the arguments of
+ * VolumeBinding. */
+int64_t volume_binding_timeout_ns(const void *args);

@@ -26,7 +26,6 @@ static const struct {
     { "GangPreemption", NULL },    /* the same: gangs and pods preempt alike */
     { "KubeAttention", "is not built yet" },
     { "NetworkFabricScore", "is not built yet" },
-    { "NodeVolumeLimits", "is not built yet" },
     { "PrioritySort", NULL },
     { "ProfileClassifier", NULL }, /* profile->workloads */
     { "ResourceFragmentationScore", "is not built yet; GPUDevices packs GPUs" },
@@ -35,9 +34,6 @@ static const struct {
     { "TenantHardwareAffinityScore", "is not built yet" },
     { "TopologyScoring", "is done by PodTopologySpread" },
     { "VRAMScheduler", "is not built yet" },
-    { "VolumeBinding", "is not built yet" },
-    { "VolumeRestrictions", "is not built yet" },
-    { "VolumeZone", "is not built yet" },
     { "WorkloadAwareScoring", NULL }, /* the same */
 };
 

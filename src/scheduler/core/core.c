@@ -9,6 +9,7 @@
 #include "scheduler/preempt/feuds.h"
 #include "scheduler/state/reservation.h"
 #include "scheduler/time/forecast.h"
+#include "scheduler/volumes/volumes.h"
 
 #define CACHE_BYTES_MAX (64u << 20) /* of kept scores; 8 bytes a node and shape */
 #define TRIM_EVERY 256              /* cycles */
@@ -189,6 +190,13 @@ void core_selecting_set(struct sched_core *s,
 void core_selecting_del(struct sched_core *s, enum selecting kind, const struct kobj *obj)
 {
     cluster_selecting_del(&s->cluster, kind, obj);
+}
+
+void core_storage_changed(struct sched_core *s, const struct kobj *obj, bool gone, struct mono now)
+{
+    struct volumes *v = s->cluster.snap.volumes;
+    if (gone ? volumes_del(v, obj) : volumes_set(v, obj))
+        core_wake(s, WAKE_STORAGE, -1, now);
 }
 
 void core_device_set(struct sched_core *s,

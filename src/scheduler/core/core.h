@@ -81,6 +81,8 @@ void core_claim_answered(struct sched_core *s,
 /* The DeviceClass by which an extended resource is had, since no node offers it; absent: none.
  * Borrowed. */
 struct str core_extended_class(const struct sched_core *s, struct str resource);
+/* An object that volumes_set (volumes.h) knows came, changed or went. */
+void core_storage_changed(struct sched_core *s, const struct kobj *obj, bool gone, struct mono now);
 /* PodDisruptionBudgets, which preemption breaks last. */
 void core_budget_set(struct sched_core *s, const struct kobj *obj);
 void core_budget_del(struct sched_core *s, struct str namespace, struct str name);

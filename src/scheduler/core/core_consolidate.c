@@ -33,7 +33,7 @@ static bool may_move(void *arg, const struct spod *by, const struct spod *p)
     (void)by;
     return spod_is_ours(p) && !(p->gang && p->gang->dialect) && comes_back_elsewhere(p) &&
            p->view->priority <= m->g->priority && !p->evicting && !p->view->deleting &&
-           p->claims.n == 0; /* what claims hold is not tried twice */
+           p->claims.n == 0 && !p->volumes; /* what claims hold is not tried twice */
 }
 
 static bool must_stay(void *arg, const struct spod *by, const struct spod *p)

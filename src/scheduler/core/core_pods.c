@@ -54,12 +54,14 @@ static void pod_gone(struct sched_core *s, struct spod *p, struct mono now)
 {
     int64_t node = p->node;
     struct gang *g = p->gang;
-    bool survives = g && g->n_members > 1;
+    bool survives = g && g->n_members > 1, frees_claims = p->volumes && node >= 0;
     core_drop_pod(s, p);
     if (survives)
         core_gang_changed(s, g, now);
     if (node >= 0)
         core_wake(s, WAKE_POD_GONE, node, now);
+    if (frees_claims) /* a claim for one pod may be wanted elsewhere */
+        core_wake(s, WAKE_STORAGE, -1, now);
 }
 
 void core_pod_del(struct sched_core *s, struct str namespace, struct str name, struct mono now)
@@ -283,6 +285,8 @@ void core_forget(struct sched_core *s, const struct pod_id *pods, size_t n, stru
             snapshot_commit(&s->cluster.snap);
             gang_count_placed(p, -1);
             core_wake(s, WAKE_POD_GONE, node, now);
+            if (p->volumes)
+                core_wake(s, WAKE_STORAGE, -1, now);
         }
         struct gang *g = p->gang;
         g->attempts++;

@@ -32,7 +32,21 @@ static const struct json_mask container[] = {
     JSON_MASK("name"),      JSON_MASK("image"),         JSON_MASK_OF("ports", port),
     JSON_MASK("resources"), JSON_MASK("restartPolicy"),
 };
-static const struct json_mask volume[] = { JSON_MASK("image") };
+static const struct json_mask claim_source[] = { JSON_MASK("claimName") };
+static const struct json_mask presence[] = { JSON_MASK("") }; /* that it is there, nothing of it */
+static const struct json_mask volume[] = {
+    JSON_MASK("name"),
+    JSON_MASK("image"),
+    JSON_MASK_OF("persistentVolumeClaim", claim_source),
+    JSON_MASK_OF("ephemeral", presence),
+    JSON_MASK("gcePersistentDisk"),
+    JSON_MASK("awsElasticBlockStore"),
+    JSON_MASK("iscsi"),
+    JSON_MASK("rbd"),
+    JSON_MASK("azureDisk"),
+    JSON_MASK("cinder"),
+    JSON_MASK("portworxVolume"),
+};
 static const struct json_mask pod_spec[] = {
     JSON_MASK("nodeName"),
     JSON_MASK("schedulerName"),
@@ -106,6 +120,51 @@ static const struct json_mask selecting[] = {
     JSON_MASK_OF("spec", selecting_spec),
 };
 
+/* ---- storage: all its kinds ---- */
+
+static const struct json_mask csi[] = { JSON_MASK("driver"), JSON_MASK("volumeHandle") };
+static const struct json_mask storage_spec[] = {
+    /* volumes and claims */
+    JSON_MASK("accessModes"),
+    JSON_MASK("capacity"),
+    JSON_MASK("claimRef"),
+    JSON_MASK("nodeAffinity"),
+    JSON_MASK("resources"),
+    JSON_MASK("selector"),
+    JSON_MASK("storageClassName"),
+    JSON_MASK("volumeAttributesClassName"),
+    JSON_MASK("volumeMode"),
+    JSON_MASK("volumeName"),
+    JSON_MASK_OF("csi", csi),
+    JSON_MASK("awsElasticBlockStore"),
+    JSON_MASK("azureDisk"),
+    JSON_MASK("cinder"),
+    JSON_MASK("gcePersistentDisk"),
+    JSON_MASK("portworxVolume"),
+    /* CSINode, CSIDriver, VolumeAttachment */
+    JSON_MASK("drivers"),
+    JSON_MASK("storageCapacity"),
+    JSON_MASK("attacher"),
+    JSON_MASK("nodeName"),
+    JSON_MASK("source"),
+};
+static const struct json_mask storage_status[] = { JSON_MASK("phase") };
+static const struct json_mask storage[] = {
+    JSON_MASK("kind"),
+    JSON_MASK("apiVersion"),
+    JSON_MASK_OF("metadata", metadata),
+    JSON_MASK_OF("spec", storage_spec),
+    JSON_MASK_OF("status", storage_status),
+    /* StorageClass, CSIStorageCapacity */
+    JSON_MASK("provisioner"),
+    JSON_MASK("volumeBindingMode"),
+    JSON_MASK("allowedTopologies"),
+    JSON_MASK("storageClassName"),
+    JSON_MASK("nodeTopology"),
+    JSON_MASK("capacity"),
+    JSON_MASK("maximumVolumeSize"),
+};
+
 #define FIELDS(rows)                                                                               \
     {                                                                                              \
         rows, COUNT_OF(rows)                                                                       \
@@ -114,6 +173,7 @@ static const struct json_mask selecting[] = {
 const struct sched_fields sched_fields[INPUT_KINDS] = {
     [INPUT_NODE] = FIELDS(node),
     [INPUT_POD] = FIELDS(pod),
+    [INPUT_STORAGE] = FIELDS(storage),
     [INPUT_SERVICE] = FIELDS(selecting),
     [INPUT_REPLICASET] = FIELDS(selecting),
     [INPUT_STATEFULSET] = FIELDS(selecting),
@@ -132,6 +192,13 @@ struct kobj *sched_keeps_cached(struct sched_keeps *k, const struct kobj *o)
         { "ReplicaSet", INPUT_REPLICASET },
         { "StatefulSet", INPUT_STATEFULSET },
         { "ReplicationController", INPUT_CONTROLLER },
+        { "PersistentVolume", INPUT_STORAGE },
+        { "PersistentVolumeClaim", INPUT_STORAGE },
+        { "StorageClass", INPUT_STORAGE },
+        { "CSINode", INPUT_STORAGE },
+        { "CSIDriver", INPUT_STORAGE },
+        { "CSIStorageCapacity", INPUT_STORAGE },
+        { "VolumeAttachment", INPUT_STORAGE },
     };
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         if (!str_is(o->kind, kinds[i].kind))

@@ -20,6 +20,7 @@ const char *const input_names[INPUT_KINDS] = {
     [INPUT_CLAIM] = "claim",
     [INPUT_GROUP] = "group",
     [INPUT_QUEUE] = "queue",
+    [INPUT_STORAGE] = "storage",
     [INPUT_TOPOLOGY] = "topology",
     [INPUT_FORGET] = "forget",
     [INPUT_SENT] = "sent",
@@ -106,6 +107,13 @@ static int hear_device(struct sched_core *s, const struct core_input *in, struct
         core_device_del(s, kinds[in->kind], in->obj, in->now);
     else
         core_device_set(s, kinds[in->kind], in->obj, in->now);
+    return 0;
+}
+
+static int hear_storage(struct sched_core *s, const struct core_input *in, struct err *err)
+{
+    (void)err;
+    core_storage_changed(s, in->obj, in->gone, in->now);
     return 0;
 }
 
@@ -259,6 +267,7 @@ int core_hear(struct sched_core *s, const struct core_input *in, struct err *err
         [INPUT_CLAIM] = hear_device,
         [INPUT_GROUP] = hear_group,
         [INPUT_QUEUE] = hear_queue,
+        [INPUT_STORAGE] = hear_storage,
         [INPUT_TOPOLOGY] = hear_topology,
         [INPUT_FORGET] = hear_forget,
         [INPUT_SENT] = hear_sent,

@@ -11,6 +11,7 @@
 #include "scheduler/outside/outside.h"
 #include "scheduler/preempt/victim.h"
 #include "scheduler/state/numa.h"
+#include "scheduler/volumes/volumes.h"
 
 #define SHAPE_KEY_BYTES_MAX (256u << 10)
 #define DEFAULT_CPU_MILLI 100
@@ -316,6 +317,7 @@ spod_new(struct cluster *c, struct shapes *s, const struct profile *profile, con
     p->labels = labelset_decode(p->view->labels);
     p->shape = shape_get(c, s, profile, obj);
     dra_claims_init(c->snap.dra, &p->claims, obj);
+    p->volumes = pod_volumes_new(c->snap.volumes, obj);
     p->demands = p->shape->demands;
     p->n_demands = p->shape->n_demands;
     p->nz_cpu = p->view->nonzero_cpu_milli;
@@ -342,6 +344,7 @@ void spod_free(struct shapes *s, struct spod *p)
     list_remove(&p->in_gang);
     list_remove(&p->nominated);
     dra_claims_fini(&p->claims);
+    pod_volumes_free(p->volumes);
     extender_answer_free(p->extended);
     labelset_fini(&p->labels);
     shape_put(s, p->shape);

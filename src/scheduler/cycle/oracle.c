@@ -7,6 +7,7 @@
 #include "scheduler/cycle/evaluate.h"
 #include "scheduler/preempt/budget.h"
 #include "scheduler/preempt/preempt.h"
+#include "scheduler/volumes/volumes.h"
 
 VEC_TYPE(spod_vec, struct spod *);
 
@@ -74,6 +75,30 @@ static void add_selecting(struct replay *r, struct json root)
             struct kobj *o = object(r, it.value, kinds[i].api_version, kinds[i].kind);
             if (o)
                 cluster_selecting_set(&r->cluster, kinds[i].selecting, o);
+        }
+    }
+}
+
+static void add_storage(struct replay *r, struct json root)
+{
+    static const struct {
+        const char *member, *api_version, *kind;
+    } kinds[] = {
+        { "persistentVolumes", "v1", "PersistentVolume" },
+        { "persistentVolumeClaims", "v1", "PersistentVolumeClaim" },
+        { "storageClasses", "storage.k8s.io/v1", "StorageClass" },
+        { "csiNodes", "storage.k8s.io/v1", "CSINode" },
+        { "csiDrivers", "storage.k8s.io/v1", "CSIDriver" },
+        { "csiStorageCapacities", "storage.k8s.io/v1", "CSIStorageCapacity" },
+        { "volumeAttachments", "storage.k8s.io/v1", "VolumeAttachment" },
+    };
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        struct json list = json_get(root, str_from(kinds[i].member));
+        for (struct json_iter it = json_iter(list); json_next(&it);) {
+            AUTO(kobj_unrefp)
+            struct kobj *o = object(r, it.value, kinds[i].api_version, kinds[i].kind);
+            if (o)
+                volumes_set(r->cluster.snap.volumes, o);
         }
     }
 }
@@ -225,6 +250,35 @@ static bool same_scores(struct replay *r, const struct evaluation *e, size_t at,
     return false;
 }
 
+static bool is_in(struct json list, struct str text)
+{
+    for (struct json_iter it = json_iter(list); json_next(&it);) {
+        if (str_eq(json_str(it.value), text))
+            return true;
+    }
+    return false;
+}
+
+/* Which volumes its claims would get there. */
+static bool same_volumes(struct replay *r, const struct snode *n, struct json want)
+{
+    struct json binds = json_get(want, STR("bind")), makes = json_get(want, STR("provision"));
+    struct str reason;
+    size_t got = 0;
+    if (!json_has(want))
+        return true;
+    struct volume_search *s = r->pod->volumes ? volume_search_new(r->pod, r->a, &reason) : NULL;
+    const struct volume_choice *list =
+        s && !volume_search_fits(s, n) ? volume_search_choices(s, &got) : NULL;
+    bool same = got == json_len(binds) + json_len(makes);
+    for (size_t i = 0; i < got && same; i++)
+        same = list[i].volume.p ? str_eq(json_str(json_get(binds, list[i].claim)), list[i].volume)
+                                : is_in(makes, list[i].claim);
+    if (!same)
+        buf_printf(r->diff, "other volumes, want %.*s", STR_ARG(json_text(want)));
+    return same;
+}
+
 static bool
 same_node(struct replay *r, const struct evaluation *e, struct str name, struct json want)
 {
@@ -243,7 +297,7 @@ same_node(struct replay *r, const struct evaluation *e, struct str name, struct 
     }
     for (size_t i = 0; i < e->n_feasible; i++) {
         if (e->feasible[i] == n->id)
-            return same_scores(r, e, i, want);
+            return same_scores(r, e, i, want) && same_volumes(r, n, json_get(want, STR("volumes")));
     }
     return false;
 }
@@ -260,15 +314,6 @@ static bool same_gates(struct replay *r, struct json want)
 }
 
 /* ---- preemption ---- */
-
-static bool is_in(struct json list, struct str text)
-{
-    for (struct json_iter it = json_iter(list); json_next(&it);) {
-        if (str_eq(json_str(it.value), text))
-            return true;
-    }
-    return false;
-}
 
 static void put_victims(struct buf *b, const struct victims *v)
 {
@@ -380,6 +425,7 @@ bool oracle_replay(struct json test_case, struct buf *diff)
         add_namespaces(&r, json_get(test_case, STR("namespaces")));
         add_selecting(&r, test_case);
         add_budgets(&r, json_get(test_case, STR("podDisruptionBudgets")));
+        add_storage(&r, test_case);
         add_placed(&r, json_get(test_case, STR("pods")));
         r.pod = add_pod(&r, json_get(test_case, STR("pod")));
         if (r.pod)

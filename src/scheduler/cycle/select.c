@@ -251,7 +251,7 @@ bool select_on(struct cluster *cl,
                              .a = a };
     if (!score_cache_fits(score_cache_of(cl, pod->shape), node))
         return false;
-    if (pod->relations || pod->extended || cl->snap.n_terms || cl->n_nominated ||
+    if (pod->relations || pod->extended || pod->volumes || cl->snap.n_terms || cl->n_nominated ||
         forecast_holds(cl->forecast)) { /* other pods decide too */
         struct node_answer answer;
         evaluate_node(cl, pod, node, a, &answer);

@@ -6,9 +6,9 @@
 
 #include "base/num.h"
 #include "scheduler/framework.h"
+#include "scheduler/plugins/score_shape.h"
 
 #define FIT_RESOURCES_MAX 32
-#define FIT_SHAPE_MAX 32
 
 enum strategy { LEAST_ALLOCATED, MOST_ALLOCATED, REQUESTED_TO_CAPACITY };
 
@@ -17,17 +17,12 @@ struct fit_resource {
     int64_t weight;
 };
 
-struct fit_point {
-    int64_t utilization, score; /* score 0…100 */
-};
-
 struct fit_args {
     enum strategy strategy;
     bool said; /* the strategy stands in the configuration */
     struct fit_resource resources[FIT_RESOURCES_MAX];
     size_t n_resources;
-    struct fit_point points[FIT_SHAPE_MAX];
-    size_t n_points;
+    struct score_shape shape; /* of RequestedToCapacityRatio */
     struct strs ignored, ignored_groups;
 };
 
@@ -53,26 +48,6 @@ static struct strs copy_strs(struct arena *a, struct json list)
     for (struct json_iter it = json_iter(list); json_next(&it);)
         out.items[out.n++] = arena_str(a, json_str(it.value));
     return out;
-}
-
-static int decode_points(struct fit_args *out, struct json shape, struct err *err)
-{
-    for (struct json_iter it = json_iter(shape); json_next(&it);) {
-        if (out->n_points == FIT_SHAPE_MAX)
-            return err_set(err, ERR_TOO_LARGE, "shape has more than %d points", FIT_SHAPE_MAX);
-        struct fit_point p = {
-            .utilization = json_i64_or(json_get(it.value, STR("utilization")), 0),
-            .score = json_i64_or(json_get(it.value, STR("score")), 0),
-        };
-        if (p.utilization < 0 || p.utilization > 100 || p.score < 0 || p.score > 10)
-            return err_set(err, ERR_INVALID,
-                           "shape: utilization must be 0 to 100 and score 0 to 10");
-        if (out->n_points && p.utilization <= out->points[out->n_points - 1].utilization)
-            return err_set(err, ERR_INVALID, "shape: utilization values must rise");
-        p.score *= SCHED_SCORE_MAX / 10;
-        out->points[out->n_points++] = p;
-    }
-    return 0;
 }
 
 static int
@@ -115,7 +90,8 @@ static int fit_configure(void *args, struct json in, struct arena *a, struct err
     out->ignored_groups = copy_strs(a, json_get(in, STR("ignoredResourceGroups")));
     if (decode_resources(out, json_get(strategy, STR("resources")), a, err))
         return -1;
-    return decode_points(out, json_path(strategy, "requestedToCapacityRatio.shape"), err);
+    return score_shape_read(&out->shape, json_path(strategy, "requestedToCapacityRatio.shape"),
+                            err);
 }
 
 /* ---- filter ---- */
@@ -225,22 +201,6 @@ static enum verdict fit_filter(const struct sched_cycle *c,
 
 /* ---- score ---- */
 
-/* Piecewise linear through the points; division truncates toward zero, as in Go. */
-static int64_t along_points(const struct fit_args *args, int64_t utilization)
-{
-    const struct fit_point *p = args->points;
-    for (size_t i = 0; i < args->n_points; i++) {
-        if (utilization > p[i].utilization)
-            continue;
-        if (i == 0)
-            return p[0].score;
-        return p[i - 1].score + (p[i].score - p[i - 1].score) *
-                                    (utilization - p[i - 1].utilization) /
-                                    (p[i].utilization - p[i - 1].utilization);
-    }
-    return args->n_points ? p[args->n_points - 1].score : 0;
-}
-
 static int64_t
 score_resource(const struct fit_args *args, enum strategy strategy, int64_t used, int64_t cap)
 {
@@ -250,7 +210,7 @@ score_resource(const struct fit_args *args, enum strategy strategy, int64_t used
     case MOST_ALLOCATED:
         return num_min_i64(used, cap) * SCHED_SCORE_MAX / cap;
     case REQUESTED_TO_CAPACITY:
-        return along_points(args, used > cap ? 100 : used * 100 / cap);
+        return score_shape_at(&args->shape, used > cap ? 100 : used * 100 / cap);
     }
     return 0;
 }

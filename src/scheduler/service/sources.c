@@ -8,6 +8,7 @@
         { STR_INIT(g), STR_INIT(v), STR_INIT(p) }, k                                               \
     }
 #define DEVICES(p, k) SOURCE("resource.k8s.io", "v1", p, k)
+#define STORAGE(g, p) SOURCE(g, "v1", p, INPUT_STORAGE)
 #define QUEUE(g, v, p) SOURCE(g, v, p, INPUT_QUEUE)
 #define TOPOLOGY(g, v, p) SOURCE(g, v, p, INPUT_TOPOLOGY)
 
@@ -22,6 +23,13 @@ const struct sched_source sources_main[SOURCES_MAIN] = {
     DEVICES("deviceclasses", INPUT_CLASS),
     DEVICES("resourceslices", INPUT_SLICE),
     DEVICES("resourceclaims", INPUT_CLAIM),
+    STORAGE("", "persistentvolumes"),
+    STORAGE("", "persistentvolumeclaims"),
+    STORAGE("storage.k8s.io", "storageclasses"),
+    STORAGE("storage.k8s.io", "csinodes"),
+    STORAGE("storage.k8s.io", "csidrivers"),
+    STORAGE("storage.k8s.io", "csistoragecapacities"),
+    STORAGE("storage.k8s.io", "volumeattachments"),
     SOURCE("", "v1", "pods", INPUT_POD),
 };
 

@@ -12,8 +12,8 @@ struct sched_source {
 };
 
 /* All are listed before the first cycle, and heard in this order: never a pod before its node and
- * its claims. */
-#define SOURCES_MAIN 11
+ * its claims and volumes. */
+#define SOURCES_MAIN 18
 extern const struct sched_source sources_main[SOURCES_MAIN];
 
 /* Queues and topologies of every project, as far as the API serves them: heard when they come. The

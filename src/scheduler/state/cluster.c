@@ -9,6 +9,7 @@
 #include "scheduler/preempt/budget.h"
 #include "scheduler/state/reservation.h"
 #include "scheduler/time/forecast.h"
+#include "scheduler/volumes/volumes.h"
 
 void cluster_init(struct cluster *c)
 {
@@ -18,6 +19,7 @@ void cluster_init(struct cluster *c)
     c->gpus = gpu_sense_new();
     c->forecast = forecast_new();
     c->snap.dra = dra_new(&c->snap);
+    c->snap.volumes = volumes_new();
     c->forest = domain_forest_new();
     map_init(&c->namespaces);
     map_init(&c->selecting);
@@ -77,6 +79,7 @@ void cluster_fini(struct cluster *c)
     snapshot_commit(&c->snap);
     quota_free(c->quota);
     dra_free(c->snap.dra);
+    volumes_free(c->snap.volumes);
     snapshot_fini(&c->snap);
 }
 

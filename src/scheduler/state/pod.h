@@ -139,6 +139,7 @@ struct spod {
                                     nobody waits for its room */
     struct quota_claim quota;    /* where what it uses counts */
     struct dra_claims claims;    /* ResourceClaims that it uses */
+    struct pod_volumes *volumes; /* claims and disks (volumes.h); NULL: none, as most pods */
     struct extender_answer *extended; /* what extenders said; NULL: nothing (extender.h) */
     bool asked;                       /* they are being asked */
     int64_t claim_asked_ns;    /* monotonic; for a claim of its extended resources; 0: never */
@@ -166,7 +167,7 @@ static inline bool spod_is_pending(const struct spod *p)
 /* Nothing but its shape decides where it fits: what holds for one holds for its twins. */
 static inline bool spod_is_plain(const struct spod *p)
 {
-    return !p->relations && !p->extended && p->claims.n == 0 && !p->claims.missing.p;
+    return !p->relations && !p->extended && p->claims.n == 0 && !p->claims.missing.p && !p->volumes;
 }
 
 /* Its schedulerName is one of ours. */

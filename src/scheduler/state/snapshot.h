@@ -77,7 +77,8 @@ struct placement {  /* where a pod goes; plain data */
 struct spod; /* scheduler/state/pod.h */
 struct tallies;
 struct relation_pool;
-struct dra; /* scheduler/claims/dra.h */
+struct dra;     /* scheduler/claims/dra.h */
+struct volumes; /* scheduler/volumes/volumes.h */
 
 struct node_class {
     struct labelset labels; /* without kubernetes.io/hostname */
@@ -124,7 +125,8 @@ struct snapshot {
     struct tx_log log;
     struct tallies *tallies;         /* pods per domain (tally.h) */
     struct relation_pool *relations; /* what pods say about others (relations.h) */
-    struct dra *dra; /* the cluster's devices by claim (dra.h), charged with the pods */
+    struct dra *dra;         /* the cluster's devices by claim (dra.h), charged with the pods */
+    struct volumes *volumes; /* storage (volumes.h), promised with the pods */
 };
 
 void snapshot_init(struct snapshot *s);

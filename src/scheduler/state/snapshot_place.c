@@ -5,6 +5,7 @@
 #include "scheduler/state/relations.h"
 #include "scheduler/state/snapshot_internal.h"
 #include "scheduler/state/tally.h"
+#include "scheduler/volumes/volumes.h"
 
 void snapshot_pod_enter(struct snapshot *s, struct spod *pod)
 {
@@ -211,6 +212,8 @@ void snapshot_place(struct snapshot *s, struct spod *pod, const struct placement
     struct snode *n = s->nodes.items[p->node];
     assert(n->alive);
     dra_place(s, pod, p, pod->view->node_name.n == 0);
+    if (pod->volumes)
+        volumes_place(s, pod, n, pod->view->node_name.n == 0);
     tx_set(s, &pod->node, p->node);
     tx_set(s, &pod->cells, (int64_t)p->cells | (p->exclusive ? SPOD_EXCLUSIVE : 0));
     for (unsigned k = 0; k < DEVICE_KINDS; k++)
@@ -237,6 +240,7 @@ void snapshot_remove(struct snapshot *s, struct spod *pod)
     charge_demands(s, pod, pod->node, -1);
     quota_charge(&pod->quota, pod->demands, pod->n_demands, -1);
     dra_remove(s, pod);
+    volumes_remove(s, pod);
     tx_set(s, &pod->node, SCHED_NO_NODE);
     tx_set(s, &pod->cells, 0);
     for (unsigned k = 0; k < DEVICE_KINDS; k++)

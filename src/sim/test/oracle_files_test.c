@@ -85,13 +85,9 @@ static void lines_that_are_no_case_fail(void **state)
     CHECK_I64(err.kind, ERR_NOT_FOUND);
 }
 
-static void recorded_decisions_all_agree(void **state)
+/* All files that match agree; skips when there are none. */
+static void check_files(const char *pattern)
 {
-    (void)state;
-    const char *shared = getenv("GANGLION_SHARED");
-    char pattern[512];
-    snprintf(pattern, sizeof pattern, "%s/data/kube-scheduler-1.36/*.jsonl.gz",
-             shared ? shared : GANGLION_SOURCE_ROOT "/../shared");
     glob_t found;
     if (glob(pattern, 0, NULL, &found) != 0) {
         print_message("no %s: nothing to compare with\n", pattern);
@@ -109,12 +105,30 @@ static void recorded_decisions_all_agree(void **state)
     globfree(&found);
 }
 
+static void recorded_decisions_all_agree(void **state)
+{
+    (void)state;
+    const char *shared = getenv("GANGLION_SHARED");
+    char pattern[512];
+    snprintf(pattern, sizeof pattern, "%s/data/kube-scheduler-1.36/*.jsonl.gz",
+             shared ? shared : GANGLION_SOURCE_ROOT "/../shared");
+    check_files(pattern);
+}
+
+/* Made by tools/oracle/volumes. */
+static void recorded_volumes_all_agree(void **state)
+{
+    (void)state;
+    check_files(GANGLION_SOURCE_ROOT "/src/sim/test/data/*.jsonl.gz");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(differences_are_shown_and_counted),
         cmocka_unit_test(lines_that_are_no_case_fail),
         cmocka_unit_test(recorded_decisions_all_agree),
+        cmocka_unit_test(recorded_volumes_all_agree),
     };
     return CHECK_MAIN(tests);
 }
