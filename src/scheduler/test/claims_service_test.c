@@ -66,12 +66,25 @@ struct given { /* objects of one list, in '…' */
 
 static struct world *world_new(const struct given *given, size_t n)
 {
-    static const char *const lists[] = { "namespaces",    "services",
-                                         "replicasets",   "statefulsets",
-                                         "podgroups",     "replicationcontrollers",
-                                         "deviceclasses", "poddisruptionbudgets",
-                                         "nodes",         "resourceslices",
-                                         "pods",          "resourceclaims" };
+    static const char *const lists[] = { "namespaces",
+                                         "services",
+                                         "replicasets",
+                                         "statefulsets",
+                                         "podgroups",
+                                         "replicationcontrollers",
+                                         "deviceclasses",
+                                         "poddisruptionbudgets",
+                                         "nodes",
+                                         "resourceslices",
+                                         "pods",
+                                         "resourceclaims",
+                                         "persistentvolumes",
+                                         "persistentvolumeclaims",
+                                         "storageclasses",
+                                         "csinodes",
+                                         "csidrivers",
+                                         "csistoragecapacities",
+                                         "volumeattachments" };
     struct world *w = MEM_NEW(struct world);
     struct err err = { 0 };
     w->loop = loop_new(NULL);

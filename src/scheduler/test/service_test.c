@@ -102,7 +102,14 @@ static struct world *world_configured(struct str config,
                                          "poddisruptionbudgets",
                                          "deviceclasses",
                                          "resourceslices",
-                                         "resourceclaims" };
+                                         "resourceclaims",
+                                         "persistentvolumes",
+                                         "persistentvolumeclaims",
+                                         "storageclasses",
+                                         "csinodes",
+                                         "csidrivers",
+                                         "csistoragecapacities",
+                                         "volumeattachments" };
     struct world *w = MEM_NEW(struct world);
     char node[512];
     const char *nodes[] = { node_json(node, "n0") };
