@@ -9,6 +9,7 @@
 #include "scheduler/config/config.h"
 #include "scheduler/core/core.h"
 #include "scheduler/core/fields.h"
+#include "scheduler/gang/gang_source.h"
 #include "testkit/check.h"
 
 #define FILE_BYTES_MAX (1u << 20)
@@ -271,8 +272,66 @@ static void expect_evicted(struct scenario *s, struct json list)
         wrong(s, "%zu pods were evicted, wanted %.*s", found, STR_ARG(json_text(list)));
 }
 
+/* Is everything that is wanted there? Of lists, entry by entry; of a "message", a part will do. */
+static bool holds(struct json got, struct json want, bool part)
+{
+    if (json_type(want) == JSON_STR && part)
+        return str_find(json_str(got), json_str(want)) >= 0;
+    if (json_type(want) != JSON_OBJ && json_type(want) != JSON_ARR)
+        return json_eq(got, want);
+    if (json_type(got) != json_type(want) ||
+        (json_type(want) == JSON_ARR && json_len(got) != json_len(want)))
+        return false;
+    struct json_iter g = json_iter(got);
+    for (struct json_iter it = json_iter(want); json_next(&it);) {
+        bool there = json_type(want) == JSON_ARR ? json_next(&g) : true;
+        struct json of = json_type(want) == JSON_ARR ? g.value : json_get(got, it.key);
+        if (!there || !holds(of, it.value, str_is(it.key, "message")))
+            return false;
+    }
+    return true;
+}
+
+static void
+expect_status(struct scenario *s, struct str gang, struct jnode *status, struct json want)
+{
+    AUTO(json_doc_unrefp) struct json_doc *doc = NULL;
+    struct err err = { 0 };
+    if (!status) {
+        if (json_has(want))
+            wrong(s, "%.*s is told nothing", STR_ARG(gang));
+        return;
+    }
+    CHECK_OK(jnode_freeze(&doc, status, &err), err);
+    if (!holds(json_root(doc), want, false))
+        wrong(s, "the status of %.*s is %.*s, wanted %.*s", STR_ARG(gang),
+              STR_ARG(json_text(json_root(doc))), STR_ARG(json_text(want)));
+}
+
+/* What the gang's PodGroup of ours shows (mirror), or what its own group object is told (told). */
+static void expect_shown(struct scenario *s, struct json map, bool own)
+{
+    for (struct json_iter it = json_iter(map); json_next(&it);) {
+        struct gang *g = core_gang(s->core, STR("default"), it.key);
+        struct gang_moment now = { { s->now.ns }, s->now };
+        struct json none = { 0 };
+        struct gang_sight sight;
+        if (!g || (own && !g->source)) {
+            wrong(s, "there is no gang %.*s", STR_ARG(it.key));
+            continue;
+        }
+        gang_look(g, &sight);
+        expect_status(s, it.key,
+                      own ? gang_source_status(s->a, g, &sight, none, now.wall)
+                          : gang_mirror_status(s->a, g, core_cluster(s->core), none, now),
+                      it.value);
+    }
+}
+
 static void expect(struct scenario *s, struct json e)
 {
+    expect_shown(s, json_get(e, STR("mirror")), false);
+    expect_shown(s, json_get(e, STR("told")), true);
     expect_evicted(s, json_get(e, STR("evicted")));
     expect_bound(s, json_get(e, STR("bound")));
     expect_waiting(s, json_get(e, STR("waiting")));

@@ -14,12 +14,35 @@
 #define COSCHEDULING                                                                               \
     .min = "spec.minMember", .timeout_s = "spec.scheduleTimeoutSeconds",                           \
     .resources = "spec.minResources",                                                              \
-    .words = { "Pending", "Scheduling", "Running", "Finished", "Failed" },                         \
-    .counts = { NULL, "running", "succeeded", "failed" } /* two rows share it */
+    .words = { "Pending", "Scheduling", "Running", "Finished", "Failed", "Unknown" },              \
+    .owners = "occupiedBy", .started = "scheduleStartTime" /* two rows share it */
 
-#define POLICY /* Kubernetes 1.36 and later; two versions share it */                              \
+#define POLICY(condition) /* Kubernetes 1.36 and later; versions differ in the condition's name */ \
     .min = "spec.schedulingPolicy.gang.minCount", .any = "spec.schedulingPolicy.basic",            \
-    .priority_class = "spec.priorityClassName"
+    .priority_class = "spec.priorityClassName",                                                    \
+    .verdict = { .list = "conditions",                                                             \
+                 .scheduled = condition,                                                           \
+                 .scheduled_as = "Scheduled",                                                      \
+                 .reasons = { "Unschedulable" },                                                   \
+                 .disrupted = true }
+
+/* pkg/scheduler/plugins/gang of Volcano, and its PodGroup's types. */
+#define VOLCANO_VERDICT                                                                            \
+    {                                                                                              \
+        .list = "conditions", .scheduled = "Scheduled", .scheduled_as = "ReadyToBeScheduled",      \
+        .waiting = "Unschedulable",                                                                \
+        .reasons = { [GANG_LACKS_ROOM] = "NotEnoughResources",                                     \
+                     [GANG_LACKS_MEMBERS] = "NotEnoughTasks",                                      \
+                     [GANG_LACKS_ROLE] = "NotEnoughPodsOfTask" },                                  \
+    }
+
+#define KAI_VERDICT                                                                                \
+    {                                                                                              \
+        .list = "schedulingConditions", .waiting = "UnschedulableOnNodePool",                      \
+        .scheduled_as = "Scheduled",                                                               \
+        .reasons = { [GANG_LACKS_ROOM] = "Unschedulable", [GANG_LACKS_QUOTA] = "OverLimit" },      \
+        .node_pool = "default", .listed = true                                                     \
+    }
 
 const struct gang_object_kind gang_object_kinds[] = {
     { GANG_BY_GANGLION, "Ganglion", RESOURCE("aiplatform.ganglion.io", "v1alpha1", "podgroups"),
@@ -27,21 +50,24 @@ const struct gang_object_kind gang_object_kinds[] = {
       .resources = "spec.minResources", .priority_class = "spec.priorityClassName",
       .roles = "spec.subGroups" },
     { GANG_BY_SCHEDULER_PLUGINS, "scheduler-plugins",
-      RESOURCE("scheduling.x-k8s.io", "v1alpha1", "podgroups"), COSCHEDULING },
+      RESOURCE("scheduling.x-k8s.io", "v1alpha1", "podgroups"), COSCHEDULING,
+      .counts = { NULL, "running", "succeeded", "failed" } },
     { GANG_BY_KOORDINATOR, "Koordinator",
-      RESOURCE("scheduling.sigs.k8s.io", "v1alpha1", "podgroups"), COSCHEDULING },
+      RESOURCE("scheduling.sigs.k8s.io", "v1alpha1", "podgroups"), COSCHEDULING,
+      .counts = { "scheduled", "running", "succeeded", "failed" } },
     { GANG_BY_VOLCANO, "Volcano", RESOURCE("scheduling.volcano.sh", "v1beta1", "podgroups"),
       .min = "spec.minMember", .resources = "spec.minResources",
       .priority_class = "spec.priorityClassName", .role_mins = "spec.minTaskMember",
-      .words = { "Pending", "Inqueue", "Running", "Completed", "Unknown" },
-      .counts = { NULL, "running", "succeeded", "failed" } },
+      .words = { "Pending", "Inqueue", "Running", "Completed", "Completed", "Unknown" },
+      .counts = { NULL, "running", "succeeded", "failed" }, .verdict = VOLCANO_VERDICT },
     { GANG_BY_KAI, "KAI", RESOURCE("scheduling.run.ai", "v2alpha2", "podgroups"),
       .min = "spec.minMember", .priority_class = "spec.priorityClassName",
-      .roles = "spec.subGroups" },
+      .roles = "spec.subGroups", .counts = { NULL, "running", "succeeded", "failed", "pending" },
+      .verdict = KAI_VERDICT },
     { GANG_BY_KUBERNETES, "Kubernetes", RESOURCE("scheduling.k8s.io", "v1alpha2", "podgroups"),
-      POLICY },
+      POLICY("PodGroupScheduled") },
     { GANG_BY_KUBERNETES, "Kubernetes", RESOURCE("scheduling.k8s.io", "v1alpha3", "podgroups"),
-      POLICY },
+      POLICY("PodGroupInitiallyScheduled") },
     { GANG_BY_WORKLOAD, "Kubernetes Workload",
       RESOURCE("scheduling.k8s.io", "v1alpha1", "workloads"), .groups = "spec.podGroups",
       .min = "policy.gang.minCount", .any = "policy.basic" },
@@ -138,7 +164,7 @@ bool gang_object_read(const struct gang_object_kind *k,
     struct json root = kobj_root(o);
     struct json from = k->groups ? entry_of(json_path(root, k->groups), part) : root;
     *out = (struct gang_spec){ 0 };
-    if (!json_exists(from) || kobj_annotation(o, STR(GANG_MIRROR_OF)).n)
+    if (!is_of(o, k) || !json_exists(from) || kobj_annotation(o, STR(GANG_MIRROR_OF)).n)
         return false;
     read_min(k, from, a, out);
     if (k->roles || k->role_mins)

@@ -11,7 +11,33 @@
 /* What the phases of a gang are called in an object of this kind; NULL: it has no such word. */
 struct gang_words {
     const char *pending, *scheduled, *running, *finished, *failed;
+    const char *lost; /* it ran, and now too few are left; NULL: as pending */
 };
+
+enum gang_lack { /* what a gang waits for */
+                 GANG_LACKS_ROOM,
+                 GANG_LACKS_QUOTA,
+                 GANG_LACKS_MEMBERS,
+                 GANG_LACKS_ROLE, /* members of one role */
+                 GANG_LACKS_GATES,
+                 GANG_LACKS_MINIMUM, /* nobody says how many it needs */
+                 GANG_LACKS_SENSE,   /* what is said makes none */
+                 GANG_LACKS
+};
+
+/* How the status of a kind says in conditions whether the gang may start. */
+struct gang_verdict {
+    const char *list;         /* in status; NULL: it has no such conditions */
+    const char *scheduled;    /* type that is True once all minima have nodes; NULL: none */
+    const char *scheduled_as; /* its reason then */
+    const char *waiting;      /* type that is True while it waits; NULL: scheduled is False */
+    const char *reasons[GANG_LACKS]; /* while it waits; NULL: the one for room */
+    const char *node_pool;           /* each entry names this one; NULL: none */
+    bool listed;                     /* the reason also stands in a list of reasons */
+    bool disrupted;                  /* it has DisruptionTarget, for gangs that are evicted */
+};
+
+#define GANG_COUNTS 5
 
 struct gang_object_kind {
     uint32_t bit; /* enum gang_objects; several versions share one */
@@ -24,7 +50,10 @@ struct gang_object_kind {
     const char *role_mins;   /* a map from role to minimum */
     const char *groups;      /* a list of {name, …}: min is looked up in the entry of the part */
     struct gang_words words; /* of status.phase; pending NULL: no phase is written */
-    const char *counts[4];   /* of scheduled, running, succeeded, failed members, in status */
+    /* of scheduled, running, succeeded, failed, waiting members, in status */
+    const char *counts[GANG_COUNTS];
+    struct gang_verdict verdict;
+    const char *owners, *started; /* in status: "namespace/owner", when it got its nodes */
 };
 
 extern const struct gang_object_kind gang_object_kinds[];

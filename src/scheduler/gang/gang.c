@@ -179,8 +179,8 @@ void gang_count_ended(struct gang *g, struct str role, bool succeeded, int by)
 {
     uint32_t part = part_of(g, role);
     *(succeeded ? &g->n_succeeded : &g->n_failed) += (size_t)by;
-    if (part && succeeded)
-        g->parts[part].n_succeeded += (size_t)by;
+    if (part)
+        *(succeeded ? &g->parts[part].n_succeeded : &g->parts[part].n_failed) += (size_t)by;
 }
 
 /* ---- what members say ---- */

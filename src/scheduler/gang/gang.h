@@ -23,8 +23,8 @@ struct gang_part {   /* members of one role; part 0 are those without a role */
     struct str name; /* own text */
     int64_t min;
     size_t n_members, n_placed, n_gated;
-    size_t n_leaving, n_away, n_succeeded; /* as in struct gang */
-    const struct gang_role *declared;      /* with what its future members ask for; NULL: unknown */
+    size_t n_leaving, n_away, n_succeeded, n_failed; /* as in struct gang */
+    const struct gang_role *declared; /* with what its future members ask for; NULL: unknown */
 };
 
 struct gang {

@@ -25,13 +25,29 @@ static enum gang_phase phase_of(const struct gang *g, const struct gang_sight *s
     return GANG_PENDING;
 }
 
-const char *gang_waiting_reason(const struct gang *g)
+enum gang_lack gang_lack_of(const struct gang *g)
 {
     if (g->min == 0)
-        return g->wrong.p ? "Invalid" : "NoMinimum";
+        return g->wrong.p ? GANG_LACKS_SENSE : GANG_LACKS_MINIMUM;
+    if (!gang_is_complete(g) && g->n_gated)
+        return GANG_LACKS_GATES;
     if (!gang_is_complete(g))
-        return g->n_gated ? "Gated" : "MembersMissing";
-    return g->by_quota ? "QuotaExceeded" : "Unschedulable";
+        return gang_short_part(g) ? GANG_LACKS_ROLE : GANG_LACKS_MEMBERS;
+    return g->by_quota ? GANG_LACKS_QUOTA : GANG_LACKS_ROOM;
+}
+
+const char *gang_waiting_reason(const struct gang *g)
+{
+    static const char *const reasons[GANG_LACKS] = {
+        [GANG_LACKS_ROOM] = "Unschedulable",
+        [GANG_LACKS_QUOTA] = "QuotaExceeded",
+        [GANG_LACKS_MEMBERS] = "MembersMissing",
+        [GANG_LACKS_ROLE] = "MembersMissing",
+        [GANG_LACKS_GATES] = "Gated",
+        [GANG_LACKS_MINIMUM] = "NoMinimum",
+        [GANG_LACKS_SENSE] = "Invalid",
+    };
+    return reasons[gang_lack_of(g)];
 }
 
 static const char *reason_of(const struct gang *g, enum gang_phase phase)
@@ -117,20 +133,39 @@ static void put_owners(struct arena *a, struct jnode *object, const struct gang 
         put_owner(a, list, owners.refs[i]);
 }
 
-static void put_roles(struct arena *a, struct jnode *of, const struct gang *g, bool counts)
+/* One entry for each role; NULL: it has none. */
+static struct jnode *put_roles(struct arena *a, struct jnode *of, const struct gang *g)
 {
     if (g->n_parts < 2)
-        return;
+        return NULL;
     struct jnode *list = jnode_set(of, STR("subGroups"), jnode_arr(a));
     for (size_t i = 1; i < g->n_parts; i++) {
-        const struct gang_part *p = &g->parts[i];
         struct jnode *out = jnode_append(list, jnode_obj(a));
-        jnode_set_str(out, STR("name"), p->name);
-        jnode_set_i64(out, STR("minMember"), p->min);
-        if (!counts)
-            continue;
-        jnode_set_i64(out, STR("members"), (int64_t)p->n_members);
+        jnode_set_str(out, STR("name"), g->parts[i].name);
+        jnode_set_i64(out, STR("minMember"), g->parts[i].min);
+    }
+    return list;
+}
+
+static void put_role_counts(struct arena *a, struct jnode *status, const struct gang *g)
+{
+    struct jnode *list = put_roles(a, status, g);
+    int64_t running[1 + GANG_ROLES_MAX] = { 0 };
+    if (!list)
+        return;
+    LIST_EACH (&g->members, at) {
+        const struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+        running[p->part] += p->view->phase == POD_RUNNING;
+    }
+    for (size_t i = 1; i < g->n_parts; i++) {
+        const struct gang_part *p = &g->parts[i];
+        struct jnode *out = jnode_at(list, i - 1);
+        size_t members = p->n_members + p->n_succeeded + p->n_failed;
+        jnode_set_i64(out, STR("members"), (int64_t)members);
         jnode_set_i64(out, STR("scheduled"), (int64_t)p->n_placed);
+        jnode_set_i64(out, STR("running"), running[i]);
+        jnode_set_i64(out, STR("succeeded"), (int64_t)p->n_succeeded);
+        jnode_set_i64(out, STR("failed"), (int64_t)p->n_failed);
     }
 }
 
@@ -149,7 +184,7 @@ struct jnode *gang_mirror_object(struct arena *a, const struct gang *g)
         jnode_set_i64(spec, STR("minMember"), g->min);
     if (g->timeout_s > 0)
         jnode_set_i64(spec, STR("scheduleTimeoutSeconds"), g->timeout_s);
-    put_roles(a, spec, g, false);
+    put_roles(a, spec, g);
     return o;
 }
 
@@ -160,7 +195,7 @@ static const char *const phase_texts[] = {
     [GANG_FINISHED] = "Finished", [GANG_FAILED] = "Failed",       [GANG_GONE] = "Pending",
 };
 
-static struct str message_of(struct arena *a, const struct gang *g, const struct gang_sight *s)
+struct str gang_message_of(struct arena *a, const struct gang *g, const struct gang_sight *s)
 {
     if (s->phase != GANG_PENDING)
         return g->wrong.p ? g->wrong : STR("");
@@ -220,7 +255,7 @@ static struct jnode *conditions_of(struct arena *a,
         .type = "Scheduled",
         .status = waits ? "False" : "True",
         .reason = str_from(waits && *s->reason ? s->reason : phase_texts[s->phase]),
-        .message = message_of(a, g, s),
+        .message = gang_message_of(a, g, s),
     };
     meta_set_condition(a, list, &spec, now);
     struct condition_spec late = { .type = "ScheduleTimedOut",
@@ -363,7 +398,7 @@ struct jnode *gang_mirror_status(struct arena *a,
     struct gang_sight s;
     struct jnode *status = jnode_obj(a);
     gang_look(g, &s);
-    struct str message = message_of(a, g, &s);
+    struct str message = gang_message_of(a, g, &s);
     jnode_set_str(status, STR("dialect"), str_from(g->dialect->project));
     jnode_set_str(status, STR("phase"), str_from(phase_texts[s.phase]));
     jnode_set_str(status, STR("reason"), str_from(s.reason));
@@ -374,7 +409,7 @@ struct jnode *gang_mirror_status(struct arena *a,
     jnode_set_i64(status, STR("running"), s.running);
     jnode_set_i64(status, STR("succeeded"), s.succeeded);
     jnode_set_i64(status, STR("failed"), s.failed);
-    put_roles(a, status, g, true);
+    put_role_counts(a, status, g);
     put_plan(a, status, g, c);
     jnode_set(status, STR("conditions"), conditions_of(a, g, &s, old, now.wall));
     if (g->starts_at.ns || json_has(json_get(old, STR("predictedStart"))))
@@ -382,41 +417,5 @@ struct jnode *gang_mirror_status(struct arena *a,
     put_reservations(a, status, g, old, now);
     put_eviction(a, status, g, old, now);
     put_start(a, status, g, old, now);
-    return status;
-}
-
-/* ---- in others' words ---- */
-
-static const char *word_of(const struct gang_words *w, enum gang_phase phase)
-{
-    switch (phase) {
-    case GANG_PENDING:
-    case GANG_GONE:
-        return w->pending;
-    case GANG_SCHEDULED:
-        return w->scheduled;
-    case GANG_RUNNING:
-        return w->running;
-    case GANG_FINISHED:
-        return w->finished;
-    case GANG_FAILED:
-        return w->failed;
-    }
-    return NULL;
-}
-
-struct jnode *gang_source_status(struct arena *a, const struct gang *g, const struct gang_sight *s)
-{
-    const struct gang_object_kind *k = g->source_kind;
-    const char *word = word_of(&k->words, s->phase);
-    const int64_t counts[] = { s->scheduled, s->running, s->succeeded, s->failed };
-    struct jnode *status = jnode_obj(a);
-    if (!word)
-        return NULL;
-    jnode_set_str(status, STR("phase"), str_from(word));
-    for (size_t i = 0; i < COUNT_OF(counts); i++) {
-        if (k->counts[i])
-            jnode_set_i64(status, str_from(k->counts[i]), counts[i]);
-    }
     return status;
 }

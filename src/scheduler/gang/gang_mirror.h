@@ -26,6 +26,9 @@ struct gang_sight { /* what can be seen of a gang at one moment */
  * condition PodScheduled. "Unschedulable" only when another node could help: that word makes
  * Cluster Autoscaler and Karpenter add one. */
 const char *gang_waiting_reason(const struct gang *g);
+enum gang_lack gang_lack_of(const struct gang *g);
+/* Why it waits, for people; once it does not, what is wrong with what it says, or "". */
+struct str gang_message_of(struct arena *a, const struct gang *g, const struct gang_sight *s);
 
 void gang_look(const struct gang *g, struct gang_sight *out);
 
@@ -46,6 +49,3 @@ struct jnode *gang_mirror_status(struct arena *a,
                                  const struct cluster *c,
                                  struct json old,
                                  struct gang_moment now);
-/* What the object that speaks for it is told, in its project's words: a merge patch of its status;
- * NULL: nothing. */
-struct jnode *gang_source_status(struct arena *a, const struct gang *g, const struct gang_sight *s);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "client/calls.h"
-#include "scheduler/gang/gang_mirror.h"
+#include "scheduler/gang/gang_source.h"
 #include "scheduler/service/service_internal.h"
 
 #define GATHER_NS (100 * NS_PER_MS)
@@ -319,16 +319,35 @@ static bool has_other_writer(const struct kobj *o)
     return false;
 }
 
+/* The object that speaks for the gang, as it is now: the gang keeps the revision whose spec it
+ * read. */
+static const struct kobj *newest_source(const struct service_gangs *all, const struct gang *g)
+{
+    for (size_t i = 0; i < all->n_watches; i++) {
+        const struct gang_object_kind *k = all->watches[i].kind;
+        if (k->bit != g->source_kind->bit || !str_eq(k->version, g->source_kind->version))
+            continue;
+        const struct kobj *o =
+            informer_find(all->watches[i].cache, g->source->namespace, g->source->name);
+        return o ? o : g->source;
+    }
+    return g->source;
+}
+
 static void write_source(struct follower *f, struct arena *a)
 {
     struct gang_sight sight;
     const struct gang *g = f->g;
-    if (!g->source || g->source_kind->bit == GANG_BY_GANGLION || has_other_writer(g->source))
+    if (!g->source || g->source_kind->bit == GANG_BY_GANGLION)
+        return;
+    const struct kobj *o = newest_source(f->all, g);
+    if (has_other_writer(o))
         return;
     gang_look(g, &sight);
-    struct jnode *status = gang_source_status(a, g, &sight);
-    struct json_doc *patch =
-        status ? patch_of(a, status, (struct json){ 0 }, &f->told_source) : NULL;
+    struct json old = f->told_source ? json_get(json_root(f->told_source), STR("status"))
+                                     : json_get(kobj_root(o), STR("status"));
+    struct jnode *status = gang_source_status(a, g, &sight, old, loop_wall(f->all->s->t->loop));
+    struct json_doc *patch = status ? patch_of(a, status, old, &f->told_source) : NULL;
     if (!patch)
         return;
     const struct gang_object_kind *k = g->source_kind;
