@@ -26,6 +26,12 @@
         GANG_SPEC, STR_INIT(k)                                                                     \
     } /* from there */
 
+#define VOLCANO_IGNORED                                                                            \
+    {                                                                                              \
+        "volcano.sh/sla-waiting-time", "volcano.sh/cooldown-time", "volcano.sh/revocable-zone",    \
+            "volcano.sh/jdb-min-available", "volcano.sh/jdb-max-unavailable"                       \
+    }
+
 /* The order decides when a pod carries several: our own and KubeNexus' first, aliases, then the
  * others. */
 const struct gang_dialect gang_dialects[] = {
@@ -70,22 +76,30 @@ const struct gang_dialect gang_dialects[] = {
     { .project = "Kueue",
       .name = LABEL("kueue.x-k8s.io/pod-group-name"),
       .min = ANNOTATION("kueue.x-k8s.io/pod-group-total-count"),
-      .size = ANNOTATION("kueue.x-k8s.io/pod-group-total-count") },
+      .size = ANNOTATION("kueue.x-k8s.io/pod-group-total-count"),
+      .ignored = { "kueue.x-k8s.io/prebuilt-workload-name", "kueue.x-k8s.io/elastic-job",
+                   "kueue.x-k8s.io/admission-gated-by" } },
     { .project = "Koordinator",
       .name = ANNOTATION("gang.scheduling.koordinator.sh/name"),
       .min = ANNOTATION("gang.scheduling.koordinator.sh/min-available"),
       .size = ANNOTATION("gang.scheduling.koordinator.sh/total-number"),
       .timeout = ANNOTATION("gang.scheduling.koordinator.sh/waiting-time"),
+      .together = ANNOTATION("gang.scheduling.koordinator.sh/groups"),
+      .match = ANNOTATION("gang.scheduling.koordinator.sh/match-policy"),
+      .mode = ANNOTATION("gang.scheduling.koordinator.sh/mode"),
+      .ignored = { "gang.scheduling.koordinator.sh/network-topology-spec" },
       .late = GANG_BACKS_OFF },
     { .project = "Volcano",
       .name = ANNOTATION("scheduling.volcano.sh/group-name"),
       .min = ANNOTATION("scheduling.volcano.sh/group-min-member"),
       .role = EITHER("volcano.sh/task-spec"),
+      .ignored = VOLCANO_IGNORED,
       .objects = GANG_BY_VOLCANO },
     { .project = "Volcano",
       .name = ANNOTATION("scheduling.k8s.io/group-name"),
       .min = ANNOTATION("scheduling.volcano.sh/group-min-member"),
       .role = EITHER("volcano.sh/task-spec"),
+      .ignored = VOLCANO_IGNORED,
       .objects = GANG_BY_VOLCANO },
     { .project = "Armada",
       .name = ANNOTATION("armadaproject.io/gangId"),
@@ -94,6 +108,7 @@ const struct gang_dialect gang_dialects[] = {
     { .project = "KAI",
       .name = ANNOTATION("pod-group-name"),
       .role = LABEL("kai.scheduler/subgroup-name"),
+      .ignored = { "kai.scheduler/node-pool" },
       .objects = GANG_BY_KAI },
     { .project = "YuniKorn",
       .name = EITHER("yunikorn.apache.org/app-id"),
@@ -177,6 +192,7 @@ bool gang_timeout_parse(struct str text, int64_t *seconds)
 
 struct reader {
     struct arena *a;
+    struct str namespace;
     struct json spec, labels, annotations;
     struct gang_claim *claim;
 };
@@ -196,6 +212,8 @@ static struct str read_key(const struct reader *r, struct gang_key k)
         return label.p ? label : json_str(json_get(r->annotations, k.key));
     case GANG_SPEC:
         return json_str(json_path(r->spec, k.key.p));
+    case GANG_OWNER:
+        break;
     }
     return (struct str){ 0 };
 }
@@ -285,6 +303,51 @@ static void read_roles(struct reader *r)
     c->roles = later ? executors(r, later) : read_key(r, c->dialect->roles);
 }
 
+static void read_match(struct reader *r)
+{
+    static const struct {
+        struct str name;
+        enum gang_match match;
+    } policies[] = { { STR_INIT("once-satisfied"), GANG_MATCH_ONCE },
+                     { STR_INIT("waiting-and-running"), GANG_MATCH_EACH },
+                     { STR_INIT("only-waiting"), GANG_MATCH_WAITING } };
+    struct gang_key k = r->claim->dialect->match;
+    struct str text = read_key(r, k);
+    if (!text.n)
+        return;
+    for (size_t i = 0; i < COUNT_OF(policies); i++) {
+        if (str_eq(text, policies[i].name)) {
+            r->claim->match = policies[i].match;
+            return;
+        }
+    }
+    wrong(r, arena_printf(r->a,
+                          "%.*s is \"%.*s\", not once-satisfied, waiting-and-running or "
+                          "only-waiting",
+                          STR_ARG(k.key), STR_ARG(text)));
+}
+
+static void read_ignored(struct reader *r)
+{
+    const struct gang_dialect *d = r->claim->dialect;
+    for (size_t i = 0; i < GANG_IGNORED_MAX && d->ignored[i]; i++) {
+        const struct gang_key k = { GANG_EITHER, str_from(d->ignored[i]) };
+        struct str *out = &r->claim->ignored;
+        if (read_key(r, k).p)
+            *out = out->n ? arena_printf(r->a, "%.*s, %.*s", STR_ARG(*out), STR_ARG(k.key)) : k.key;
+    }
+}
+
+static void read_rules(struct reader *r)
+{
+    struct gang_claim *c = r->claim;
+    read_match(r);
+    read_ignored(r);
+    if (c->late == GANG_BACKS_OFF && str_is(read_key(r, c->dialect->mode), "NonStrict"))
+        c->late = GANG_WAITS;
+    gang_claim_together(r->a, c, r->namespace, read_key(r, c->dialect->together));
+}
+
 /* "object", "object.part" or "object.part.replica". */
 static void read_name(struct reader *r, struct str name)
 {
@@ -308,6 +371,7 @@ const struct gang_claim *gang_claim_of(struct arena *a, struct json pod)
 {
     struct json meta = json_get(pod, STR("metadata"));
     struct reader r = { .a = a,
+                        .namespace = json_str(json_get(meta, STR("namespace"))),
                         .spec = json_get(pod, STR("spec")),
                         .labels = json_get(meta, STR("labels")),
                         .annotations = json_get(meta, STR("annotations")) };
@@ -321,6 +385,7 @@ const struct gang_claim *gang_claim_of(struct arena *a, struct json pod)
         read_min(&r);
         read_timeout(&r);
         read_roles(&r);
+        read_rules(&r);
         return r.claim;
     }
     return NULL;
@@ -333,7 +398,7 @@ bool gang_claim_same(const struct gang_claim *a, const struct gang_claim *b)
     return a->dialect == b->dialect && str_eq(a->name, b->name) && a->min == b->min &&
            a->size == b->size && a->timeout_s == b->timeout_s && a->late == b->late &&
            str_eq(a->role, b->role) && a->role_min == b->role_min && str_eq(a->roles, b->roles) &&
-           str_eq(a->wrong, b->wrong);
+           a->match == b->match && str_eq(a->ignored, b->ignored) && str_eq(a->wrong, b->wrong);
 }
 
 /* ---- roles ---- */

@@ -10,6 +10,7 @@
 
 #define GANG_MEMBERS_MAX 100000 /* a larger minimum is refused as nonsense */
 #define GANG_ROLES_MAX 64       /* roles of one gang; further ones are refused */
+#define GANG_IGNORED_MAX 6      /* keys in a row */
 
 enum gang_place {
     GANG_NOWHERE,
@@ -17,6 +18,7 @@ enum gang_place {
     GANG_ANNOTATION,
     GANG_EITHER, /* label or annotation, the label first */
     GANG_SPEC,   /* a path in its spec */
+    GANG_OWNER,  /* "group/Kind": the name of its controller, if that is of this kind */
 };
 
 struct gang_key {
@@ -30,6 +32,14 @@ enum gang_late {
     GANG_BACKS_OFF, /* so that others are tried first */
     GANG_LETS_GO,   /* its members become ordinary pods */
     GANG_FAILS,     /* its members fail */
+};
+
+/* Which members count when others ask to start (Koordinator's match-policy). */
+enum gang_match {
+    GANG_MATCH_RUNNING, /* while some of the first run, new ones start one by one */
+    GANG_MATCH_ONCE,    /* once it ran, for ever one by one */
+    GANG_MATCH_EACH,    /* the minimum must hold at each start, with those that run */
+    GANG_MATCH_WAITING, /* the same, by those that start alone */
 };
 
 /* Kinds of group objects, as bits of gang_dialect.objects; gang_object.c has a row for each. */
@@ -55,6 +65,10 @@ struct gang_dialect {
     struct gang_key role_min;      /* how many of the pod's own role must start */
     struct gang_key roles;         /* JSON: a minimum for each role, also of later members */
     struct gang_key later;         /* a number: executors that the pod will create */
+    struct gang_key together;      /* JSON: "namespace/name" of gangs that start with it, or none */
+    struct gang_key match;         /* "once-satisfied", "waiting-and-running", "only-waiting" */
+    struct gang_key mode;          /* "NonStrict": when late it just waits on */
+    const char *ignored[GANG_IGNORED_MAX]; /* labels and annotations without effect here */
     enum gang_late late;
     int64_t timeout_s; /* when nobody says one; 0: for ever */
     uint32_t objects;  /* where the minimum stands when no pod says it */
@@ -74,7 +88,9 @@ struct gang_claim { /* what one pod says */
     struct str role;         /* absent: none */
     int64_t role_min;        /* 0: not said */
     struct str roles;        /* JSON for gang_roles_parse: declared for the whole gang */
-    struct str wrong;        /* what is wrong with it, for people; absent: nothing */
+    enum gang_match match;
+    struct str ignored; /* what it asks for and does not get, for people; absent: nothing */
+    struct str wrong;   /* what is wrong with it, for people; absent: nothing */
 };
 
 extern const struct gang_dialect gang_dialects[];
@@ -83,6 +99,14 @@ extern const size_t gang_dialects_count;
 /* What the pod says by the first row that it carries; NULL: it is in no gang. In a; texts borrow
  * from the pod. */
 const struct gang_claim *gang_claim_of(struct arena *a, struct json pod);
+
+/* Gangs that start together or not at all are one gang with a role for each: makes c, the claim of
+ * a pod in this namespace, one of that gang. text: a JSON list of "namespace/name" or "name"; a
+ * list of itself alone changes nothing. Texts are made in a. */
+void gang_claim_together(struct arena *a,
+                         struct gang_claim *c,
+                         struct str namespace,
+                         struct str text);
 
 /* Do two revisions of a pod say the same? */
 bool gang_claim_same(const struct gang_claim *a, const struct gang_claim *b);

@@ -20,6 +20,7 @@
 #define POLICY(condition) /* Kubernetes 1.36 and later; versions differ in the condition's name */ \
     .min = "spec.schedulingPolicy.gang.minCount", .any = "spec.schedulingPolicy.basic",            \
     .priority_class = "spec.priorityClassName",                                                    \
+    .ignored = { "spec.resourceClaims", "spec.parentCompositePodGroupName" },                      \
     .verdict = { .list = "conditions",                                                             \
                  .scheduled = condition,                                                           \
                  .scheduled_as = "Scheduled",                                                      \
@@ -169,6 +170,13 @@ bool gang_object_read(const struct gang_object_kind *k,
     read_min(k, from, a, out);
     if (k->roles || k->role_mins)
         read_roles(k, from, a, out);
+    for (size_t i = 0; i < COUNT_OF(k->ignored) && k->ignored[i]; i++) {
+        struct str path = str_from(k->ignored[i]);
+        if (json_has(json_path(root, k->ignored[i])))
+            out->ignored = out->ignored.n
+                               ? arena_printf(a, "%.*s, %.*s", STR_ARG(out->ignored), STR_ARG(path))
+                               : path;
+    }
     out->timeout_s = num_clamp_i64(json_i64_or(at(root, k->timeout_s), 0), 0, INT32_MAX);
     out->resources = at(root, k->resources);
     out->priority_class = json_str(at(root, k->priority_class));

@@ -49,6 +49,7 @@ struct gang_object_kind {
     const char *roles;       /* a list of {name, minMember} */
     const char *role_mins;   /* a map from role to minimum */
     const char *groups;      /* a list of {name, …}: min is looked up in the entry of the part */
+    const char *ignored[4];  /* fields without effect here */
     struct gang_words words; /* of status.phase; pending NULL: no phase is written */
     /* of scheduled, running, succeeded, failed, waiting members, in status */
     const char *counts[GANG_COUNTS];
@@ -66,7 +67,8 @@ struct gang_spec { /* what an object says; texts borrow from it */
     struct str priority_class;
     struct gang_role *roles; /* in the arena */
     size_t n_roles;
-    struct str wrong; /* for people; absent: nothing */
+    struct str wrong;   /* for people; absent: nothing */
+    struct str ignored; /* fields without effect here, for people; absent: none */
 };
 
 /* The bit of the kinds that this object may be; 0: it is no group object. */

@@ -156,6 +156,34 @@ static void test_nonsense_is_named(void **state)
         check_row(&rows[i]);
 }
 
+/* Koordinator's gang groups: one name for all members, a role for each gang. */
+static void test_gangs_that_start_together(void **state)
+{
+    (void)state;
+#define GROUPED(list)                                                                              \
+    "{'metadata':{'namespace':'d','annotations':{'gang.scheduling.koordinator.sh/name':'b',"       \
+    "'gang.scheduling.koordinator.sh/min-available':'3',"                                          \
+    "'gang.scheduling.koordinator.sh/total-number':'4',"                                           \
+    "'gang.scheduling.koordinator.sh/groups':'" list "'}}}" /* literals are joined */
+    static const struct row rows[] = {
+        { GROUPED("[\\'d/c\\',\\'d/b\\',\\'a\\',\\'d/c\\']"), "Koordinator", "a+b+c", "b",
+          .role = "b", .role_min = 3 },
+        { GROUPED("[\\'d/b\\']"), "Koordinator", "b", .min = 3, .size = 4 },
+        { GROUPED("[]"), "Koordinator", "b", .min = 3, .size = 4 },
+        { GROUPED("[\\'d/a\\']"), "Koordinator", "b", .size = 4,
+          .wrong = "groups does not name the pod's own gang b" },
+        { GROUPED("[\\'d/b\\',\\'e/a\\']"), "Koordinator", "b", .size = 4,
+          .wrong = "groups names a gang of another namespace, which cannot start with it: e/a" },
+        { GROUPED("[\\'d/b\\',7]"), "Koordinator", "b", .size = 4,
+          .wrong = "groups has an entry that is no name: 7" },
+        { GROUPED("d/b,d/a"), "Koordinator", "b", .size = 4, .wrong = "is no JSON list of names" },
+        { GROUPED("{}"), "Koordinator", "b", .size = 4, .wrong = "is no JSON list of at most 64" },
+    };
+#undef GROUPED
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        check_row(&rows[i]);
+}
+
 static void test_executors_to_come_are_a_role(void **state)
 {
     (void)state;
@@ -221,6 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_dialect),
         cmocka_unit_test(test_nonsense_is_named),
+        cmocka_unit_test(test_gangs_that_start_together),
         cmocka_unit_test(test_executors_to_come_are_a_role),
         cmocka_unit_test(test_task_groups),
         cmocka_unit_test(test_our_keys_are_those_of_published_manifests),

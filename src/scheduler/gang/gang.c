@@ -67,6 +67,7 @@ void gang_free(struct gang *g)
     free_text(&g->key);
     free_text(&g->wrong);
     free_text(&g->heard.wrong);
+    free_text(&g->heard.ignored);
     free_text(&g->message);
     free_text(&g->late);
     json_doc_unref(g->eviction);
@@ -219,8 +220,12 @@ static void hear(struct gang *g, const struct gang_claim *c)
     g->heard.timeout_s = num_max_i64(g->heard.timeout_s, c->timeout_s);
     if (c->late > g->heard.late)
         g->heard.late = c->late;
+    if (c->match > g->heard.match)
+        g->heard.match = c->match;
     if (c->wrong.p)
         wrong(g, c->wrong);
+    if (c->ignored.p && !g->heard.ignored.p)
+        g->heard.ignored = copy(c->ignored);
     if (c->role.n && c->role_min)
         need_part(g, c->role, c->role_min);
     take_roles(g, c->roles);
@@ -229,6 +234,7 @@ static void hear(struct gang *g, const struct gang_claim *c)
 static void hear_all(struct gang *g)
 {
     free_text(&g->heard.wrong);
+    free_text(&g->heard.ignored);
     memset(&g->heard, 0, sizeof g->heard);
     for (size_t i = 0; i < g->n_parts; i++) {
         g->parts[i].min = 0;
@@ -353,6 +359,7 @@ void gang_settle(struct gang *g)
     if (!g->timeout_s)
         g->timeout_s = g->dialect->timeout_s;
     g->on_late = g->heard.late;
+    g->match = g->heard.match;
     struct str old = g->wrong;
     g->wrong = copy(check(g, a));
     free_text(&old);
@@ -387,15 +394,27 @@ static size_t part_has(const struct gang_part *p)
 
 bool gang_goes_on(const struct gang *g)
 {
-    return g->admitted || (g->has_run && g->n_placed > g->n_leaving);
+    if (g->admitted)
+        return true;
+    switch (g->match) {
+    case GANG_MATCH_RUNNING:
+        return g->has_run && g->n_placed > g->n_leaving;
+    case GANG_MATCH_ONCE:
+        return g->has_run;
+    case GANG_MATCH_EACH:
+    case GANG_MATCH_WAITING:
+        break;
+    }
+    return false;
 }
 
 size_t gang_lacks(const struct gang *g, uint32_t part)
 {
+    bool alone = g->match == GANG_MATCH_WAITING;
     if (gang_goes_on(g))
         return 0;
-    return part ? missing(g->parts[part].min, part_has(&g->parts[part]))
-                : missing(g->min, gang_has(g));
+    return part ? missing(g->parts[part].min, alone ? 0 : part_has(&g->parts[part]))
+                : missing(g->min, alone ? 0 : gang_has(g));
 }
 
 size_t gang_part_to_come(const struct gang_part *p)
@@ -427,6 +446,8 @@ bool gang_is_complete(const struct gang *g)
     size_t there = g->n_members - g->n_gated - g->n_leaving - g->n_away;
     if (gang_goes_on(g))
         return there > 0;
+    if (g->match == GANG_MATCH_WAITING)
+        return g->min > 0 && gang_pending(g) >= gang_needs(g) && !gang_short_part(g);
     return g->min > 0 && there > 0 && there + g->n_succeeded + gang_to_come(g) >= gang_needs(g) &&
            !gang_short_part(g);
 }
@@ -472,6 +493,9 @@ struct str gang_waiting_text(struct arena *a, const struct gang *g)
     struct str note = note_of(a, g);
     if (g->min == 0)
         return text_without_minimum(a, g);
+    if (g->match == GANG_MATCH_WAITING && gang_pending(g) < gang_needs(g))
+        return arena_printf(a, "gang %.*s waits for members: %zu of %zu that start together%.*s",
+                            STR_ARG(g->key), gang_pending(g), gang_needs(g), STR_ARG(note));
     size_t have = g->n_members - g->n_leaving - g->n_away + g->n_succeeded;
     if (have < gang_needs(g))
         return arena_printf(a, "gang %.*s waits for members: %zu of %zu exist%.*s", STR_ARG(g->key),

@@ -43,12 +43,15 @@ struct gang {
     int64_t size;           /* as members say; 0: unsaid */
     int64_t timeout_s;      /* how long it may wait before people are told; 0: unsaid */
     enum gang_late on_late; /* what comes then */
+    enum gang_match match;  /* which members count once it ran */
     struct str wrong;       /* own text: what is wrong with what it says */
     struct {                /* what its members say together */
         int64_t min, low;   /* the largest minimum and the smallest */
         int64_t size, timeout_s;
         enum gang_late late;
-        struct str wrong; /* own text: the first thing that is wrong */
+        enum gang_match match;
+        struct str wrong;   /* own text: the first thing that is wrong */
+        struct str ignored; /* own text: what one of them asks for in vain */
     } heard;
     bool unheard;     /* a member left: all must be heard anew */
     int64_t priority; /* the highest of its members */

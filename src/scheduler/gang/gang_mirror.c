@@ -231,17 +231,27 @@ put_plan(struct arena *a, struct jnode *status, const struct gang *g, const stru
     map_fini(&seen);
 }
 
-static bool was_late(struct json conditions)
+static bool has_condition(struct json conditions, const char *type)
 {
     for (struct json_iter it = json_iter(conditions); json_next(&it);) {
-        if (str_is(json_str(json_get(it.value, STR("type"))), "ScheduleTimedOut"))
+        if (str_is(json_str(json_get(it.value, STR("type"))), type))
             return true;
     }
     return false;
 }
 
-/* Scheduled: True from the start on; ScheduleTimedOut: only where it did. old keeps the times of
- * changes. */
+/* What its dialect knows and we do not do. */
+static struct str ignored_text(struct arena *a, const struct gang *g)
+{
+    struct str said = g->said.ignored, heard = g->heard.ignored;
+    if (!said.n && !heard.n)
+        return STR("");
+    return arena_printf(a, "without effect in this scheduler: %.*s%s%.*s", STR_ARG(heard),
+                        said.n && heard.n ? ", " : "", STR_ARG(said));
+}
+
+/* Scheduled: True from the start on; ScheduleTimedOut: only where it did; FieldsIgnored: only where
+ * some were. old keeps the times of changes. */
 static struct jnode *conditions_of(struct arena *a,
                                    const struct gang *g,
                                    const struct gang_sight *s,
@@ -262,8 +272,15 @@ static struct jnode *conditions_of(struct arena *a,
                                    .status = g->late.n ? "True" : "False",
                                    .reason = g->late.n ? STR("ScheduleTimeout") : STR("Scheduled"),
                                    .message = g->late };
-    if (g->late.n || was_late(stored))
+    if (g->late.n || has_condition(stored, late.type))
         meta_set_condition(a, list, &late, now);
+    struct str ignored = ignored_text(a, g);
+    struct condition_spec fields = { .type = "FieldsIgnored",
+                                     .status = ignored.n ? "True" : "False",
+                                     .reason = ignored.n ? STR("NotSupported") : STR("None"),
+                                     .message = ignored };
+    if (ignored.n || has_condition(stored, fields.type))
+        meta_set_condition(a, list, &fields, now);
     return list;
 }
 

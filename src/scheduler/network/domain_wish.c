@@ -25,6 +25,7 @@ static const struct {
     { PART_PREFERRED, STR_INIT("kai.scheduler/topology-preferred-placement"), false },
     { PART_SLICE_SIZE, STR_INIT("kai.scheduler/segment-size"), false },
     { PART_SLICE_LEVEL, STR_INIT("kai.scheduler/segment-topology-required-placement"), false },
+    { PART_REQUIRED, STR_INIT("armadaproject.io/gangNodeUniformityLabel"), false },
 };
 
 /* The same in group objects: KAI's, Kubernetes' and ours. */
