@@ -223,6 +223,7 @@ static enum input_kind kind_of(struct str kind)
         { "ClusterQueue", INPUT_QUEUE },
         { "Cohort", INPUT_QUEUE },
         { "LocalQueue", INPUT_QUEUE },
+        { "WorkloadPriorityClass", INPUT_QUEUE },
         { "Queue", INPUT_QUEUE },
         { "Topology", INPUT_TOPOLOGY },
         { "HyperNode", INPUT_TOPOLOGY },

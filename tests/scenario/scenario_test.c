@@ -65,7 +65,8 @@ static void put_object(struct scenario *s, const struct kobj *whole)
         core_group_set(s->core, gang_object_bit(o), o, s->now);
     else if (core_topology_set(s->core, o, s->now))
         return;
-    else if (str_ends(o->kind, STR("Queue")) || str_is(o->kind, "Cohort"))
+    else if (str_ends(o->kind, STR("Queue")) || str_is(o->kind, "Cohort") ||
+             str_is(o->kind, "WorkloadPriorityClass"))
         put_queue(s, o);
     else
         wrong(s, "unknown kind %.*s", STR_ARG(o->kind));
@@ -415,6 +416,7 @@ static size_t run_file(const char *folder, const char *file)
     struct json root = json_root(doc);
     struct scenario s = { .file = file, .a = arena_new() };
     s.core = make_core(json_str(json_get(root, STR("config"))));
+    core_set_wall(s.core, (struct mono){ NS_PER_S }, (struct wall){ NS_PER_S });
     for (struct json_iter it = json_iter(json_get(root, STR("steps"))); json_next(&it);) {
         s.step++;
         run_step(&s, it.value);

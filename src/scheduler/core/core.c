@@ -29,6 +29,7 @@ struct sched_core *core_new(struct profile **profiles, size_t n)
     s->backfill = core_backfill_new();
     queue_init(&s->queue, &s->cluster);
     map_init(&s->local_queues);
+    map_init(&s->work_classes);
     map_init(&s->pods);
     map_init(&s->gangs);
     s->feuds = feuds_new();

@@ -51,12 +51,15 @@ void core_group_del(struct sched_core *s, uint32_t bit, const struct kobj *obj, 
  * these. */
 bool core_topology_set(struct sched_core *s, const struct kobj *obj, struct mono now);
 bool core_topology_del(struct sched_core *s, const struct kobj *obj, struct mono now);
-/* A queue of any form (quota_objects.h), or a LocalQueue. ERR_INVALID: it is none; ERR_TOO_LARGE.
+/* A queue of any form (quota_objects.h), a LocalQueue or a WorkloadPriorityClass. ERR_INVALID: it
+ * is none; ERR_TOO_LARGE.
  */
 int core_queue_set(struct sched_core *s, const struct kobj *obj, struct mono now, struct err *err);
 void core_queue_del(struct sched_core *s, const struct kobj *obj, struct mono now);
 /* Why nothing can start in this queue, for its object's condition; absent: nothing is wrong. */
-struct str core_queue_problem(struct sched_core *s, struct str name);
+struct str core_queue_problem(struct sched_core *s, const struct kobj *obj);
+/* What a queue's object asks for and does not get here, for people; absent: nothing. */
+struct str core_queue_ignored(const struct kobj *obj, struct arena *a);
 
 /* Called when something about a gang (never a pod alone) changed that people may want to see, and
  * with gone when its last member left, before it is freed. Only remember it: no call back. */

@@ -17,6 +17,7 @@ struct sched_core {
     struct map ended;         /* "namespace/name" → ended (core_ended.c) */
     struct map groups;        /* "bit namespace/name" → group_entry (core_gangs.c) */
     struct map local_queues;  /* "namespace/name" → local_queue (core_quota.c) */
+    struct map work_classes;  /* name → work_class (core_quota.c) */
     struct spod_ptrs orphans; /* bound to nodes that are not here */
     struct heap late;         /* gangs whose time-out runs (core_late.c) */
     core_gang_fn follow;      /* NULL: nobody follows gangs */

@@ -75,10 +75,20 @@ static bool reclaims(void *arg, const struct spod *by, const struct spod *victim
 {
     struct judge *j = arg;
     const struct quota_queue *to = by->quota.queue, *from = victim->quota.queue;
-    bool may =
-        to && from && to != from && quota_may_reclaim(j->s->cluster.quota, to, from, &j->ask);
+    bool may = to && from && to != from &&
+               (quota_reclaim_of(to) != QUOTA_RECLAIM_LOWER ||
+                victim->view->priority < by->view->priority) &&
+               quota_may_reclaim(j->s->cluster.quota, to, from, &j->ask);
     j->reclaimed = j->reclaimed || may;
     return may;
+}
+
+/* KAI's queues promise their pods a time. */
+static int64_t promised(void *arg, const struct spod *by, const struct spod *victim)
+{
+    struct judge *j = arg;
+    const struct quota_queue *to = by->quota.queue, *from = victim->quota.queue;
+    return to && from ? quota_min_runtime(j->s->cluster.quota, from, to) : 0;
 }
 
 static void ask_for(struct judge *j, const struct gang *g)
@@ -374,6 +384,7 @@ bool core_preempt(struct sched_core *s,
         .arg = &judge,
         .spares = spares,
         .reclaims = reclaims,
+        .promised = promised,
         .cost = leaves,
     };
     bool found = find_victims(&q, out);

@@ -13,6 +13,19 @@ struct local_queue {   /* Kueue's name for a queue within a namespace */
     struct str target; /* own text */
 };
 
+struct work_class {  /* Kueue's WorkloadPriorityClass */
+    struct str name; /* own text */
+    int64_t priority;
+};
+
+static void work_class_free(struct work_class *w)
+{
+    if (!w)
+        return;
+    free((void *)(uintptr_t)w->name.p); /* own text */
+    free(w);
+}
+
 static void local_free(struct local_queue *l)
 {
     if (!l)
@@ -28,6 +41,9 @@ void core_quota_fini(struct sched_core *s)
     for (size_t i = 0; (slot = map_next(&s->local_queues, &i));)
         local_free(slot->value);
     map_fini(&s->local_queues);
+    for (size_t i = 0; (slot = map_next(&s->work_classes, &i));)
+        work_class_free(slot->value);
+    map_fini(&s->work_classes);
 }
 
 static struct str local_key(struct arena *a, struct str namespace, struct str name)
@@ -62,7 +78,10 @@ void core_quota_join(struct sched_core *s, struct spod *p)
 {
     struct gang *g = p->gang;
     struct quota_names names = claim(s, p, g->key, g->source);
+    const struct work_class *work =
+        names.work_class.n ? map_get(&s->work_classes, names.work_class) : NULL;
     int64_t priority = quota_priority(p->quota.queue, p->view->priority_class, names.priority);
+    priority = work ? work->priority : priority;
     struct quota_ticket *k = &g->ticket;
     bool first = k->queue == NULL;
     if (first)
@@ -155,32 +174,52 @@ void core_quota_namespace(struct sched_core *s, struct str namespace, struct mon
     rejoin_all(s, namespace, now);
 }
 
-static bool local_set(struct sched_core *s, const struct kobj *obj)
+/* A LocalQueue stands for its ClusterQueue; while it holds, for a queue of its own below that. */
+static int local_set(struct sched_core *s, const struct kobj *obj, struct err *err)
 {
-    struct str target = quota_local_target(obj);
-    if (!target.n)
-        return false;
     AUTO(arena_freep) struct arena *a = arena_new();
+    struct str target = quota_local_target(obj);
     struct str key = local_key(a, obj->namespace, obj->name);
+    struct quota_spec spec;
+    if (quota_object_read(obj, a, &spec) && spec.paused) {
+        if (quota_set(s->cluster.quota, &spec, err))
+            return -1;
+        target = spec.name;
+    } else {
+        quota_del(s->cluster.quota, key);
+    }
     struct local_queue *l = MEM_NEW(struct local_queue);
     *l = (struct local_queue){ { str_dup(key), key.n }, { str_dup(target), target.n } };
     local_free(map_put(&s->local_queues, l->key, l));
-    return true;
+    return 0;
+}
+
+static void work_class_set(struct sched_core *s, const struct kobj *obj, int64_t priority)
+{
+    struct work_class *w = MEM_NEW(struct work_class);
+    *w = (struct work_class){ { str_dup(obj->name), obj->name.n }, priority };
+    work_class_free(map_put(&s->work_classes, w->name, w));
 }
 
 int core_queue_set(struct sched_core *s, const struct kobj *obj, struct mono now, struct err *err)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
     struct quota_spec spec;
-    if (local_set(s, obj)) {
+    int64_t priority = 0;
+    if (quota_local_target(obj).n) {
+        if (local_set(s, obj, err))
+            return -1;
         rejoin_all(s, obj->namespace, now);
         return 0;
     }
-    if (!quota_object_read(obj, a, &spec))
+    if (quota_work_priority(obj, &priority)) {
+        work_class_set(s, obj, priority);
+    } else if (!quota_object_read(obj, a, &spec)) {
         return err_set(err, ERR_INVALID, "%.*s of %.*s is no kind of queue", STR_ARG(obj->kind),
                        STR_ARG(obj->api_version));
-    if (quota_set(s->cluster.quota, &spec, err))
+    } else if (quota_set(s->cluster.quota, &spec, err)) {
         return -1;
+    }
     rejoin_all(s, (struct str){ 0 }, now);
     return 0;
 }
@@ -188,15 +227,28 @@ int core_queue_set(struct sched_core *s, const struct kobj *obj, struct mono now
 void core_queue_del(struct sched_core *s, const struct kobj *obj, struct mono now)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
+    struct quota_spec spec;
+    int64_t priority = 0;
+    if (quota_work_priority(obj, &priority))
+        work_class_free(map_del(&s->work_classes, obj->name));
     if (quota_local_target(obj).n)
         local_free(map_del(&s->local_queues, local_key(a, obj->namespace, obj->name)));
-    else
-        quota_del(s->cluster.quota, obj->name);
+    if (quota_object_read(obj, a, &spec))
+        quota_del(s->cluster.quota, spec.name);
     rejoin_all(s, (struct str){ 0 }, now);
 }
 
-struct str core_queue_problem(struct sched_core *s, struct str name)
+struct str core_queue_problem(struct sched_core *s, const struct kobj *obj)
 {
-    struct quota_queue *q = quota_find(s->cluster.quota, name);
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct quota_spec spec;
+    struct quota_queue *q =
+        quota_object_read(obj, a, &spec) ? quota_find(s->cluster.quota, spec.name) : NULL;
     return q ? quota_problem(q) : (struct str){ 0 };
+}
+
+struct str core_queue_ignored(const struct kobj *obj, struct arena *a)
+{
+    struct quota_spec spec;
+    return quota_object_read(obj, a, &spec) ? spec.ignored : (struct str){ 0 };
 }

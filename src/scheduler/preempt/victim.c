@@ -69,12 +69,16 @@ bool victim_is_lower(const struct spod *v, int64_t priority)
 }
 
 /* It has not run for as long as it was promised. */
-static bool runs_too_short(const struct preempt_policy *policy, const struct spod *v)
+static bool
+runs_too_short(const struct preempt_policy *policy, const struct spod *by, const struct spod *v)
 {
-    if (!v->min_runtime_ns || !policy->now.ns)
+    int64_t least = v->min_runtime_ns;
+    if (policy->promised)
+        least = num_max_i64(least, policy->promised(policy->arg, by, v));
+    if (!least || !policy->now.ns)
         return false;
     int64_t started = v->view->start_time.ns ? v->view->start_time.ns : policy->now.ns;
-    return policy->now.ns - started < v->min_runtime_ns;
+    return policy->now.ns - started < least;
 }
 
 bool victim_may_leave(const struct preempt_policy *policy,
@@ -84,6 +88,6 @@ bool victim_may_leave(const struct preempt_policy *policy,
     bool lower = victim_is_lower(v, by->view->priority);
     if (!lower && !(policy->reclaims && policy->reclaims(policy->arg, by, v)))
         return false;
-    return !v->stays && !v->stuck && !runs_too_short(policy, v) &&
+    return !v->stays && !v->stuck && !runs_too_short(policy, by, v) &&
            !(policy->spares && policy->spares(policy->arg, by, v));
 }

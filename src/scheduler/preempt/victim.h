@@ -15,6 +15,8 @@ struct preempt_policy {
     /* This victim may be evicted although its priority is not lower: what it has belongs to `by`
      * (quota). NULL: never. */
     bool (*reclaims)(void *arg, const struct spod *by, const struct spod *victim);
+    /* How long this victim may run before it leaves for `by`; nanoseconds. NULL: as it says. */
+    int64_t (*promised)(void *arg, const struct spod *by, const struct spod *victim);
     /* Among victims of one priority those with a smaller cost go first. NULL: all alike. */
     int64_t (*cost)(void *arg, const struct spod *victim);
 };

@@ -76,7 +76,10 @@ static void set_defaults(struct quota_queue *q)
     q->priority = 0;
     q->said_order = QUOTA_INHERIT;
     q->max_gangs = q->max_per_user = q->max_per_namespace = QUOTA_ANY;
-    q->closed = q->paused = q->kept = false;
+    q->closed = q->n_implied > 0;
+    q->paused = q->kept = false;
+    q->reclaim = QUOTA_RECLAIM_ANY;
+    q->preempt_min_ns = q->reclaim_min_ns = 0;
     free(q->classes);
     q->classes = NULL;
     q->n_classes = 0;
@@ -258,6 +261,28 @@ static void take_classes(struct quota_queue *q, const struct quota_spec *s)
     }
 }
 
+static void drop_if_unused(struct quota_queue *q);
+
+/* The parent that this queue's object names, where naming it is enough to make it. */
+static void set_parent(struct quota_queue *q, struct str name, bool implies)
+{
+    struct quota *t = q->tree;
+    struct quota_queue *old = q->implies ? quota_find(t, q->parent_name) : NULL;
+    struct quota_queue *now = implies && name.n ? quota_find(t, name) : NULL;
+    if (implies && name.n && !now && t->by_name.n < QUOTA_QUEUES_MAX)
+        now = quota_queue_new(t, name);
+    if (now) {
+        now->n_implied++;
+        now->closed = now->closed || !now->said;
+    }
+    set_text(&q->parent_name, name.n ? name : (struct str){ 0 });
+    q->implies = now != NULL;
+    if (!old)
+        return;
+    old->n_implied--;
+    drop_if_unused(old);
+}
+
 int quota_set(struct quota *t, const struct quota_spec *s, struct err *err)
 {
     struct quota_queue *q = quota_find(t, s->name);
@@ -274,7 +299,10 @@ int quota_set(struct quota *t, const struct quota_spec *s, struct err *err)
     q->said = true;
     set_text(&q->about, s->about);
     set_text(&q->wrong, s->wrong);
-    set_text(&q->parent_name, s->parent.n ? s->parent : (struct str){ 0 });
+    set_parent(q, s->parent, s->implies);
+    q->reclaim = s->reclaim;
+    q->preempt_min_ns = s->preempt_min_ns;
+    q->reclaim_min_ns = s->reclaim_min_ns;
     q->weight = s->weight > 0 ? s->weight : 1;
     q->priority = s->priority;
     q->said_order = s->order;
@@ -297,7 +325,7 @@ int quota_set(struct quota *t, const struct quota_spec *s, struct err *err)
 static void drop_if_unused(struct quota_queue *q)
 {
     struct quota *t = q->tree;
-    if (q->said || q->claims || q->n_waiting || q == t->standard)
+    if (q->said || q->n_implied || q->claims || q->n_waiting || q == t->standard)
         return;
     map_del(&t->by_name, q->name);
     LIST_EACH (&q->children, at) {
@@ -321,7 +349,7 @@ void quota_del(struct quota *t, struct str name)
     q->said = false;
     t->n_said--;
     set_text(&q->wrong, (struct str){ 0 });
-    set_text(&q->parent_name, (struct str){ 0 });
+    set_parent(q, (struct str){ 0 }, false);
     t->linked = false;
     drop_if_unused(q);
 }
@@ -331,7 +359,7 @@ void quota_del(struct quota *t, struct str name)
 static struct quota_queue *said_parent(struct quota_queue *q)
 {
     struct quota_queue *p = q->parent_name.n ? quota_find(q->tree, q->parent_name) : NULL;
-    return p && p->said ? p : NULL;
+    return p && (p->said || p->n_implied) ? p : NULL;
 }
 
 /* What is wrong with where it hangs: on the way up to a top, a queue that is not there, or this one
@@ -340,7 +368,7 @@ static void find_fault(struct quota_queue *q, struct arena *a)
 {
     size_t depth = 1;
     set_text(&q->fault, (struct str){ 0 });
-    if (!q->said && q != q->tree->standard) {
+    if (!q->said && !q->n_implied && q != q->tree->standard) {
         set_text(&q->fault, arena_printf(a, "queue %.*s does not exist", STR_ARG(q->name)));
         return;
     }

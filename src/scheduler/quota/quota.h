@@ -45,6 +45,12 @@ struct quota_class { /* a name for a priority, known in one queue */
     int64_t priority;
 };
 
+enum quota_reclaim { /* may a queue take back what others borrowed from it? */
+                     QUOTA_RECLAIM_ANY,
+                     QUOTA_RECLAIM_LOWER, /* from pods of lower priority */
+                     QUOTA_RECLAIM_NEVER,
+};
+
 struct quota_spec {          /* plain data: one queue as an object says it (quota_objects.h) */
     struct str name, parent; /* parent absent or "": a top */
     struct str about;        /* kind of the object, for messages */
@@ -59,7 +65,13 @@ struct quota_spec {          /* plain data: one queue as an object says it (quot
     int64_t max_gangs, max_per_user, max_per_namespace; /* running at once; QUOTA_ANY: no limit */
     bool closed;                                        /* tops: borrows nothing from the cluster */
     bool paused;                                        /* starts nothing */
-    bool kept; /* others may not reclaim what it borrowed */
+    bool kept;    /* others may not reclaim what it borrowed */
+    bool implies; /* its parent comes into being by being named, as a closed top */
+    enum quota_reclaim reclaim;
+    /* How long its pods may run before they are evicted for its own and for others'; 0: the
+     * parent's. */
+    int64_t preempt_min_ns, reclaim_min_ns;
+    struct str ignored; /* what its object asks for in vain, for people; absent: nothing */
 };
 
 /* ---- the tree ---- */
@@ -177,6 +189,12 @@ bool quota_protects(struct quota *t,
                     const struct quota_queue *from,
                     const struct quota_queue *to,
                     const struct quota_ask *ask);
+/* Whom `to` may take back from; ANY says nothing about quota_may_reclaim. */
+enum quota_reclaim quota_reclaim_of(const struct quota_queue *to);
+/* How long a pod of `from` may run before it is evicted for one of `to`: by the nearest queue that
+ * says it, on the way up, for others than its own as far as the branches differ. */
+int64_t
+quota_min_runtime(struct quota *t, const struct quota_queue *from, const struct quota_queue *to);
 struct quota_usage { /* of one resource in one queue */
     struct str resource;
     int64_t nominal, used, borrowed;

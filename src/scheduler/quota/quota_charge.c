@@ -329,13 +329,34 @@ bool quota_may_reclaim(struct quota *t,
 {
     quota_link(t);
     const struct quota_queue *x = to, *y = from;
-    if (from->kept || !part(&x, &y))
+    if (from->kept || to->reclaim == QUOTA_RECLAIM_NEVER || !part(&x, &y))
         return false;
     for (size_t r = 0; r < t->n_res; r++) {
         if (ask->amount[r] > 0 && quota_sum(x->used[r], ask->amount[r]) > x->subtree[r])
             return false;
     }
     return quota_over_nominal(t, y, ask);
+}
+
+enum quota_reclaim quota_reclaim_of(const struct quota_queue *to)
+{
+    return to->reclaim;
+}
+
+int64_t
+quota_min_runtime(struct quota *t, const struct quota_queue *from, const struct quota_queue *to)
+{
+    quota_link(t);
+    const struct quota_queue *x = to, *y = from;
+    bool other = part(&x, &y);
+    for (const struct quota_queue *at = from; at; at = at->parent) {
+        int64_t ns = other ? at->reclaim_min_ns : at->preempt_min_ns;
+        if (ns)
+            return ns;
+        if (other && at == y)
+            break;
+    }
+    return 0;
 }
 
 bool quota_protects(struct quota *t,

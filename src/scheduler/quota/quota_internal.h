@@ -26,6 +26,10 @@ struct quota_queue {
     struct str parent_name, wrong, fault; /* own texts: as said; of the object; of the tree */
     bool said;                            /* an object defines it */
     bool closed, paused, kept;
+    bool implies;     /* its parent_name needs no object */
+    size_t n_implied; /* queues that imply this one */
+    enum quota_reclaim reclaim;
+    int64_t preempt_min_ns, reclaim_min_ns;
     double weight;
     int64_t priority;
     enum quota_order said_order, order; /* order: never INHERIT */

@@ -5,6 +5,7 @@
 #define USER_KEY STR("scheduling.ganglion.io/user")
 #define TIER_KEY STR("tenant.kubenexus.io/tier")
 #define TENANT_KEY STR("tenant.kubenexus.io/name")
+#define WORK_CLASS_KEY STR("kueue.x-k8s.io/priority-class")
 #define PRIORITY_KEY STR("scheduling.ganglion.io/default-priority")
 
 /* The first that a pod carries counts. */
@@ -111,6 +112,7 @@ quota_names_of(const struct kobj *pod, const struct kobj *group, const struct ko
     struct quota_names out = { .priority = view->priority, .tier = tier_of(view, &ns) };
     find_queue(&out, view, group, &ns);
     out.user = label_or_annotation(&own, USER_KEY);
+    out.work_class = json_str(json_get(own.labels, WORK_CLASS_KEY));
     if (!view->priority_class.n && view->priority == 0)
         str_to_i64(label_or_annotation(&ns, PRIORITY_KEY), &out.priority);
     return out;

@@ -20,6 +20,7 @@ extern const size_t quota_keys_count;
 
 struct quota_names { /* what a pod and its surroundings say; texts borrow from the objects */
     struct str queue, user;
+    struct str work_class; /* Kueue's WorkloadPriorityClass; absent: none */
     bool local;
     enum quota_tier tier;
     int64_t priority; /* of the pod; the namespace's when the pod names no class */

@@ -2,6 +2,7 @@
  * quota_objects — see quota_objects.h. */
 #include "scheduler/quota/quota_objects.h"
 
+#include "base/time.h"
 #include "kube/quantities.h"
 
 #define ROWS_MAX 64 /* resources of one queue that are read */
@@ -140,9 +141,53 @@ static void read_job_queue(const struct kobj *o, struct arena *a, struct quota_s
 
 /* ---- Kueue ---- */
 
+/* What a ClusterQueue asks for and does not get, and what comes instead. */
+static const struct {
+    const char *path, *value; /* NULL: any */
+    const char *instead;
+} kueue_ignored[] = {
+    { "spec.queueingStrategy", "StrictFIFO",
+      "queueingStrategy StrictFIFO (a gang that does not fit lets others pass; after a minute room "
+      "is held for the oldest)" },
+    { "spec.stopPolicy", "HoldAndDrain", "stopPolicy HoldAndDrain (as Hold: what runs stays)" },
+    { "spec.admissionChecks.0", NULL, "admissionChecks" },
+    { "spec.admissionChecksStrategy.admissionChecks.0", NULL, "admissionChecksStrategy" },
+    { "spec.preemption.borrowWithinCohort.policy", "LowerPriority",
+      "preemption.borrowWithinCohort (who borrows evicts by pod priority only)" },
+    { "spec.namespaceSelector.matchLabels", NULL, "namespaceSelector" },
+    { "spec.namespaceSelector.matchExpressions.0", NULL, "namespaceSelector" },
+    { "spec.concurrentAdmissionPolicy", NULL, "concurrentAdmissionPolicy" },
+};
+
+/* Volcano's. */
+static const char *const volcano_ignored[] = { "spec.affinity", "spec.extendClusters",
+                                               "spec.dequeueStrategy" };
+
+static void ignore(struct quota_spec *out, struct arena *a, struct str text)
+{
+    if (str_find(out->ignored, text) >= 0)
+        return;
+    out->ignored =
+        out->ignored.n ? arena_printf(a, "%.*s; %.*s", STR_ARG(out->ignored), STR_ARG(text)) : text;
+}
+
+static void find_ignored(const struct kobj *o, struct arena *a, struct quota_spec *out)
+{
+    for (size_t i = 0; i < COUNT_OF(kueue_ignored); i++) {
+        struct json v = kobj_path(o, kueue_ignored[i].path);
+        const char *value = kueue_ignored[i].value;
+        if (json_has(v) && (!value || str_is(json_str(v), value)))
+            ignore(out, a, str_from(kueue_ignored[i].instead));
+    }
+}
+
 static void read_flavors(struct json groups, struct arena *a, struct quota_spec *out)
 {
     for (struct json_iter g = json_iter(groups); json_next(&g);) {
+        if (json_len(json_get(g.value, STR("flavors"))) > 1)
+            ignore(out, a,
+                   STR("flavors (amounts of several are summed; which nodes, say node "
+                       "selectors of pods)"));
         for (struct json_iter f = json_iter(json_get(g.value, STR("flavors"))); json_next(&f);) {
             for (struct json_iter r = json_iter(json_get(f.value, STR("resources")));
                  json_next(&r);) {
@@ -173,22 +218,66 @@ static double kueue_weight(struct json spec)
     return milli > 0 ? (double)milli / 1000 : 0.001; /* Kueue's 0: after everybody else */
 }
 
+/* Cohorts and ClusterQueues may share names. */
+static struct str cohort_name(struct arena *a, struct str name)
+{
+    return name.n ? arena_printf(a, "cohort %.*s", STR_ARG(name)) : name;
+}
+
+static bool is_stopped(struct json spec)
+{
+    struct str stop = json_str(json_get(spec, STR("stopPolicy")));
+    return stop.n && !str_is(stop, "None");
+}
+
+/* v1beta1 says cohort and parent where v1beta2 says cohortName and parentName. */
 static void read_kueue(const struct kobj *o, struct arena *a, struct quota_spec *out)
 {
     struct json spec = kobj_path(o, "spec");
-    struct str stop = json_str(json_get(spec, STR("stopPolicy")));
+    bool cohort = str_is(o->kind, "Cohort");
+    struct str parent =
+        cohort ? first_of(spec, "parentName", "parent") : first_of(spec, "cohortName", "cohort");
+    struct str reclaim = json_str(json_path(spec, "preemption.reclaimWithinCohort"));
     read_flavors(json_get(spec, STR("resourceGroups")), a, out);
     out->closed = true; /* only as a top does it say anything */
     out->weight = kueue_weight(spec);
-    out->paused = stop.n && !str_is(stop, "None");
+    out->paused = is_stopped(spec);
     out->order = QUOTA_FAIR_SHARE;
-    if (str_is(o->kind, "Cohort"))
-        out->parent = first_of(spec, "parentName", "parent");
-    else
-        out->parent = first_of(spec, "cohortName", "cohort");
+    out->parent = cohort_name(a, parent);
+    out->implies = true;
+    out->reclaim = str_is(reclaim, "Any")             ? QUOTA_RECLAIM_ANY
+                   : str_is(reclaim, "LowerPriority") ? QUOTA_RECLAIM_LOWER
+                                                      : QUOTA_RECLAIM_NEVER;
+    if (cohort)
+        out->name = cohort_name(a, o->name);
+    find_ignored(o, a, out);
+}
+
+/* A LocalQueue that holds is a queue of its own: its pods wait there. */
+static void read_local(const struct kobj *o, struct arena *a, struct quota_spec *out)
+{
+    struct json spec = kobj_path(o, "spec");
+    out->name = arena_printf(a, "%.*s/%.*s", STR_ARG(o->namespace), STR_ARG(o->name));
+    out->parent = json_str(json_get(spec, STR("clusterQueue")));
+    out->paused = is_stopped(spec);
+    if (str_is(json_str(json_get(spec, STR("stopPolicy"))), "HoldAndDrain"))
+        ignore(out, a, STR("stopPolicy HoldAndDrain (as Hold: what runs stays)"));
 }
 
 /* ---- KAI ---- */
+
+/* "1h30m"; 0: not said. */
+static int64_t kai_time(struct json spec, struct str key, struct arena *a, struct quota_spec *out)
+{
+    struct str text = json_str(json_get(spec, key));
+    int64_t ns = 0;
+    if (text.n && (!duration_parse(text, &ns) || ns < 0)) {
+        fault(out, arena_printf(a, "%.*s is \"%.*s\", not a duration such as 10m", STR_ARG(key),
+                                STR_ARG(text)));
+        return 0;
+    }
+    return ns;
+}
 
 static void read_kai(const struct kobj *o, struct arena *a, struct quota_spec *out)
 {
@@ -199,7 +288,6 @@ static void read_kai(const struct kobj *o, struct arena *a, struct quota_spec *o
     } resources[] = { { STR_INIT("cpu"), STR_INIT("cpu"), 1 },
                       { STR_INIT("memory"), STR_INIT("memory"), 1000000 },
                       { STR_INIT("gpu"), STR_INIT("nvidia.com/gpu"), 1 } };
-    (void)a;
     out->weight = 1;
     for (size_t i = 0; i < COUNT_OF(resources); i++) {
         struct json r = json_get(json_get(spec, STR("resources")), resources[i].key);
@@ -220,6 +308,8 @@ static void read_kai(const struct kobj *o, struct arena *a, struct quota_spec *o
     out->parent = json_str(json_get(spec, STR("parentQueue")));
     out->priority = json_i64_or(json_get(spec, STR("priority")), 100);
     out->order = QUOTA_FAIR_SHARE;
+    out->preempt_min_ns = kai_time(spec, STR("preemptMinRuntime"), a, out);
+    out->reclaim_min_ns = kai_time(spec, STR("reclaimMinRuntime"), a, out);
 }
 
 /* ---- Volcano ---- */
@@ -257,6 +347,10 @@ static void read_volcano(const struct kobj *o, struct arena *a, struct quota_spe
     out->priority = json_i64_or(json_get(spec, STR("priority")), 0);
     out->kept = !json_bool(json_get(spec, STR("reclaimable")), true);
     out->paused = str_is(state, "Closed") || str_is(state, "Closing");
+    for (size_t i = 0; i < COUNT_OF(volcano_ignored); i++) {
+        if (json_has(kobj_path(o, volcano_ignored[i])))
+            ignore(out, a, str_from(volcano_ignored[i]));
+    }
     out->order = QUOTA_FAIR_SHARE;
 }
 
@@ -267,6 +361,7 @@ const struct quota_kind quota_kinds[] = {
     { STR_INIT("aiplatform.example.com"), STR_INIT("AIJobQueue"), read_job_queue },
     { STR_INIT("kueue.x-k8s.io"), STR_INIT("ClusterQueue"), read_kueue },
     { STR_INIT("kueue.x-k8s.io"), STR_INIT("Cohort"), read_kueue },
+    { STR_INIT("kueue.x-k8s.io"), STR_INIT("LocalQueue"), read_local },
     { STR_INIT("scheduling.run.ai"), STR_INIT("Queue"), read_kai },
     { STR_INIT("scheduling.volcano.sh"), STR_INIT("Queue"), read_volcano },
 };
@@ -298,9 +393,18 @@ bool quota_object_read(const struct kobj *o, struct arena *a, struct quota_spec 
     return false;
 }
 
+static bool is_kueue(const struct kobj *o, const char *kind)
+{
+    return str_is(o->kind, kind) && str_is(group_of(o), "kueue.x-k8s.io");
+}
+
 struct str quota_local_target(const struct kobj *o)
 {
-    if (!str_is(o->kind, "LocalQueue") || !str_is(group_of(o), "kueue.x-k8s.io"))
-        return (struct str){ 0 };
-    return json_str(kobj_path(o, "spec.clusterQueue"));
+    return is_kueue(o, "LocalQueue") ? json_str(kobj_path(o, "spec.clusterQueue"))
+                                     : (struct str){ 0 };
+}
+
+bool quota_work_priority(const struct kobj *o, int64_t *out)
+{
+    return is_kueue(o, "WorkloadPriorityClass") && json_i64(kobj_path(o, "value"), out);
 }

@@ -20,5 +20,8 @@ extern const size_t quota_kinds_count;
 
 /* False: the object is no queue of the table. */
 bool quota_object_read(const struct kobj *o, struct arena *a, struct quota_spec *out);
-/* Of a LocalQueue: the ClusterQueue it stands for; absent: the object is none, or names none. */
+/* Of a LocalQueue: the ClusterQueue it stands for; absent: the object is none, or names none. Read
+ * as a queue it is one of its own below that, for when it holds. */
 struct str quota_local_target(const struct kobj *o);
+/* Of Kueue's WorkloadPriorityClass: its value. */
+bool quota_work_priority(const struct kobj *o, int64_t *out);

@@ -11,12 +11,34 @@ struct service_queues {
     struct source_watch watches[SOURCES_QUEUES];
 };
 
-static void tell_problem(struct scheduler *s, const struct kobj *o, struct str problem)
+static void warn(struct scheduler *s, const struct kobj *o, const char *reason, struct str text)
 {
     const struct recorder_note note = {
-        .about = o, .type = "Warning", .reason = "InvalidQueue", .message = problem
+        .about = o, .type = "Warning", .reason = reason, .message = text
     };
     recorder_event(s->recorder, &note, loop_wall(s->t->loop));
+}
+
+/* Does a newer version of the resource show the object too? Then that one is heard. */
+static bool is_shown_newer(const struct source_watch *w, const struct kobj *o)
+{
+    const struct gvr *own = &w->source->resource;
+    for (const struct source_watch *at = w->s->queues->watches; at < w; at++) {
+        if (str_eq(at->source->resource.group, own->group) &&
+            str_eq(at->source->resource.plural, own->plural) &&
+            informer_find(at->cache, o->namespace, o->name))
+            return true;
+    }
+    return false;
+}
+
+static void tell_ignored(struct scheduler *s, const struct kobj *o)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct str ignored = core_queue_ignored(o, a);
+    if (ignored.n)
+        warn(s, o, "FieldsIgnored",
+             arena_printf(a, "without effect in this scheduler: %.*s", STR_ARG(ignored)));
 }
 
 static void on_object(void *arg, const struct kobj *before, const struct kobj *after)
@@ -30,13 +52,17 @@ static void on_object(void *arg, const struct kobj *before, const struct kobj *a
     if (after && before && json_exists(kobj_path(after, "spec")) &&
         json_eq(kobj_path(before, "spec"), kobj_path(after, "spec")))
         return; /* somebody wrote a status */
+    if (is_shown_newer(w, in.obj))
+        return;
     bool refused = service_hear(s, &in, &err) != 0;
     bool queue = after && in.kind == INPUT_QUEUE;
-    struct str problem = queue ? core_queue_problem(s->core, after->name) : (struct str){ 0 };
+    struct str problem = queue ? core_queue_problem(s->core, after) : (struct str){ 0 };
     if (refused)
         problem = str_from(err.msg);
     if (problem.p)
-        tell_problem(s, after, problem);
+        warn(s, after, "InvalidQueue", problem);
+    if (queue)
+        tell_ignored(s, after);
     service_poke(s);
 }
 
