@@ -198,6 +198,66 @@ static void test_reasons_name_queue_numbers_and_remedy(void **state)
     world_fini(&w);
 }
 
+static void set_spec(struct world *w, struct quota_spec spec)
+{
+    struct err err = { 0 };
+    spec.max_gangs = spec.max_per_user = spec.max_per_namespace = QUOTA_ANY;
+    CHECK_OK(quota_set(w->t, &spec, &err), err);
+}
+
+/* A cohort is there while somebody names it, whatever is said and taken back in between. */
+static void test_a_parent_that_is_named_exists(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, 100);
+    const struct quota_row eight = { STR_INIT("gpu/x"), 8, ANY, ANY, ANY };
+    const struct quota_spec a = { .name = STR("a"),
+                                  .parent = STR("c"),
+                                  .rows = &eight,
+                                  .n_rows = 1,
+                                  .closed = true,
+                                  .implies = true };
+    struct quota_spec b = a;
+    b.name = STR("b");
+    set_spec(&w, a);
+    set_spec(&w, b);
+    struct quota_claim in_a = join(&w, "a", "ga");
+    CHECK_I64(room(&w, &in_a), 16);
+    set_spec(&w,
+             (struct quota_spec){ .name = STR("c"), .rows = &eight, .n_rows = 1, .closed = true });
+    CHECK_I64(room(&w, &in_a), 24); /* an object says more of it */
+    quota_del(w.t, STR("c"));
+    CHECK_I64(room(&w, &in_a), 16);
+    b.parent = STR("d");
+    set_spec(&w, b);
+    CHECK_I64(room(&w, &in_a), 8);
+    quota_del(w.t, STR("b"));
+    CHECK(!quota_find(w.t, STR("d")) && quota_find(w.t, STR("c")));
+    quota_leave(w.t, &in_a);
+    quota_del(w.t, STR("a"));
+    CHECK(!quota_find(w.t, STR("c")));
+    world_fini(&w);
+}
+
+static void test_promised_run_times(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, 100);
+    set_spec(&w,
+             (struct quota_spec){ .name = STR("top"), .preempt_min_ns = 5, .reclaim_min_ns = 7 });
+    set_spec(&w,
+             (struct quota_spec){ .name = STR("a"), .parent = STR("top"), .reclaim_min_ns = 3 });
+    set_spec(&w, (struct quota_spec){ .name = STR("a1"), .parent = STR("a") });
+    set_spec(&w, (struct quota_spec){ .name = STR("b"), .parent = STR("top") });
+    const struct quota_queue *a1 = quota_find(w.t, STR("a1")), *b = quota_find(w.t, STR("b"));
+    CHECK_I64(quota_min_runtime(w.t, a1, a1), 5); /* its own: from the top */
+    CHECK_I64(quota_min_runtime(w.t, a1, b), 3);
+    CHECK_I64(quota_min_runtime(w.t, b, a1), 0); /* not beyond what both share */
+    world_fini(&w);
+}
+
 static void test_limit_per_user(void **state)
 {
     (void)state;
@@ -590,6 +650,8 @@ int main(void)
         cmocka_unit_test(test_borrow_and_lend),
         cmocka_unit_test(test_open_trees_use_the_cluster),
         cmocka_unit_test(test_reasons_name_queue_numbers_and_remedy),
+        cmocka_unit_test(test_a_parent_that_is_named_exists),
+        cmocka_unit_test(test_promised_run_times),
         cmocka_unit_test(test_limit_per_user),
         cmocka_unit_test(test_nonsense_waits_with_a_reason),
         cmocka_unit_test(test_fair_share_by_weight),
