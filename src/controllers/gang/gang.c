@@ -59,6 +59,7 @@ struct gang {
     struct reconcile *r;
     struct str name;
     bool vanished;     /* a member is gone without a trace */
+    bool unreplaced;   /* its dialect says that lost members are not made good */
     struct str policy; /* of its PodGroup; absent: none */
     int64_t min, succeeded;
     bool renewed;            /* the Jobs of its members make enough new pods */
@@ -72,6 +73,7 @@ static bool add_member(void *arg, const struct kobj *pod)
     struct gang *g = arg;
     const struct pod *p = pod_of(pod);
     g->min = num_max_i64(g->min, p->gang->min);
+    g->unreplaced = g->unreplaced || p->gang->unreplaced;
     if (p->phase == POD_SUCCEEDED) {
         g->succeeded++;
     } else if (!p->node_name.n) {
@@ -183,7 +185,7 @@ static enum fate fate_of(const struct gang *g, const struct kobj *pod)
     bool asked = str_is(policy, "gang");
     if (str_is(policy, "fail"))
         return job ? FATE_FAIL : FATE_TELL;
-    if (policy.n && !asked)
+    if ((policy.n && !asked) || (!policy.n && g->unreplaced))
         return FATE_ALONE; /* "member" and "none" leave the others alone */
     if (str_is(json_str(json_get(owner, STR("kind"))), "Job"))
         return job && job_goes_on(job) && g->renewed ? FATE_TOGETHER : FATE_ALONE;

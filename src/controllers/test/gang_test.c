@@ -202,6 +202,31 @@ static void test_when_nothing_is_done(void **state)
     check_untouched(w, 0);
 }
 
+/* Kueue's word that nobody makes good a lost member: the others go on, and nobody is told. */
+static void test_what_a_dialect_leaves_alone(void **state)
+{
+    (void)state;
+    for (int alone = 0; alone < 2; alone++) {
+        struct world *w = world_new(&gang_controller);
+        for (int i = 0; i < 3; i++)
+            world_create(
+                w, "pods",
+                "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"d\","
+                "\"name\":\"p%d\",\"labels\":{\"kueue.x-k8s.io/pod-group-name\":\"g\"},"
+                "\"annotations\":{\"kueue.x-k8s.io/pod-group-total-count\":\"3\","
+                "\"kueue.x-k8s.io/retriable-in-group\":\"%s\"}},\"spec\":{\"nodeName\":\"n\"},"
+                "\"status\":{\"phase\":\"Running\"}}",
+                i, alone ? "false" : "true");
+        world_run(w);
+        fail_first(w);
+        world_run(w);
+        struct json told =
+            condition_find(kobj_root(world_get(w, "pods", "d/p1")), STR("GangMemberLost"));
+        CHECK(json_exists(told) == !alone);
+        check_untouched(w, 0);
+    }
+}
+
 /* Running members of a gang of four with this name whose owner is said by a text. */
 static void add_owned(struct world *w, const char *gang, int n, const char *owner)
 {
@@ -321,6 +346,7 @@ int main(void)
         cmocka_unit_test(test_an_evicted_member),
         cmocka_unit_test(test_dying_half_way),
         cmocka_unit_test(test_when_nothing_is_done),
+        cmocka_unit_test(test_what_a_dialect_leaves_alone),
         cmocka_unit_test(test_whose_members_they_are),
         cmocka_unit_test(test_a_gang_of_several_jobs),
         cmocka_unit_test(test_a_name_that_is_no_dns_name),

@@ -26,6 +26,16 @@
         GANG_SPEC, STR_INIT(k)                                                                     \
     } /* from there */
 
+#define OWNER(k)                                                                                   \
+    {                                                                                              \
+        GANG_OWNER, STR_INIT(k)                                                                    \
+    }                              /* the name of the controller */
+#define KUBEFLOW(kind, lower, bit) /* training operator and trainer */                             \
+    {                                                                                              \
+        .project = "Kubeflow " kind, .name = OWNER("kubeflow.org/" kind), .suffix = lower,         \
+        .role = LABEL("training.kubeflow.org/replica-type"), .objects = bit                        \
+    }
+
 #define VOLCANO_IGNORED                                                                            \
     {                                                                                              \
         "volcano.sh/sla-waiting-time", "volcano.sh/cooldown-time", "volcano.sh/revocable-zone",    \
@@ -77,6 +87,8 @@ const struct gang_dialect gang_dialects[] = {
       .name = LABEL("kueue.x-k8s.io/pod-group-name"),
       .min = ANNOTATION("kueue.x-k8s.io/pod-group-total-count"),
       .size = ANNOTATION("kueue.x-k8s.io/pod-group-total-count"),
+      .any = ANNOTATION("kueue.x-k8s.io/pod-group-fast-admission"),
+      .alone = ANNOTATION("kueue.x-k8s.io/retriable-in-group"),
       .ignored = { "kueue.x-k8s.io/prebuilt-workload-name", "kueue.x-k8s.io/elastic-job",
                    "kueue.x-k8s.io/admission-gated-by" } },
     { .project = "Koordinator",
@@ -144,6 +156,30 @@ const struct gang_dialect gang_dialects[] = {
       .later = ANNOTATION("kubenexus.io/executor-count"),
       .with_role = true,
       .open = true },
+    KUBEFLOW("PyTorchJob", "pytorchjob", GANG_BY_PYTORCHJOB),
+    KUBEFLOW("TFJob", "tfjob", GANG_BY_TFJOB),
+    KUBEFLOW("XGBoostJob", "xgboostjob", GANG_BY_XGBOOSTJOB),
+    KUBEFLOW("PaddleJob", "paddlejob", GANG_BY_PADDLEJOB),
+    KUBEFLOW("JAXJob", "jaxjob", GANG_BY_JAXJOB),
+    { .project = "MPI operator",
+      .name = OWNER("kubeflow.org/MPIJob"),
+      .suffix = "mpijob",
+      .objects = GANG_BY_MPIJOB },
+    { .project = "KubeRay",
+      .name = OWNER("ray.io/RayCluster"),
+      .suffix = "raycluster",
+      .role = LABEL("ray.io/group"),
+      .objects = GANG_BY_RAYCLUSTER },
+    { .project = "JobSet",
+      .name = LABEL("jobset.sigs.k8s.io/jobset-name"),
+      .part = LABEL("jobset.sigs.k8s.io/replicatedjob-name"),
+      .suffix = "jobset",
+      .objects = GANG_BY_JOBSET },
+    { .project = "LeaderWorkerSet",
+      .name = LABEL("leaderworkerset.sigs.k8s.io/name"),
+      .part = LABEL("leaderworkerset.sigs.k8s.io/group-index"),
+      .suffix = "lws",
+      .objects = GANG_BY_LWS },
 };
 
 const size_t gang_dialects_count = COUNT_OF(gang_dialects);
@@ -194,8 +230,29 @@ struct reader {
     struct arena *a;
     struct str namespace;
     struct json spec, labels, annotations;
+    struct json owner; /* the controller; absent: none */
     struct gang_claim *claim;
 };
+
+static struct json controller_of(struct json meta)
+{
+    for (struct json_iter it = json_iter(json_get(meta, STR("ownerReferences"))); json_next(&it);) {
+        if (json_bool(json_get(it.value, STR("controller")), false))
+            return it.value;
+    }
+    return (struct json){ 0 };
+}
+
+/* Its name, if it is of the kind "group/Kind". */
+static struct str owner_name(struct json owner, struct str kind)
+{
+    struct str group = str_split(&kind, '/');
+    struct str version = json_str(json_get(owner, STR("apiVersion")));
+    if (!json_exists(owner) || !str_eq(json_str(json_get(owner, STR("kind"))), kind) ||
+        !str_eq(str_split(&version, '/'), group))
+        return (struct str){ 0 };
+    return json_str(json_get(owner, STR("name")));
+}
 
 static struct str read_key(const struct reader *r, struct gang_key k)
 {
@@ -213,7 +270,7 @@ static struct str read_key(const struct reader *r, struct gang_key k)
     case GANG_SPEC:
         return json_str(json_path(r->spec, k.key.p));
     case GANG_OWNER:
-        break;
+        return owner_name(r->owner, k.key);
     }
     return (struct str){ 0 };
 }
@@ -343,6 +400,9 @@ static void read_rules(struct reader *r)
     struct gang_claim *c = r->claim;
     read_match(r);
     read_ignored(r);
+    if (c->min && str_is(read_key(r, c->dialect->any), "true"))
+        c->min = 1;
+    c->unreplaced = c->dialect->suffix || str_is(read_key(r, c->dialect->alone), "false");
     if (c->late == GANG_BACKS_OFF && str_is(read_key(r, c->dialect->mode), "NonStrict"))
         c->late = GANG_WAITS;
     gang_claim_together(r->a, c, r->namespace, read_key(r, c->dialect->together));
@@ -357,13 +417,18 @@ static void read_name(struct reader *r, struct str name)
     c->part = read_key(r, c->dialect->part);
     if (c->part.n)
         c->name = arena_printf(r->a, "%.*s.%.*s", STR_ARG(c->name), STR_ARG(c->part));
+    if (c->dialect->suffix)
+        c->name = arena_printf(r->a, "%.*s.%s", STR_ARG(c->name), c->dialect->suffix);
     if (replica.n)
         c->name = arena_printf(r->a, "%.*s.%.*s", STR_ARG(c->name), STR_ARG(replica));
 }
 
 static bool carries(const struct reader *r, const struct gang_dialect *d, struct str *name)
 {
+    static const struct gang_key off = EITHER(GANG_SWITCH);
     *name = read_key(r, d->name);
+    if (name->n && d->suffix && str_is(read_key(r, off), "off"))
+        return false;
     return name->n && (!d->with_role || read_key(r, d->role).n || read_key(r, d->roles).n);
 }
 
@@ -371,6 +436,7 @@ const struct gang_claim *gang_claim_of(struct arena *a, struct json pod)
 {
     struct json meta = json_get(pod, STR("metadata"));
     struct reader r = { .a = a,
+                        .owner = controller_of(meta),
                         .namespace = json_str(json_get(meta, STR("namespace"))),
                         .spec = json_get(pod, STR("spec")),
                         .labels = json_get(meta, STR("labels")),
@@ -398,7 +464,8 @@ bool gang_claim_same(const struct gang_claim *a, const struct gang_claim *b)
     return a->dialect == b->dialect && str_eq(a->name, b->name) && a->min == b->min &&
            a->size == b->size && a->timeout_s == b->timeout_s && a->late == b->late &&
            str_eq(a->role, b->role) && a->role_min == b->role_min && str_eq(a->roles, b->roles) &&
-           a->match == b->match && str_eq(a->ignored, b->ignored) && str_eq(a->wrong, b->wrong);
+           a->match == b->match && a->unreplaced == b->unreplaced &&
+           str_eq(a->ignored, b->ignored) && str_eq(a->wrong, b->wrong);
 }
 
 /* ---- roles ---- */

@@ -52,7 +52,20 @@ enum gang_objects {
     GANG_BY_KAI = 1u << 4,
     GANG_BY_KUBERNETES = 1u << 5,
     GANG_BY_WORKLOAD = 1u << 6,
+    /* owners: the objects from which operators make pods */
+    GANG_BY_PYTORCHJOB = 1u << 7,
+    GANG_BY_TFJOB = 1u << 8,
+    GANG_BY_XGBOOSTJOB = 1u << 9,
+    GANG_BY_PADDLEJOB = 1u << 10,
+    GANG_BY_JAXJOB = 1u << 11,
+    GANG_BY_MPIJOB = 1u << 12,
+    GANG_BY_RAYCLUSTER = 1u << 13,
+    GANG_BY_JOBSET = 1u << 14,
+    GANG_BY_LWS = 1u << 15,
 };
+
+/* On pods or owners, label or annotation, "off": owners make no gangs of these pods. */
+#define GANG_SWITCH "scheduling.ganglion.io/gang"
 
 struct gang_dialect {
     const char *project; /* who defined it */
@@ -68,6 +81,11 @@ struct gang_dialect {
     struct gang_key together;      /* JSON: "namespace/name" of gangs that start with it, or none */
     struct gang_key match;         /* "once-satisfied", "waiting-and-running", "only-waiting" */
     struct gang_key mode;          /* "NonStrict": when late it just waits on */
+    struct gang_key any;           /* "true": one member is enough */
+    struct gang_key alone;         /* "false": a member that is lost is not replaced */
+    const char *suffix; /* of the gang's name, where it is an owner's; NULL: none. Such a gang is
+                           one only as far as the owner's object is here and says how many it needs;
+                           what becomes of lost members is its operator's to say. */
     const char *ignored[GANG_IGNORED_MAX]; /* labels and annotations without effect here */
     enum gang_late late;
     int64_t timeout_s; /* when nobody says one; 0: for ever */
@@ -89,6 +107,7 @@ struct gang_claim { /* what one pod says */
     int64_t role_min;        /* 0: not said */
     struct str roles;        /* JSON for gang_roles_parse: declared for the whole gang */
     enum gang_match match;
+    bool unreplaced;    /* when it is lost, nothing is restarted and nobody told */
     struct str ignored; /* what it asks for and does not get, for people; absent: nothing */
     struct str wrong;   /* what is wrong with it, for people; absent: nothing */
 };
@@ -118,6 +137,7 @@ struct gang_role {
     /* What one of them asks for, when pods that do not exist yet must find room; else absent. */
     struct json resources; /* a ResourceList */
     struct json node_selector, tolerations;
+    struct json topology; /* where its members lie, in the words of the object; absent: anywhere */
 };
 
 struct gang_roles {

@@ -3,6 +3,7 @@
 #include "kube/gang/gang_object.h"
 
 #include "base/num.h"
+#include "kube/gang/gang_owner.h"
 #include "kube/meta.h"
 
 #define NAME_MAX 253
@@ -21,11 +22,18 @@
     .min = "spec.schedulingPolicy.gang.minCount", .any = "spec.schedulingPolicy.basic",            \
     .priority_class = "spec.priorityClassName",                                                    \
     .ignored = { "spec.resourceClaims", "spec.parentCompositePodGroupName" },                      \
+    .loss = "spec.disruptionMode",                                                                 \
     .verdict = { .list = "conditions",                                                             \
                  .scheduled = condition,                                                           \
                  .scheduled_as = "Scheduled",                                                      \
                  .reasons = { "Unschedulable" },                                                   \
                  .disrupted = true }
+
+#define KUBEFLOW(bit, kind, plural, path)                                                          \
+    {                                                                                              \
+        bit, "Kubeflow " kind, RESOURCE("kubeflow.org", "v1", plural), .replicas = path,           \
+                                                                       .read = gang_owner_kubeflow \
+    }
 
 /* pkg/scheduler/plugins/gang of Volcano, and its PodGroup's types. */
 #define VOLCANO_VERDICT                                                                            \
@@ -59,6 +67,7 @@ const struct gang_object_kind gang_object_kinds[] = {
     { GANG_BY_VOLCANO, "Volcano", RESOURCE("scheduling.volcano.sh", "v1beta1", "podgroups"),
       .min = "spec.minMember", .resources = "spec.minResources",
       .priority_class = "spec.priorityClassName", .role_mins = "spec.minTaskMember",
+      .policies = "spec.subGroupPolicy",
       .words = { "Pending", "Inqueue", "Running", "Completed", "Completed", "Unknown" },
       .counts = { NULL, "running", "succeeded", "failed" }, .verdict = VOLCANO_VERDICT },
     { GANG_BY_KAI, "KAI", RESOURCE("scheduling.run.ai", "v2alpha2", "podgroups"),
@@ -75,6 +84,21 @@ const struct gang_object_kind gang_object_kinds[] = {
     { GANG_BY_WORKLOAD, "KubeNexus Workload",
       RESOURCE("scheduling.k8s.io", "v1alpha1", "workloads"), .groups = "spec.podSets",
       .min = "count", .priority_class = "spec.priorityClassName" },
+    KUBEFLOW(GANG_BY_PYTORCHJOB, "PyTorchJob", "pytorchjobs", "spec.pytorchReplicaSpecs"),
+    KUBEFLOW(GANG_BY_TFJOB, "TFJob", "tfjobs", "spec.tfReplicaSpecs"),
+    KUBEFLOW(GANG_BY_XGBOOSTJOB, "XGBoostJob", "xgboostjobs", "spec.xgbReplicaSpecs"),
+    KUBEFLOW(GANG_BY_PADDLEJOB, "PaddleJob", "paddlejobs", "spec.paddleReplicaSpecs"),
+    KUBEFLOW(GANG_BY_JAXJOB, "JAXJob", "jaxjobs", "spec.jaxReplicaSpecs"),
+    { GANG_BY_MPIJOB, "MPI operator", RESOURCE("kubeflow.org", "v2beta1", "mpijobs"),
+      .read = gang_owner_mpijob },
+    { GANG_BY_MPIJOB, "Kubeflow MPIJob", RESOURCE("kubeflow.org", "v1", "mpijobs"),
+      .read = gang_owner_mpijob },
+    { GANG_BY_RAYCLUSTER, "KubeRay", RESOURCE("ray.io", "v1", "rayclusters"),
+      .read = gang_owner_raycluster },
+    { GANG_BY_JOBSET, "JobSet", RESOURCE("jobset.x-k8s.io", "v1alpha2", "jobsets"),
+      .read = gang_owner_jobset },
+    { GANG_BY_LWS, "LeaderWorkerSet",
+      RESOURCE("leaderworkerset.x-k8s.io", "v1", "leaderworkersets"), .read = gang_owner_lws },
 };
 
 const size_t gang_object_kinds_count = COUNT_OF(gang_object_kinds);
@@ -125,12 +149,23 @@ read_min(const struct gang_object_kind *k, struct json from, struct arena *a, st
 
 static void add_role(struct arena *a, struct gang_spec *out, struct str name, struct json min)
 {
-    int64_t n;
-    if (!name.n || !json_i64(min, &n) || n < 0 || n > GANG_MEMBERS_MAX)
+    int64_t n = 0;
+    bool absent = !json_has(min); /* KAI's subgroups need none */
+    if (!name.n || (!absent && !json_i64(min, &n)) || n < 0 || n > GANG_MEMBERS_MAX)
         wrong(out, arena_printf(a, "role \"%.*s\" of its group has minimum %.*s", STR_ARG(name),
                                 STR_ARG(json_text(min))));
     else if (out->n_roles < GANG_ROLES_MAX)
         out->roles[out->n_roles++] = (struct gang_role){ .name = name, .min = n };
+}
+
+/* KAI's subgroups may have parents, which have no members of their own. */
+static bool is_parent(struct json list, struct str name)
+{
+    for (struct json_iter it = json_iter(list); json_next(&it);) {
+        if (str_eq(json_str(json_get(it.value, STR("parent"))), name))
+            return true;
+    }
+    return false;
 }
 
 static void read_roles(const struct gang_object_kind *k,
@@ -138,12 +173,55 @@ static void read_roles(const struct gang_object_kind *k,
                        struct arena *a,
                        struct gang_spec *out)
 {
+    struct json list = at(from, k->roles);
     out->roles = ARENA_ARRAY(a, struct gang_role, GANG_ROLES_MAX);
-    for (struct json_iter it = json_iter(at(from, k->roles)); json_next(&it);)
-        add_role(a, out, json_str(json_get(it.value, STR("name"))),
-                 json_get(it.value, STR("minMember")));
+    for (struct json_iter it = json_iter(list); json_next(&it);) {
+        struct str name = json_str(json_get(it.value, STR("name")));
+        size_t n = out->n_roles;
+        if (name.n && is_parent(list, name))
+            continue;
+        add_role(a, out, name, json_get(it.value, STR("minMember")));
+        if (out->n_roles > n)
+            out->roles[n].topology = json_get(it.value, STR("topologyConstraint"));
+    }
     for (struct json_iter it = json_iter(at(from, k->role_mins)); json_next(&it);)
         add_role(a, out, it.key, it.value);
+}
+
+static void read_policies(struct json list, struct arena *a, struct gang_spec *out)
+{
+    if (json_len(list) > GANG_POLICIES_MAX)
+        wrong(out,
+              arena_printf(a, "its group has more than %d subgroup policies", GANG_POLICIES_MAX));
+    out->policies = ARENA_ARRAY(a, struct gang_policy, GANG_POLICIES_MAX);
+    for (struct json_iter it = json_iter(list); json_next(&it);) {
+        struct gang_policy p = { .name = json_str(json_get(it.value, STR("name"))),
+                                 .selector = json_get(it.value, STR("labelSelector")),
+                                 .keys = json_get(it.value, STR("matchLabelKeys")),
+                                 .size = json_i64_or(json_get(it.value, STR("subGroupSize")), 1),
+                                 .least = json_i64_or(json_get(it.value, STR("minSubGroups")), 0),
+                                 .topology = json_get(it.value, STR("networkTopology")) };
+        if (!gang_min_ok(p.size) || p.least < 0 || p.least > GANG_ROLES_MAX)
+            wrong(out, arena_printf(a,
+                                    "policy \"%.*s\" of its group has a subGroupSize that is not "
+                                    "from 1 to %d, or minSubGroups beyond %d",
+                                    STR_ARG(p.name), GANG_MEMBERS_MAX, GANG_ROLES_MAX));
+        else if (out->n_policies < GANG_POLICIES_MAX)
+            out->policies[out->n_policies++] = p;
+    }
+}
+
+/* Kubernetes' word for whether one pod may be disrupted, or only all. */
+static struct str loss_of(struct json mode)
+{
+    struct str word = json_str(mode);
+    if (str_eq_nocase(word, STR("all")) || str_is(word, "PodGroup") ||
+        json_has(json_get(mode, STR("all"))))
+        return STR("gang");
+    if (str_eq_nocase(word, STR("single")) || str_is(word, "Pod") ||
+        json_has(json_get(mode, STR("single"))))
+        return STR("member");
+    return (struct str){ 0 };
 }
 
 /* The entry of a list whose name is the part; absent: none. */
@@ -167,9 +245,17 @@ bool gang_object_read(const struct gang_object_kind *k,
     *out = (struct gang_spec){ 0 };
     if (!is_of(o, k) || !json_exists(from) || kobj_annotation(o, STR(GANG_MIRROR_OF)).n)
         return false;
+    if (k->read) {
+        k->read(k, root, part, a, out);
+        return true;
+    }
     read_min(k, from, a, out);
     if (k->roles || k->role_mins)
         read_roles(k, from, a, out);
+    if (json_len(at(from, k->policies)))
+        read_policies(at(from, k->policies), a, out);
+    if (k->loss)
+        out->loss = loss_of(at(root, k->loss));
     for (size_t i = 0; i < COUNT_OF(k->ignored) && k->ignored[i]; i++) {
         struct str path = str_from(k->ignored[i]);
         if (json_has(json_path(root, k->ignored[i])))

@@ -38,6 +38,24 @@ struct gang_verdict {
 };
 
 #define GANG_COUNTS 5
+#define GANG_POLICIES_MAX 16 /* of one object; further ones are refused */
+
+/* Members that a selector finds make subgroups, one for each combination of values of the keys. */
+struct gang_policy {
+    struct str name;
+    struct json selector, keys; /* a LabelSelector, absent: all; a list of label keys */
+    int64_t size, least;        /* of one subgroup; how many of them start together */
+    struct json topology;       /* as in gang_role */
+};
+
+struct gang_object_kind;
+struct gang_spec;
+/* What an owner says of the pods that its operator makes. */
+typedef void (*gang_read_fn)(const struct gang_object_kind *k,
+                             struct json root,
+                             struct str part,
+                             struct arena *a,
+                             struct gang_spec *out);
 
 struct gang_object_kind {
     uint32_t bit; /* enum gang_objects; several versions share one */
@@ -48,6 +66,10 @@ struct gang_object_kind {
     const char *any;         /* where this stands, one member is enough */
     const char *roles;       /* a list of {name, minMember} */
     const char *role_mins;   /* a map from role to minimum */
+    gang_read_fn read;       /* an owner (gang_owner.c); NULL: the paths above say all */
+    const char *replicas;    /* a map from role to {replicas} */
+    const char *policies;    /* a list of Volcano's subgroup policies */
+    const char *loss;        /* a word for what happens when a member is lost */
     const char *groups;      /* a list of {name, …}: min is looked up in the entry of the part */
     const char *ignored[4];  /* fields without effect here */
     struct gang_words words; /* of status.phase; pending NULL: no phase is written */
@@ -67,6 +89,9 @@ struct gang_spec { /* what an object says; texts borrow from it */
     struct str priority_class;
     struct gang_role *roles; /* in the arena */
     size_t n_roles;
+    struct gang_policy *policies; /* in the arena */
+    size_t n_policies;
+    struct str loss;    /* "gang" or "member", as spec.memberLoss of our PodGroup; absent: unsaid */
     struct str wrong;   /* for people; absent: nothing */
     struct str ignored; /* fields without effect here, for people; absent: none */
 };

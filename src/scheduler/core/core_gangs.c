@@ -197,6 +197,17 @@ void core_gang_gone(struct sched_core *s, struct gang *g)
     gang_free(g);
 }
 
+/* Pods of an operator may be seen before the object that they were made from. Without it, each
+ * starts when it fits. */
+static bool awaits_owner(struct gang *g, struct mono now)
+{
+    if (!g->dialect || !g->dialect->suffix || g->source)
+        return false;
+    if (!g->source_by.ns)
+        g->source_by.ns = now.ns + QUEUE_ARRIVAL_NS;
+    return now.ns < g->source_by.ns;
+}
+
 void core_gang_changed(struct sched_core *s, struct gang *g, struct mono now)
 {
     core_touch(s, g);
@@ -213,7 +224,9 @@ void core_gang_changed(struct sched_core *s, struct gang *g, struct mono now)
         core_late_watch(s, g);
         return;
     }
-    if (gang_is_complete(g) && !gang_to_come(g))
+    if (awaits_owner(g, now))
+        queue_delay(&s->queue, g, g->source_by);
+    else if (gang_is_complete(g) && !gang_to_come(g))
         queue_arrive(&s->queue, g, now);
     else
         queue_delay(&s->queue, g, (struct mono){ now.ns + QUEUE_ARRIVAL_NS });

@@ -16,7 +16,7 @@
 #include "scheduler/state/reservation.h"
 
 #define FEW 8         /* members of most gangs */
-#define GROUPS_MAX 16 /* of members that must lie together, in one gang */
+#define GROUPS_MAX 64 /* of members that must lie together, in one gang */
 
 /* "worker-10" after "worker-9": digits count as one number. */
 static int natural_cmp(struct str a, struct str b)
@@ -255,6 +255,16 @@ struct group { /* members that must lie in one domain */
     struct str why; /* it does not fit */
 };
 
+static const struct domain_wish *
+wish_of(const struct quest *q, const struct spod *p, struct arena *a)
+{
+    const struct domain_said by = { .role = p->part ? q->g->parts[p->part].topology
+                                                    : (struct json){ 0 },
+                                    .annotations = p->view->annotations,
+                                    .group = q->g->source };
+    return domain_wish_of(a, &by);
+}
+
 static bool belongs(const struct group *g, const struct domain_wish *w, uint32_t part)
 {
     return domain_wish_same(g->wish, w) && (!w->each_role || g->part == part);
@@ -266,7 +276,7 @@ static size_t find_groups(struct quest *q, struct arena *a, struct group *out)
     size_t n = 0;
     for (size_t i = 0; i < q->n; i++) {
         struct spod *p = q->items[i].pod;
-        const struct domain_wish *w = domain_wish_of(a, p->view->annotations, q->g->source);
+        const struct domain_wish *w = wish_of(q, p, a);
         size_t g = 0;
         while (w && g < n && !belongs(&out[g], w, p->part))
             g++;
@@ -285,7 +295,7 @@ static const struct spod *mate_of(const struct quest *q, const struct group *gro
         const struct spod *p = LIST_ITEM(at, struct spod, in_gang);
         if (p->node < 0)
             continue;
-        const struct domain_wish *w = domain_wish_of(a, p->view->annotations, q->g->source);
+        const struct domain_wish *w = wish_of(q, p, a);
         if (w && belongs(group, w, p->part))
             return p;
     }
@@ -312,8 +322,7 @@ static void order_tried(struct quest *q,
     struct planned *late = ARENA_ARRAY(a, struct planned, q->n);
     size_t n_late = 0;
     for (size_t i = 0; i < q->n; i++) {
-        if (q->items[i].pod->node < 0 &&
-            !domain_wish_of(a, q->items[i].pod->view->annotations, q->g->source))
+        if (q->items[i].pod->node < 0 && !wish_of(q, q->items[i].pod, a))
             late[n_late++] = q->items[i];
     }
     size_t at = 0;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "codec/selector.h"
 #include "scheduler/config/profile.h"
 
 #define START_NS (60 * NS_PER_S) /* for gangs that say no time-out */
@@ -119,11 +120,12 @@ static uint32_t part_of(struct gang *g, struct str name)
     return (uint32_t)g->n_parts++;
 }
 
-static void need_part(struct gang *g, struct str name, int64_t min)
+static uint32_t need_part(struct gang *g, struct str name, int64_t min)
 {
     uint32_t i = part_of(g, name);
     if (i)
         g->parts[i].min = num_max_i64(g->parts[i].min, min);
+    return i;
 }
 
 static bool is_leaving(const struct spod *p)
@@ -231,6 +233,75 @@ static void hear(struct gang *g, const struct gang_claim *c)
     take_roles(g, c->roles);
 }
 
+/* ---- subgroups by policy ---- */
+
+static const struct gang_policy *policy_of(const struct gang *g, struct json labels)
+{
+    for (size_t i = 0; i < g->said.n_policies; i++) {
+        const struct gang_policy *p = &g->said.policies[i];
+        AUTO(selector_freep) struct selector *s = NULL;
+        if (!json_has(p->selector))
+            return p;
+        if (selector_from_json(&s, p->selector, NULL) == 0 && selector_matches(s, labels))
+            return p;
+    }
+    return NULL;
+}
+
+struct str gang_role_of(struct arena *a, const struct gang *g, const struct pod *view)
+{
+    const struct gang_policy *p = policy_of(g, view->labels);
+    if (!p)
+        return view->gang->role;
+    struct str role = p->name.n ? p->name : STR("subgroup");
+    for (struct json_iter it = json_iter(p->keys); json_next(&it);) {
+        struct str value = json_str(json_get(view->labels, json_str(it.value)));
+        role = arena_printf(a, "%.*s.%.*s", STR_ARG(role), STR_ARG(value));
+    }
+    return role;
+}
+
+static uint32_t part_of_member(struct gang *g, const struct spod *p)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    const struct gang_policy *policy = policy_of(g, p->view->labels);
+    uint32_t part = part_of(g, gang_role_of(a, g, p->view));
+    if (part)
+        g->parts[part].policy = policy ? (size_t)(policy - g->said.policies) + 1 : 0;
+    return part;
+}
+
+/* The object's policies came, changed or went: members may have other roles. */
+static void regroup(struct gang *g)
+{
+    g->grouped = g->said.n_policies > 0;
+    LIST_EACH (&g->members, at) {
+        struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+        count_in_part(p, -1);
+        p->part = part_of_member(g, p);
+        count_in_part(p, 1);
+    }
+}
+
+/* So many subgroups of each policy, in order of arrival, start together; the others' members come
+ * when they fit. */
+static void need_subgroups(struct gang *g)
+{
+    g->policies_min = 0;
+    for (size_t i = 0; i < g->said.n_policies; i++) {
+        const struct gang_policy *p = &g->said.policies[i];
+        int64_t left = p->least;
+        g->policies_min += p->least * p->size; /* at most 16 times 64 times 100,000 */
+        for (size_t k = 1; k < g->n_parts; k++) {
+            if (g->parts[k].policy != i + 1)
+                continue;
+            g->parts[k].topology = p->topology;
+            if (left-- > 0)
+                g->parts[k].min = num_max_i64(g->parts[k].min, p->size);
+        }
+    }
+}
+
 static void hear_all(struct gang *g)
 {
     free_text(&g->heard.wrong);
@@ -238,13 +309,20 @@ static void hear_all(struct gang *g)
     memset(&g->heard, 0, sizeof g->heard);
     for (size_t i = 0; i < g->n_parts; i++) {
         g->parts[i].min = 0;
+        g->parts[i].topology = (struct json){ 0 };
         g->parts[i].declared = NULL;
     }
     gang_roles_fini(&g->roles);
+    if (g->grouped || g->said.n_policies)
+        regroup(g);
     LIST_EACH (&g->members, at)
         hear(g, LIST_ITEM(at, struct spod, in_gang)->view->gang);
-    for (size_t i = 0; i < g->said.n_roles; i++)
-        need_part(g, g->said.roles[i].name, g->said.roles[i].min);
+    for (size_t i = 0; i < g->said.n_roles; i++) {
+        uint32_t part = need_part(g, g->said.roles[i].name, g->said.roles[i].min);
+        if (part)
+            g->parts[part].topology = g->said.roles[i].topology;
+    }
+    need_subgroups(g);
     g->unheard = false;
 }
 
@@ -268,8 +346,9 @@ void gang_add(struct gang *g, struct spod *p)
     g->profile = p->shape->profile;
     if (!g->dialect)
         return;
-    p->part = part_of(g, p->view->gang->role);
+    p->part = part_of_member(g, p);
     count_in_part(p, 1);
+    g->unheard = g->unheard || g->grouped; /* it may be the first of a subgroup */
     hear(g, p->view->gang);
 }
 
@@ -340,6 +419,9 @@ static struct str check(const struct gang *g, struct arena *a)
     if (g->size && g->min > g->size)
         return arena_printf(a, "it needs %lld members but says that it has %lld in all",
                             (long long)g->min, (long long)g->size);
+    if (g->size && (int64_t)(g->n_members - g->n_leaving) > g->size)
+        return arena_printf(a, "%zu members exist, but they say that it has %lld in all",
+                            g->n_members - g->n_leaving, (long long)g->size);
     return (struct str){ 0 };
 }
 
@@ -351,8 +433,8 @@ void gang_settle(struct gang *g)
         hear_all(g);
     AUTO(arena_freep) struct arena *a = arena_new();
     int64_t min = g->heard.min ? g->heard.min : g->said.min;
-    g->min = num_max_i64(min, gang_sum_of_parts(g));
-    if (!g->min && g->dialect->open)
+    g->min = num_max_i64(num_max_i64(min, gang_sum_of_parts(g)), g->policies_min);
+    if (!g->min && (g->dialect->open || g->dialect->suffix))
         g->min = 1;
     g->size = g->heard.size;
     g->timeout_s = g->heard.timeout_s ? g->heard.timeout_s : g->said.timeout_s;

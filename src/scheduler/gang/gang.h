@@ -24,6 +24,8 @@ struct gang_part {   /* members of one role; part 0 are those without a role */
     int64_t min;
     size_t n_members, n_placed, n_gated;
     size_t n_leaving, n_away, n_succeeded, n_failed; /* as in struct gang */
+    size_t policy;        /* 1 + index of the subgroup policy that made it; 0: none */
+    struct json topology; /* of its members alone (domain_wish.h); absent: as the gang */
     const struct gang_role *declared; /* with what its future members ask for; NULL: unknown */
 };
 
@@ -65,9 +67,12 @@ struct gang {
     struct str namespace, object, part; /* own texts: the group object that may speak for it */
     const struct gang_object_kind *source_kind;
     struct kobj *source;     /* that object; NULL: none is here */
+    struct mono source_by;   /* an owner's object is waited for so long */
     struct arena *source_a;  /* of said */
     struct gang_spec said;   /* by the object */
     struct gang_roles roles; /* declared by a member for all; n 0: none */
+    bool grouped;            /* policies of the object say who has which role */
+    int64_t policies_min;    /* what their least subgroups need together */
     struct gang_part *parts; /* [1 + GANG_ROLES_MAX]; NULL while nobody has a role */
     size_t n_parts;
 
@@ -121,6 +126,8 @@ void gang_assume(struct spod *p, bool assumed);
 void gang_count_away(struct spod *p, int by);
 /* The deletion of a placed member began. */
 void gang_count_leaving(struct spod *p);
+/* The role of a pod in this gang: as the object's policies say, else the pod. In a, or borrowed. */
+struct str gang_role_of(struct arena *a, const struct gang *g, const struct pod *view);
 /* A member with this role ended (1), or the pod that ended was removed (-1). */
 void gang_count_ended(struct gang *g, struct str role, bool succeeded, int by);
 void gang_set_message(struct gang *g, struct str text);

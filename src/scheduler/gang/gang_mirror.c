@@ -133,39 +133,36 @@ static void put_owners(struct arena *a, struct jnode *object, const struct gang 
         put_owner(a, list, owners.refs[i]);
 }
 
-/* One entry for each role; NULL: it has none. */
-static struct jnode *put_roles(struct arena *a, struct jnode *of, const struct gang *g)
+static void put_counts(struct jnode *out, const struct gang_part *p, int64_t running)
 {
-    if (g->n_parts < 2)
-        return NULL;
-    struct jnode *list = jnode_set(of, STR("subGroups"), jnode_arr(a));
-    for (size_t i = 1; i < g->n_parts; i++) {
-        struct jnode *out = jnode_append(list, jnode_obj(a));
-        jnode_set_str(out, STR("name"), g->parts[i].name);
-        jnode_set_i64(out, STR("minMember"), g->parts[i].min);
-    }
-    return list;
+    size_t members = p->n_members + p->n_succeeded + p->n_failed;
+    jnode_set_i64(out, STR("members"), (int64_t)members);
+    jnode_set_i64(out, STR("scheduled"), (int64_t)p->n_placed);
+    jnode_set_i64(out, STR("running"), running);
+    jnode_set_i64(out, STR("succeeded"), (int64_t)p->n_succeeded);
+    jnode_set_i64(out, STR("failed"), (int64_t)p->n_failed);
 }
 
-static void put_role_counts(struct arena *a, struct jnode *status, const struct gang *g)
+/* One entry for each role that anybody needs or has. */
+static void put_roles(struct arena *a, struct jnode *of, const struct gang *g, bool counts)
 {
-    struct jnode *list = put_roles(a, status, g);
     int64_t running[1 + GANG_ROLES_MAX] = { 0 };
-    if (!list)
+    if (g->n_parts < 2)
         return;
     LIST_EACH (&g->members, at) {
         const struct spod *p = LIST_ITEM(at, struct spod, in_gang);
         running[p->part] += p->view->phase == POD_RUNNING;
     }
+    struct jnode *list = jnode_set(of, STR("subGroups"), jnode_arr(a));
     for (size_t i = 1; i < g->n_parts; i++) {
         const struct gang_part *p = &g->parts[i];
-        struct jnode *out = jnode_at(list, i - 1);
-        size_t members = p->n_members + p->n_succeeded + p->n_failed;
-        jnode_set_i64(out, STR("members"), (int64_t)members);
-        jnode_set_i64(out, STR("scheduled"), (int64_t)p->n_placed);
-        jnode_set_i64(out, STR("running"), running[i]);
-        jnode_set_i64(out, STR("succeeded"), (int64_t)p->n_succeeded);
-        jnode_set_i64(out, STR("failed"), (int64_t)p->n_failed);
+        if (!p->min && !p->n_members && !p->n_succeeded && !p->n_failed)
+            continue;
+        struct jnode *out = jnode_append(list, jnode_obj(a));
+        jnode_set_str(out, STR("name"), p->name);
+        jnode_set_i64(out, STR("minMember"), p->min);
+        if (counts)
+            put_counts(out, p, running[i]);
     }
 }
 
@@ -184,7 +181,9 @@ struct jnode *gang_mirror_object(struct arena *a, const struct gang *g)
         jnode_set_i64(spec, STR("minMember"), g->min);
     if (g->timeout_s > 0)
         jnode_set_i64(spec, STR("scheduleTimeoutSeconds"), g->timeout_s);
-    put_roles(a, spec, g);
+    put_roles(a, spec, g, false);
+    if (g->said.loss.n)
+        jnode_set_str(spec, STR("memberLoss"), g->said.loss);
     return o;
 }
 
@@ -426,7 +425,7 @@ struct jnode *gang_mirror_status(struct arena *a,
     jnode_set_i64(status, STR("running"), s.running);
     jnode_set_i64(status, STR("succeeded"), s.succeeded);
     jnode_set_i64(status, STR("failed"), s.failed);
-    put_role_counts(a, status, g);
+    put_roles(a, status, g, true);
     put_plan(a, status, g, c);
     jnode_set(status, STR("conditions"), conditions_of(a, g, &s, old, now.wall));
     if (g->starts_at.ns || json_has(json_get(old, STR("predictedStart"))))

@@ -28,7 +28,7 @@ static const struct {
     { PART_REQUIRED, STR_INIT("armadaproject.io/gangNodeUniformityLabel"), false },
 };
 
-/* The same in group objects: KAI's, Kubernetes' and ours. */
+/* The same in group objects: KAI's (of a gang, of one of its subgroups), Kubernetes' and ours. */
 static const struct {
     enum part part;
     const char *path;
@@ -37,6 +37,10 @@ static const struct {
     { PART_REQUIRED, "spec.topologyConstraint.requiredTopologyLevel" },
     { PART_PREFERRED, "spec.topologyConstraint.preferredTopologyLevel" },
     { PART_REQUIRED, "spec.schedulingConstraints.topology.0.key" },
+}, role_paths[] = {
+    { PART_TREE, "topology" },
+    { PART_REQUIRED, "requiredTopologyLevel" },
+    { PART_PREFERRED, "preferredTopologyLevel" },
 };
 
 static void take(struct domain_wish *w, struct arena *a, enum part part, struct str value)
@@ -97,6 +101,23 @@ static bool read_group(struct domain_wish *w, struct arena *a, const struct kobj
     return take_volcano(w, a, kobj_path(group, "spec.networkTopology")) || any;
 }
 
+static bool read_role(struct domain_wish *w, struct arena *a, struct json role)
+{
+    bool any = false;
+    if (json_type(role) != JSON_OBJ)
+        return false;
+    for (size_t i = 0; i < COUNT_OF(role_paths); i++) {
+        struct str value = json_str(json_path(role, role_paths[i].path));
+        if (!value.n)
+            continue;
+        take(w, a, role_paths[i].part, value);
+        any = true;
+    }
+    any = take_volcano(w, a, role) || any;
+    w->each_role = any;
+    return any;
+}
+
 static bool read_pod(struct domain_wish *w, struct arena *a, struct json annotations)
 {
     bool any = false;
@@ -121,11 +142,11 @@ static bool read_pod(struct domain_wish *w, struct arena *a, struct json annotat
     return true;
 }
 
-const struct domain_wish *
-domain_wish_of(struct arena *a, struct json annotations, const struct kobj *group)
+const struct domain_wish *domain_wish_of(struct arena *a, const struct domain_said *by)
 {
     struct domain_wish w = { 0 };
-    if (!read_pod(&w, a, annotations) && !(group && read_group(&w, a, group)))
+    if (!read_role(&w, a, by->role) && !read_pod(&w, a, by->annotations) &&
+        !(by->group && read_group(&w, a, by->group)))
         return NULL;
     if (w.slice_size > 1 && !w.slice_level.n && !w.wrong.p)
         w.slice_level = w.required.n ? w.required : w.preferred;

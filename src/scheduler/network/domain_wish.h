@@ -20,8 +20,12 @@ struct domain_wish {
     struct str wrong;       /* what is wrong with it, for people; absent: nothing */
 };
 
-/* What the pod's annotations say, or, when they say nothing, the group object (NULL: none). NULL:
- * nothing. Lives in a; texts are copied. */
-const struct domain_wish *
-domain_wish_of(struct arena *a, struct json annotations, const struct kobj *group);
+struct domain_said {          /* what may say it; the first that says anything counts */
+    struct json role;         /* the role's own, in the words of a group object; absent: none */
+    struct json annotations;  /* the pod's */
+    const struct kobj *group; /* NULL: none */
+};
+
+/* NULL: nobody says anything. Lives in a; texts are copied. */
+const struct domain_wish *domain_wish_of(struct arena *a, const struct domain_said *by);
 bool domain_wish_same(const struct domain_wish *a, const struct domain_wish *b);

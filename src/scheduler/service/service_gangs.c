@@ -42,7 +42,7 @@ struct service_gangs {
     struct scheduler *s;
     struct informers *informers;
     struct informer *mirrors;
-    struct group_watch watches[16];
+    struct group_watch watches[32];
     size_t n_watches;
     struct timer *timer;
     bool timer_set;
@@ -394,9 +394,17 @@ static void flush(void *arg)
 
 /* ---- the core tells ---- */
 
+/* Pods of an operator whose object nobody can read are no gang that people need to see. */
+static bool is_shown(const struct gang *g)
+{
+    return g->follower || !g->dialect->suffix || g->source;
+}
+
 static void on_gang(void *arg, struct gang *g, bool gone)
 {
     struct service_gangs *all = arg;
+    if (!is_shown(g))
+        return;
     struct follower *f = g->follower ? g->follower : follower_new(all, g);
     if (!gone) {
         mark(f);
@@ -412,6 +420,10 @@ static void on_gang(void *arg, struct gang *g, bool gone)
 static void record_first(struct scheduler *s, struct gang *g, struct afterwards then)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
+    if (!is_shown(g)) {
+        go_on(&then);
+        return;
+    }
     struct follower *f = g->follower ? g->follower : follower_new(s->gangs, g);
     if (s->gangs->not_before.ns > loop_now(s->t->loop).ns)
         go_on(&then);
