@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * front — see front.h. A struct front lives as long as its exchange or its action, whichever ends
- * last: a write whose client went away is still carried out. */
+ * front — see front.h. A struct front lives until its answer is handed over, or as long as its
+ * stream. An action outlives its exchange: a write whose client went away is still carried out. */
 #include "apiserver/front.h"
 
 #include <stdlib.h>
@@ -35,6 +35,13 @@ static void on_gone(void *arg, bool complete)
         front_log_gone(f);
     if (f->answered || f->reading)
         front_free(f);
+}
+
+/* The answer is the engine's now. Its reader may take long; nothing else of the call is kept. */
+static void handed_over(struct front *f)
+{
+    http_on_close(f->x, NULL, NULL);
+    front_free(f);
 }
 
 /* ---- answering ---- */
@@ -87,7 +94,6 @@ answer_of(struct headers *h, int status, const char *type, struct str body)
 
 void front_respond_text(struct front *f, int status, const char *type, struct str body)
 {
-    f->answered = true;
     if (!f->x) {
         front_free(f);
         return;
@@ -96,6 +102,7 @@ void front_respond_text(struct front *f, int status, const char *type, struct st
     common_headers(f, &h);
     struct http_answer ans = answer_of(&h, status, type, body);
     http_respond(f->x, &ans);
+    handed_over(f);
 }
 
 static bool compress_body(struct buf *out, struct str body)
@@ -138,8 +145,8 @@ static void respond_buf(struct front *f, int status, const char *type, struct bu
     size_t n;
     char *text = buf_take(b, &n);
     struct http_answer ans = answer_of(&h, status, type, str_make(text, n));
-    f->answered = true;
     http_respond_shared(f->x, &ans, release_text, text);
+    handed_over(f);
 }
 
 static void respond_yaml(struct front *f, int status, struct str text)
@@ -157,7 +164,6 @@ static void respond_yaml(struct front *f, int status, struct str text)
 void front_respond_json(struct front *f, int status, struct str body)
 {
     if (!f->x) {
-        f->answered = true;
         front_free(f);
         return;
     }
@@ -184,8 +190,8 @@ static void respond_whole(struct front *f, const struct kobj *o)
     common_headers(f, &h);
     struct http_answer ans =
         answer_of(&h, f->a->reply.code, "application/json", json_doc_text(o->doc));
-    f->answered = true;
     http_respond_shared(f->x, &ans, release_object, kobj_ref(o));
+    handed_over(f);
 }
 
 /* Answers that nobody reads pile up: nothing large is made until they are read or cut. */
@@ -204,8 +210,8 @@ static bool refuse_crowd(struct front *f)
     add_header(&h, STR("Retry-After"), STR("1"));
     struct str text = json_doc_text(f->a->result->doc);
     struct http_answer ans = answer_of(&h, 429, "application/json", text);
-    f->answered = true;
     http_respond(f->x, &ans);
+    handed_over(f);
     return true;
 }
 

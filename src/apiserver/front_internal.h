@@ -26,7 +26,7 @@ struct front_accept {
     bool openapi_proto; /* OpenAPI v2 is wanted as protobuf */
 };
 
-struct front { /* one exchange; freed when both the exchange and the action are over */
+struct front { /* one exchange, until its answer is handed over; functions that respond end it */
     struct http_exchange *x; /* NULL: gone */
     struct action *a;
     struct route route;
@@ -36,7 +36,8 @@ struct front { /* one exchange; freed when both the exchange and the action are 
     struct podlog *log;
     struct str caller; /* who asks, impersonating or not; in the arena */
     bool reading;      /* the body is not complete */
-    bool answered, table_head_sent;
+    bool answered;     /* the end of its stream is queued */
+    bool table_head_sent;
 };
 
 /* front_accept.c. False: nothing that we can write is accepted (406). */

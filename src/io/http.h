@@ -8,7 +8,8 @@
  * at once (http_respond) or as a stream (http_begin, http_write…, http_end); each exchange lives
  * until it was answered and its close callback ran. The engine owns it; the handler borrows it
  * until on_close or, when it set no close callback, until it has answered, ended or cut it (also if
- * the peer went away meanwhile). Callbacks never run inside a call made by the handler. */
+ * the peer went away meanwhile). The request itself is gone as soon as its answer has begun.
+ * Callbacks never run inside a call made by the handler. */
 #pragma once
 
 #include <stdbool.h>
@@ -142,7 +143,7 @@ size_t http_held(const struct http_exchange *x);
 size_t http_held_by_all(const struct http_exchange *x);
 
 /* Called exactly once for each exchange, when it is over for whatever reason. After it x is gone.
- */
+ * fn may be NULL again. */
 void http_on_close(struct http_exchange *x, http_close_fn fn, void *arg);
 /* What http_on_close was last given as arg, or NULL: a handler finds again what its head made. */
 void *http_close_arg(const struct http_exchange *x);

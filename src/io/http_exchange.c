@@ -219,6 +219,18 @@ static bool may_begin(const struct http_exchange *x)
     return x->state == EXCHANGE_HANDLING;
 }
 
+/* The answer has begun: the request has done its service. A peer that does not read its answers
+ * holds what was made for it, but not what it sent, which is larger (HPACK: a byte may stand for
+ * 4 KiB of head). */
+static void forget_request(struct http_exchange *x)
+{
+    http_holder_release(x);
+    buf_fini(&x->body);
+    http_header_vec_fini(&x->headers);
+    arena_free(TAKE(x->arena));
+    x->req = (struct http_request){ 0 };
+}
+
 static void respond(struct http_exchange *x, const struct http_answer *a)
 {
     x->status = a->status;
@@ -227,6 +239,7 @@ static void respond(struct http_exchange *x, const struct http_answer *a)
     if (x->is_head || http_bodiless(a->status))
         x->shared = (struct str){ 0 };
     x->conn->proto->begin(x, a, (int64_t)a->body.n);
+    forget_request(x);
     http_conn_dirty(x->conn);
 }
 
@@ -307,6 +320,7 @@ void http_begin(struct http_exchange *x, const struct http_answer *head)
     x->state = EXCHANGE_STREAMING;
     x->progress_ns = http_conn_now(x->conn);
     x->conn->proto->begin(x, head, -1);
+    forget_request(x);
     http_conn_dirty(x->conn);
 }
 

@@ -5,10 +5,11 @@ import os
 import re
 import socket
 import ssl
+import struct
 import sys
 import unittest
 
-from http2 import DATA, END_HEADERS, HEADERS, Peer, frame
+from http2 import DATA, END_HEADERS, END_STREAM, HEADERS, Peer, frame
 from server import CONFIG_MAPS, Server, config_map
 
 PROGRAM = sys.argv.pop(1)
@@ -17,9 +18,19 @@ BODY = 3_000_000
 PIECE = b"x" * 16384
 ROUNDS = 100  # of a piece each: 320 MB from all, more than all bodies may have
 GROWTH_MAX = 120 << 20
+HEADS_GROWTH_MAX = 60 << 20
 
 
-class Bodies(unittest.TestCase):
+def varint(n):
+    """The rest of an integer whose prefix is full (RFC 7541 5.1)."""
+    out = []
+    while n >= 128:
+        out.append(n % 128 + 128)
+        n //= 128
+    return (*out, n)
+
+
+class Strangers(unittest.TestCase):
     def setUp(self):
         # ASan keeps freed memory for a while, which is not what is bounded here
         asan = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
@@ -92,6 +103,37 @@ class Bodies(unittest.TestCase):
         self.assertLess(self.resident() - self.before, GROWTH_MAX)
         for p in peers:
             p.c.close()
+
+    def test_heads_of_strangers_are_not_kept(self):
+        """A header of 3,900 bytes in the dynamic table, named 15 times in each of 250 heads by a byte
+        each (an HPACK bomb), and no window for the answers: 15 MB a connection."""
+        peers = []
+        for _ in range(20):
+            p = Peer(self.s, struct.pack(">HI", 4, 0))
+            peers.append(p)
+            big = b"\x40\x01x" + bytes((0x7f, *varint(3900 - 127))) + b"y" * 3900
+            p.send(frame(HEADERS, END_STREAM | END_HEADERS, 1, p.head(token=b"") + big))
+            for stream in range(3, 500, 2):
+                if not p.send(frame(HEADERS, END_STREAM | END_HEADERS, stream,
+                                    p.head(token=b"") + b"\xbe" * 15)):
+                    break
+            self.write()
+        self.assertLess(self.resident() - self.before, HEADS_GROWTH_MAX)
+        for p in peers:
+            p.c.close()
+
+    def test_connections_of_strangers_leave_room(self):
+        """Connections that have not said who they are may be a quarter of all; the oldest goes."""
+        crowd = [socket.create_connection((self.s.host, self.s.port)) for _ in range(3000)]
+        self.write()
+        mine = self.s.connect()
+        self.s.request("GET", "/version", connection=mine)
+        crowd += [socket.create_connection((self.s.host, self.s.port)) for _ in range(3000)]
+        self.assertEqual(self.s.request("GET", "/version", connection=mine)[0], 200)
+        self.write()
+        mine.close()
+        for c in crowd:
+            c.close()
 
     def test_nobody_is_asked_to_go_on_before_he_is_known(self):
         expects = f"Content-Length: {BODY}\r\nExpect: 100-continue"
