@@ -96,6 +96,7 @@ static int listen_http(struct apiserver *s, const struct apiserver_options *o, s
                                .limits = { .body_bytes = API_BODY_BYTES_MAX + (1 << 20) },
                                .handler = front_handle,
                                .head = front_head,
+                               .strangers = true,
                                .arg = s,
                                .refusal = refusal_body };
     if (http_server_new(&s->http, s->loop, &ho, err) != 0)

@@ -79,6 +79,11 @@ bool auth_token_user(struct apiserver *s, struct arena *a, struct str token, str
     return true;
 }
 
+bool auth_is_anonymous(const struct user *u)
+{
+    return str_is(u->name, "system:anonymous");
+}
+
 static void anonymous(struct arena *a, struct user *out)
 {
     struct str *groups = ARENA_ARRAY(a, struct str, 1);

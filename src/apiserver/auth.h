@@ -11,6 +11,7 @@ bool auth_token_user(struct apiserver *s, struct arena *a, struct str token, str
 
 /* Fills a->user from the request. TURN_GO, or a refusal (401). */
 enum turn auth_identify(struct action *a, const struct http_request *req);
+bool auth_is_anonymous(const struct user *u);
 /* Makes a->user into who is impersonated, if the request asks for that. TURN_GO, or 400 or 403. */
 enum turn auth_impersonate(struct action *a, const struct http_request *req);
 

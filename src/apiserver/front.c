@@ -492,6 +492,8 @@ static bool enter(struct front *f, const struct http_request *req)
 {
     enum turn t = auth_identify(f->a, req);
     f->caller = f->a->user.name;
+    if (t == TURN_GO && !auth_is_anonymous(&f->a->user))
+        http_known(f->x);
     if (t == TURN_GO)
         t = auth_impersonate(f->a, req);
     if (t != TURN_GO)

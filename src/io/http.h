@@ -40,7 +40,8 @@ struct http_limits {
     size_t stream_bytes; /* unsent bytes of one response stream; http_write fails beyond (4 MiB) */
     size_t all_streams_bytes; /* the same of all; beyond, the slowest are cut (default 64 MiB) */
     uint32_t connections;     /* further ones are closed (default 10,000); never more than three
-                                 quarters of the files that the process may open */
+                                 quarters of the files that the process may open. With http_known
+                                 a quarter may be strangers': beyond, their oldest is closed */
     uint32_t streams;         /* concurrent per HTTP/2 connection (default 250) */
     uint32_t resets_per_s;    /* HTTP/2 stream resets per connection before GOAWAY (default 1000) */
     uint32_t controls_per_s;  /* HTTP/2 PING and SETTINGS frames, the same (default 1000) */
@@ -94,6 +95,7 @@ struct http_options {
     struct http_limits limits; /* zero members take the default */
     http_handler_fn handler;
     http_head_fn head; /* NULL: every body is wanted, and held in nobody's name */
+    bool strangers;    /* a connection is a stranger's until http_known */
     void *arg;
     http_refusal_fn refusal; /* NULL: plain text */
 };
@@ -141,6 +143,9 @@ void http_cut(struct http_exchange *x); /* reset the stream or close the connect
  * readers hold them. Of this exchange's connection; of the whole server. */
 size_t http_held(const struct http_exchange *x);
 size_t http_held_by_all(const struct http_exchange *x);
+
+/* Who sent this is known to the application: the connection is no stranger's any more. */
+void http_known(struct http_exchange *x);
 
 /* Called exactly once for each exchange, when it is over for whatever reason. After it x is gone.
  * fn may be NULL again. */

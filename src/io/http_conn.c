@@ -83,6 +83,7 @@ void http_conn_destroy(struct http_conn *c)
     if (c->closed)
         return;
     c->killed = c->closed = true;
+    http_conn_known(c);
     list_remove(&c->dirty);
     list_remove(&c->link);
     while (!list_empty(&c->exchanges))
@@ -261,6 +262,25 @@ static void name_peer(struct http_conn *c)
     snprintf(c->peer, sizeof c->peer, "%s:%u", host, (unsigned)ntohs(v4.sin_port));
 }
 
+/* ---- strangers: who says nothing, or not who he is, keeps out nobody who does ---- */
+static void become_stranger(struct http_conn *c)
+{
+    struct http_server *s = c->server;
+    if (!s->has_strangers)
+        return;
+    list_push_back(&s->strangers, &c->stranger);
+    if (++s->n_strangers > 1 + s->limits.connections / HTTP_STRANGERS_PART)
+        http_conn_destroy(LIST_ITEM(s->strangers.next, struct http_conn, stranger));
+}
+
+void http_conn_known(struct http_conn *c)
+{
+    if (list_empty(&c->stranger))
+        return;
+    list_remove(&c->stranger);
+    c->server->n_strangers--;
+}
+
 void http_conn_accept(struct http_server *s)
 {
     struct http_conn *c = MEM_NEW(struct http_conn);
@@ -273,6 +293,7 @@ void http_conn_accept(struct http_server *s)
     list_init(&c->exchanges);
     list_init(&c->over);
     list_init(&c->link);
+    list_init(&c->stranger);
     list_push_back(&s->conns, &c->link);
     buf_init(&c->wire, SIZE_MAX / 4); /* bounded by HTTP_PULL_BYTES and its encryption */
     buf_init(&c->inflight, SIZE_MAX / 4);
@@ -281,6 +302,7 @@ void http_conn_accept(struct http_server *s)
         http_conn_destroy(c);
         return;
     }
+    become_stranger(c);
     uv_tcp_nodelay(&c->tcp, 1);
     name_peer(c);
     if (s->tls)

@@ -27,11 +27,23 @@ struct conn2 {
 };
 
 /* ---- requests ---- */
+static bool is_crowded(const struct http_conn *c)
+{
+    size_t n = 0;
+    LIST_EACH (&c->exchanges, node)
+        n++;
+    return n >= HTTP_STRANGER_STREAMS;
+}
+
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
     struct http_conn *c = arg;
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
         return 0;
+    if (!list_empty(&c->stranger) && is_crowded(c)) { /* who is known has said so by the first */
+        nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
     struct http_exchange *x = http_exchange_new(c);
     x->stream_id = frame->hd.stream_id;
     nghttp2_session_set_stream_user_data(session, x->stream_id, x);

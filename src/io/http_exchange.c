@@ -427,6 +427,12 @@ void http_on_close(struct http_exchange *x, http_close_fn fn, void *arg)
     loop_defer(x->loop, orphan_closed, x);
 }
 
+void http_known(struct http_exchange *x)
+{
+    if (x->conn)
+        http_conn_known(x->conn);
+}
+
 void *http_close_arg(const struct http_exchange *x)
 {
     return x->on_close_arg;

@@ -27,6 +27,8 @@
 
 #define HTTP_PULL_BYTES ((size_t)64 * 1024) /* plain bytes gathered for one write */
 #define HTTP_READ_BYTES ((size_t)64 * 1024)
+#define HTTP_STRANGERS_PART 4    /* of all connections, strangers may have one in so many */
+#define HTTP_STRANGER_STREAMS 32 /* that a stranger may have open on HTTP/2 */
 
 struct http_conn;
 struct http_holder;
@@ -115,6 +117,7 @@ struct http_conn {
     size_t held_bytes;              /* shared answers held by its exchanges */
     struct list link;               /* in server->conns */
     struct list dirty;              /* in server->dirty */
+    struct list stranger;           /* in server->strangers, until it is known */
     const struct http_proto *proto; /* NULL until the first bytes or ALPN tell */
     void *state;                    /* the protocol's */
     struct tls_conn *tls;
@@ -142,10 +145,11 @@ struct http_server {
     http_head_fn head; /* NULL: every body is wanted */
     void *handler_arg;
     http_refusal_fn refusal; /* NULL: plain text */
+    bool has_strangers;
     uint16_t port;
-    int refs; /* handles not closed, a flush under way, the owner */
-    struct list conns, dirty;
-    uint32_t n_conns;
+    int refs;                            /* handles not closed, a flush under way, the owner */
+    struct list conns, dirty, strangers; /* strangers: the oldest first */
+    uint32_t n_conns, n_strangers;
     uint64_t body_bytes; /* request bodies held by all exchanges */
     struct map holders;  /* name → struct http_holder */
     size_t held_bytes;   /* shared answers held by all exchanges */
@@ -175,6 +179,7 @@ void http_server_relieve(struct http_server *s);
 
 /* http_conn.c */
 void http_conn_accept(struct http_server *s);
+void http_conn_known(struct http_conn *c);
 void http_conn_dirty(struct http_conn *c);
 void http_conn_kill(struct http_conn *c);    /* close soon, as if the peer had vanished */
 void http_conn_destroy(struct http_conn *c); /* now; only from the flush and the server */

@@ -282,9 +282,11 @@ int http_server_new(struct http_server **out,
     s->head = o->head;
     s->handler_arg = o->arg;
     s->refusal = o->refusal;
+    s->has_strangers = o->strangers;
     s->refs = 2; /* the owner and the listener */
     list_init(&s->conns);
     list_init(&s->dirty);
+    list_init(&s->strangers);
     s->read_buf = mem_alloc(HTTP_READ_BYTES);
     s->plain_buf = mem_alloc(HTTP_READ_BYTES);
     buf_init(&s->pulled, SIZE_MAX / 4);

@@ -66,6 +66,9 @@ class Crowds(unittest.TestCase):
             def phase():
                 return s.request("GET", f"{PODS}/p", connection=mine)[1]["status"].get("phase")
             s.wait("a pod that runs", lambda: phase() == "Running", 10)
+            self.assertEqual(s.request("GET", "/version")[0], 200)  # strangers go, the oldest first
+            crowd += [socket.create_connection((s.host, s.port)) for _ in range(300)]
+            self.assertEqual(s.request("GET", "/version", connection=mine)[0], 200)
             for c in [*crowd, mine]:
                 c.close()
             s.stop()

@@ -122,19 +122,6 @@ class Strangers(unittest.TestCase):
         for p in peers:
             p.c.close()
 
-    def test_connections_of_strangers_leave_room(self):
-        """Connections that have not said who they are may be a quarter of all; the oldest goes."""
-        crowd = [socket.create_connection((self.s.host, self.s.port)) for _ in range(3000)]
-        self.write()
-        mine = self.s.connect()
-        self.s.request("GET", "/version", connection=mine)
-        crowd += [socket.create_connection((self.s.host, self.s.port)) for _ in range(3000)]
-        self.assertEqual(self.s.request("GET", "/version", connection=mine)[0], 200)
-        self.write()
-        mine.close()
-        for c in crowd:
-            c.close()
-
     def test_nobody_is_asked_to_go_on_before_he_is_known(self):
         expects = f"Content-Length: {BODY}\r\nExpect: 100-continue"
         c = self.post("", expects)

@@ -321,6 +321,28 @@ static void heads_are_judged(void **state)
     site_stop(&s);
 }
 
+/* A stranger has few streams at one time; who is known by the first of them has all. */
+static void strangers_have_few_streams(void **state)
+{
+    (void)state;
+    struct site s = { .judges = true };
+    s.options.strangers = true;
+    site_start(&s);
+    for (int known = 0; known < 2; known++) {
+        struct seen seen = { 0 };
+        int fd = open_h2(&s, 0);
+        put_who(known ? 5 : 3, false);
+        for (uint32_t i = 0; i < 100; i++)
+            put_request(2 * i + 7, "/echo", END_STREAM | END_HEADERS);
+        send_out(fd);
+        read_frames(fd, &seen, known ? HEADERS : GOAWAY, known ? 100 : 1);
+        CHECK_I64(seen.goaway_code, known ? 0 : 11); /* ENHANCE_YOUR_CALM */
+        close(fd);
+    }
+    check_alive(&s);
+    site_stop(&s);
+}
+
 static void idle_connections_end(void **state)
 {
     (void)state;
@@ -349,6 +371,7 @@ int main(void)
         cmocka_unit_test(closed_windows_are_not_waited_for),
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(heads_are_judged),
+        cmocka_unit_test(strangers_have_few_streams),
         cmocka_unit_test(idle_connections_end),
     };
     int rc = CHECK_MAIN(tests);

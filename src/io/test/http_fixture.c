@@ -277,6 +277,7 @@ judge(void *arg, struct http_exchange *x, const struct http_request *r, struct s
         return false;
     }
     s->wanted++;
+    http_known(x);
     http_on_close(x, ended, s);
     return true;
 }

@@ -172,6 +172,49 @@ static void holders_share_what_is_free(void **state)
     site_stop(&s);
 }
 
+static bool answers(int fd)
+{
+    if (!raw_try_send(fd, STR("GET /echo HTTP/1.1\r\n" H "\r\n")))
+        return false;
+    buf_clear(&text);
+    return raw_read(fd, &text, STR("h1 0:"), 1).n > 0;
+}
+
+/* Strangers may have a quarter of all connections; beyond that their oldest goes, never one whose
+ * user is known. */
+static void the_oldest_stranger_makes_room(void **state)
+{
+    (void)state;
+    struct site s = { .judges = true };
+    s.options.strangers = true;
+    s.options.limits.connections = 20;
+    site_start(&s);
+    int known[4], strangers[30];
+    for (size_t i = 0; i < COUNT_OF(known); i++) {
+        known[i] = raw_connect(&s);
+        raw_send(known[i], STR("PUT /echo HTTP/1.1\r\n" H ME "Content-Length: 2\r\n\r\nhi"));
+        buf_clear(&text);
+        raw_read(known[i], &text, STR("h1 2:hi"), 1);
+    }
+    for (size_t i = 0; i < COUNT_OF(strangers); i++) {
+        strangers[i] = raw_connect(&s);
+        CHECK(answers(strangers[i]));
+    }
+    for (size_t i = 0; i < COUNT_OF(known); i++)
+        CHECK(answers(known[i]));
+    int alive = 0;
+    for (size_t i = 0; i < COUNT_OF(strangers); i++) {
+        bool lives = answers(strangers[i]);
+        alive += lives;
+        CHECK(lives == (i >= COUNT_OF(strangers) - 6)); /* 1 + 20 / 4 */
+        close(strangers[i]);
+    }
+    CHECK_I64(alive, 6);
+    for (size_t i = 0; i < COUNT_OF(known); i++)
+        close(known[i]);
+    site_stop(&s);
+}
+
 int main(void)
 {
     buf_init(&text, 64 << 20);
@@ -182,6 +225,7 @@ int main(void)
         cmocka_unit_test(wanted_bodies_are_asked_for),
         cmocka_unit_test(answers_without_a_body_may_take_long),
         cmocka_unit_test(holders_share_what_is_free),
+        cmocka_unit_test(the_oldest_stranger_makes_room),
     };
     int rc = CHECK_MAIN(tests);
     buf_fini(&text);
