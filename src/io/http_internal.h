@@ -154,6 +154,7 @@ struct http_server {
     struct map holders;  /* name → struct http_holder */
     size_t held_bytes;   /* shared answers held by all exchanges */
     size_t out_bytes;    /* other answer bytes that wait in all exchanges */
+    size_t most_held;    /* of all three together since the last burst */
     int64_t relieved_ns; /* when http_server_relieve last looked */
     bool flush_due, listening, draining, freed;
     struct timer *sweep;

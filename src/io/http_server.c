@@ -139,10 +139,27 @@ static void on_connection(uv_stream_t *listener, int status)
 }
 
 /* ---- the flush ---- */
+
+/* After a burst malloc would keep what the bodies and answers of all took. */
+#define BURST_BYTES ((size_t)16 << 20)
+#define BURST_OVER 8 /* when so small a part of it is still held */
+
+static void note_held(struct http_server *s)
+{
+    size_t held = (size_t)s->body_bytes + s->held_bytes + s->out_bytes;
+    if (held > s->most_held)
+        s->most_held = held;
+    if (s->most_held < BURST_BYTES || held > s->most_held / BURST_OVER)
+        return;
+    s->most_held = held;
+    mem_trim();
+}
+
 static void flush(void *arg)
 {
     struct http_server *s = arg;
     s->flush_due = false;
+    note_held(s);
     struct list batch;
     list_init(&batch);
     if (!list_empty(&s->dirty)) { /* take the list whole: what becomes dirty now waits its turn */
@@ -154,6 +171,7 @@ static void flush(void *arg)
         list_remove(&c->dirty);
         http_conn_flush(c);
     }
+    note_held(s);
     http_server_unref(s);
 }
 
