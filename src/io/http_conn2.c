@@ -14,6 +14,7 @@
 #include "io/http_internal.h"
 
 enum {
+    BLOCK_FACTOR = 3,        /* of header_bytes: a refused head is read so far, for HPACK's table */
     STREAM_WINDOW = 1 << 20, /* what a peer may send before we have read it */
     CONN_WINDOW = 4 << 20,
 };
@@ -23,10 +24,18 @@ struct conn2 {
     struct bucket { /* filled at a rate a second, one second deep */
         int64_t left, filled_ns;
     } resets, controls;
+    size_t block_bytes; /* of the head or trailers that arrive, unfolded */
     bool dead; /* its streams hold pointers to exchanges that are gone: never call it again */
 };
 
 /* ---- requests ---- */
+/* Ends the connection. */
+static int calm_down(nghttp2_session *session)
+{
+    nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
+    return NGHTTP2_ERR_CALLBACK_FAILURE; /* which feed2 takes for the end */
+}
+
 static bool is_crowded(const struct http_conn *c)
 {
     size_t n = 0;
@@ -38,12 +47,11 @@ static bool is_crowded(const struct http_conn *c)
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
     struct http_conn *c = arg;
+    ((struct conn2 *)c->state)->block_bytes = 0;
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
         return 0;
-    if (!list_empty(&c->stranger) && is_crowded(c)) { /* who is known has said so by the first */
-        nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
-        return NGHTTP2_ERR_CALLBACK_FAILURE;
-    }
+    if (!list_empty(&c->stranger) && is_crowded(c))
+        return calm_down(session); /* who is known has said so by the first */
     struct http_exchange *x = http_exchange_new(c);
     x->stream_id = frame->hd.stream_id;
     nghttp2_session_set_stream_user_data(session, x->stream_id, x);
@@ -74,8 +82,12 @@ static int on_header(nghttp2_session *session,
                      void *arg)
 {
     (void)flags;
-    (void)arg;
+    struct http_conn *c = arg;
+    struct conn2 *s = c->state;
     struct http_exchange *x = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+    s->block_bytes += name_n + value_n;
+    if (s->block_bytes / BLOCK_FACTOR > c->server->limits.header_bytes)
+        return calm_down(session); /* a byte may stand for 4 KiB, and each is looked at */
     struct str name = str_make(name_p, name_n), value = str_make(value_p, value_n);
     if (!x || x->refused || x->state != EXCHANGE_READING ||
         frame->headers.cat != NGHTTP2_HCAT_REQUEST)
@@ -162,9 +174,7 @@ static int take(struct http_conn *c, struct bucket *b, int64_t rate)
     }
     if (b->left-- > 0)
         return 0;
-    nghttp2_session_terminate_session(((struct conn2 *)c->state)->session,
-                                      NGHTTP2_ENHANCE_YOUR_CALM);
-    return NGHTTP2_ERR_CALLBACK_FAILURE; /* feed2 ends the connection */
+    return calm_down(((struct conn2 *)c->state)->session);
 }
 
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *arg)

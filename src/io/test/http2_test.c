@@ -321,6 +321,40 @@ static void heads_are_judged(void **state)
     site_stop(&s);
 }
 
+/* A byte of HPACK may name a header of 4 KiB again and again: a refused head is not read on for
+ * ever, nor are trailers. */
+static void heads_that_unfold_end_the_connection(void **state)
+{
+    (void)state;
+    struct site s = { 0 };
+    site_start(&s);
+    for (int trailers = 0; trailers < 2; trailers++) {
+        struct seen seen = { 0 };
+        int fd = open_h2(&s, 65535);
+        struct buf block;
+        buf_init(&block, 1 << 16);
+        if (trailers)
+            put_request(1, "/echo", END_HEADERS);
+        else
+            buf_put(&block, "\x82\x86\x84\x01\x01h", 6);
+        buf_put(&block, "\x40\x01x\x7f\xa1\x1e", 6); /* x, 4000 bytes, to be indexed */
+        for (int i = 0; i < 4000; i++)
+            buf_char(&block, 'y');
+        for (int i = 0; i < 10000; i++)
+            buf_char(&block, '\xbe'); /* index 62: the newest */
+        put_frame(HEADERS, END_STREAM | END_HEADERS, 1, buf_view(&block));
+        send_out(fd);
+        read_frames(fd, &seen, -1, 0);
+        CHECK(seen.eof);
+        CHECK_I64(seen.goaway_code, 11); /* ENHANCE_YOUR_CALM */
+        buf_fini(&block);
+        close(fd);
+    }
+    CHECK_I64(s.handled, 0);
+    check_alive(&s);
+    site_stop(&s);
+}
+
 /* A stranger has few streams at one time; who is known by the first of them has all. */
 static void strangers_have_few_streams(void **state)
 {
@@ -372,6 +406,7 @@ int main(void)
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(heads_are_judged),
         cmocka_unit_test(strangers_have_few_streams),
+        cmocka_unit_test(heads_that_unfold_end_the_connection),
         cmocka_unit_test(idle_connections_end),
     };
     int rc = CHECK_MAIN(tests);
