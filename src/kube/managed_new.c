@@ -12,8 +12,9 @@
 #include "kube/apply.h"
 #include "kube/typed_internal.h"
 
-#define AROUND 4 /* levels of what stands around a field: list, entry, FieldsV1, the field's own   \
-                  */
+#define AROUND                                                                                     \
+    4 /* levels of what stands around a field: list, entry, FieldsV1, the field's own              \
+       */
 #define DEEPEST 60u /* an object that nests deeper takes the general way */
 
 struct fields {
@@ -105,23 +106,26 @@ static bool has_parts(const struct owned *o)
     return type > JSON_NULL && len > 0 && !typed_is_leaf(o->spot, type);
 }
 
-static void write_name(struct buf *out, struct str prefix, struct str name)
+/* "name": behind a comma unless it is the first. */
+static void write_name(struct buf *out, const struct owned *o, struct str prefix, bool first)
 {
     struct buf raw;
-    if (json_escaped_len(name) == name.n) {
-        char *p = buf_room(out, prefix.n + name.n + 3);
+    if (!first)
+        buf_char(out, ',');
+    if (o->spot.f || json_escaped_len(o->name) == o->name.n) { /* fields need no escapes */
+        char *p = buf_room(out, prefix.n + o->name.n + 3);
         if (!p)
             return;
         *p++ = '"';
-        memcpy(p, prefix.p, prefix.n);
-        str_bytes_copy(p + prefix.n, name.p, name.n);
-        memcpy(p + prefix.n + name.n, "\":", 2);
-        out->n += prefix.n + name.n + 3;
+        str_bytes_copy(p, prefix.p, prefix.n);
+        str_bytes_copy(p + prefix.n, o->name.p, o->name.n);
+        memcpy(p + prefix.n + o->name.n, "\":", 2);
+        out->n += prefix.n + o->name.n + 3;
         return;
     }
     buf_init(&raw, JSON_DOC_BYTES_MAX);
     buf_str(&raw, prefix);
-    buf_str(&raw, name);
+    buf_str(&raw, o->name);
     json_write_str(out, buf_view(&raw));
     buf_char(out, ':');
     buf_fini(&raw);
@@ -150,9 +154,7 @@ static bool is_servers(struct str name, unsigned depth)
 /* Writes "name":{…} for one member or item, behind a comma unless it is the first. */
 static void write_owned(struct fields *w, const struct owned *o, struct str prefix, bool first)
 {
-    if (!first)
-        buf_char(&w->out, ',');
-    write_name(&w->out, prefix, o->name);
+    write_name(&w->out, o, prefix, first);
     if (!has_parts(o)) {
         buf_str(&w->out, STR("{}"));
         return;
