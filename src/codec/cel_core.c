@@ -48,23 +48,33 @@ CEL_FN(negate_double)
     return make_double(-v[0].d);
 }
 
-CEL_FN(add_int)
-{
-    int64_t r;
-    return __builtin_add_overflow(v[0].i, v[1].i, &r) ? overflow(e) : cel_int(r);
-}
+/* One operation of both kinds of integers, and of doubles. Macros, since C has no generics. */
+#define INTEGERS(name)                                                                             \
+    CEL_FN(name##_int)                                                                             \
+    {                                                                                              \
+        int64_t r;                                                                                 \
+        return __builtin_##name##_overflow(v[0].i, v[1].i, &r) ? overflow(e) : cel_int(r);         \
+    }                                                                                              \
+    CEL_FN(name##_uint)                                                                            \
+    {                                                                                              \
+        uint64_t r;                                                                                \
+        return __builtin_##name##_overflow(v[0].u, v[1].u, &r) ? unsigned_overflow(e)              \
+                                                               : make_uint(r);                     \
+    }
+#define DOUBLES(name, sign)                                                                        \
+    CEL_FN(name##_double)                                                                          \
+    {                                                                                              \
+        (void)e;                                                                                   \
+        return make_double(v[0].d sign v[1].d);                                                    \
+    }
 
-CEL_FN(sub_int)
-{
-    int64_t r;
-    return __builtin_sub_overflow(v[0].i, v[1].i, &r) ? overflow(e) : cel_int(r);
-}
-
-CEL_FN(mul_int)
-{
-    int64_t r;
-    return __builtin_mul_overflow(v[0].i, v[1].i, &r) ? overflow(e) : cel_int(r);
-}
+INTEGERS(add)
+INTEGERS(sub)
+INTEGERS(mul)
+DOUBLES(add, +)
+DOUBLES(sub, -)
+DOUBLES(mul, *)
+DOUBLES(div, /)
 
 CEL_FN(div_int)
 {
@@ -80,24 +90,6 @@ CEL_FN(mod_int)
     return v[0].i == INT64_MIN && v[1].i == -1 ? overflow(e) : cel_int(v[0].i % v[1].i);
 }
 
-CEL_FN(add_uint)
-{
-    uint64_t r;
-    return __builtin_add_overflow(v[0].u, v[1].u, &r) ? unsigned_overflow(e) : make_uint(r);
-}
-
-CEL_FN(sub_uint)
-{
-    uint64_t r;
-    return __builtin_sub_overflow(v[0].u, v[1].u, &r) ? unsigned_overflow(e) : make_uint(r);
-}
-
-CEL_FN(mul_uint)
-{
-    uint64_t r;
-    return __builtin_mul_overflow(v[0].u, v[1].u, &r) ? unsigned_overflow(e) : make_uint(r);
-}
-
 CEL_FN(div_uint)
 {
     return v[1].u ? make_uint(v[0].u / v[1].u) : cel_error(e, "division by zero");
@@ -106,30 +98,6 @@ CEL_FN(div_uint)
 CEL_FN(mod_uint)
 {
     return v[1].u ? make_uint(v[0].u % v[1].u) : cel_error(e, "modulus by zero");
-}
-
-CEL_FN(add_double)
-{
-    (void)e;
-    return make_double(v[0].d + v[1].d);
-}
-
-CEL_FN(sub_double)
-{
-    (void)e;
-    return make_double(v[0].d - v[1].d);
-}
-
-CEL_FN(mul_double)
-{
-    (void)e;
-    return make_double(v[0].d * v[1].d);
-}
-
-CEL_FN(div_double)
-{
-    (void)e;
-    return make_double(v[0].d / v[1].d);
 }
 
 CEL_FN(concat)
