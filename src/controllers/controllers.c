@@ -5,7 +5,7 @@
 #include "base/mem.h"
 
 const struct controller *const controllers[] = {
-    &deployment_controller, &gang_controller,       &job_controller,
-    &nodelife_controller,   &replicaset_controller, &resourceclaim_controller,
+    &deployment_controller, &devicetaint_controller, &gang_controller,          &job_controller,
+    &nodelife_controller,   &replicaset_controller,  &resourceclaim_controller,
 };
 const size_t controllers_count = COUNT_OF(controllers);

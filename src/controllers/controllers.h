@@ -5,6 +5,7 @@
 #include "controllers/controller.h"
 
 extern const struct controller deployment_controller;
+extern const struct controller devicetaint_controller;
 extern const struct controller gang_controller;
 extern const struct controller job_controller;
 extern const struct controller nodelife_controller;

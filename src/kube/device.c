@@ -24,3 +24,16 @@ static const struct cel_type device_type = { .kind = CEL_OBJECT,
                                              .n_fields = DEVICE_CEL_FIELDS };
 static const struct cel_field vars[] = { { STR_INIT("device"), &device_type } };
 const struct cel_env device_cel_env = { vars, COUNT_OF(vars), &cel_types[CEL_BOOL] };
+
+bool device_tolerates(struct json toleration, struct json taint)
+{
+    struct str key = json_str(json_get(toleration, STR("key")));
+    struct str effect = json_str(json_get(toleration, STR("effect")));
+    bool exists = str_is(json_str(json_get(toleration, STR("operator"))), "Exists");
+    if (effect.n && !str_eq(effect, json_str(json_get(taint, STR("effect")))))
+        return false;
+    if (key.n ? !str_eq(key, json_str(json_get(taint, STR("key")))) : !exists)
+        return false;
+    return exists || str_eq(json_str(json_get(toleration, STR("value"))),
+                            json_str(json_get(taint, STR("value"))));
+}

@@ -171,19 +171,6 @@ struct dra_capacity *dra_capacity(const struct dra_device *dev, struct str name)
     return NULL;
 }
 
-static bool tolerates_one(struct json toleration, struct json taint)
-{
-    struct str key = json_str(json_get(toleration, STR("key")));
-    struct str effect = json_str(json_get(toleration, STR("effect")));
-    bool exists = str_is(json_str(json_get(toleration, STR("operator"))), "Exists");
-    if (effect.n && !str_eq(effect, json_str(json_get(taint, STR("effect")))))
-        return false;
-    if (key.n ? !str_eq(key, json_str(json_get(taint, STR("key")))) : !exists)
-        return false;
-    return exists || str_eq(json_str(json_get(toleration, STR("value"))),
-                            json_str(json_get(taint, STR("value"))));
-}
-
 bool dra_tolerates(const struct dra_device *dev, struct json tolerations)
 {
     for (struct json_iter t = json_iter(json_get(dev->spec, STR("taints"))); json_next(&t);) {
@@ -192,7 +179,7 @@ bool dra_tolerates(const struct dra_device *dev, struct json tolerations)
             continue;
         bool tolerated = false;
         for (struct json_iter it = json_iter(tolerations); !tolerated && json_next(&it);)
-            tolerated = tolerates_one(it.value, t.value);
+            tolerated = device_tolerates(it.value, t.value);
         if (!tolerated)
             return false;
     }
