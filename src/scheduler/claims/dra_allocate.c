@@ -8,6 +8,7 @@
  * wants the result writes it through the undo log. DRA_STEPS bounds the work; when it ends the
  * search, the reason says so, because "not found" is not "impossible". */
 #include "scheduler/claims/dra_internal.h"
+#include "scheduler/claims/dra_score.h"
 
 struct todo { /* one request */
     struct dra_claim *claim;
@@ -27,7 +28,7 @@ struct dra_search {
     struct dra_devices devices;
     struct dra_pick *picks;
     size_t n_picks, max_picks;
-    size_t steps;
+    size_t steps, want;  /* want: devices in all, by the first alternatives */
     bool spares, spared; /* devices that failed for the claim are left out; there were some */
     struct str failed;   /* a selector's error: ends the search */
 };
@@ -101,6 +102,8 @@ dra_search_new(struct dra *d, const struct spod *pod, struct arena *a, struct st
         s->max_picks += c->allocation ? 0 : DRA_RESULTS_MAX;
     }
     s->picks = ARENA_ARRAY(a, struct dra_pick, s->max_picks + 1);
+    for (size_t i = 0; i < s->n_todo; i++)
+        s->want += s->todo[i].request->n_asks ? (size_t)s->todo[i].request->asks[0].count : 0;
     return s;
 }
 
@@ -323,6 +326,7 @@ bool dra_search_fits(struct dra_search *s, const struct snode *node, struct str 
     if (s->n_todo == 0)
         return true;
     s->devices = dra_reachable(s->d, node);
+    dra_order(&s->devices, s->a, node, s->want);
     s->spares = true;
     s->spared = false;
     bool ok = solve(s, 0);
@@ -353,4 +357,78 @@ const struct dra_pick *dra_search_picks(const struct dra_search *s, size_t *n)
 {
     *n = s->n_picks;
     return s->picks;
+}
+
+/* ---- score ---- */
+
+#define SHARE 1000 /* of losses */
+
+/* Only what the picks are tells nodes apart. */
+static bool is_plain(const struct dra_search *s)
+{
+    for (size_t i = 0; i < s->n_todo; i++) {
+        if (s->todo[i].request->n_asks > 1 || s->todo[i].claim->failed.n)
+            return false;
+    }
+    return s->want < 2;
+}
+
+/* Of 1000, how far down the lists of alternatives the picks are. */
+static int64_t rank_loss(const struct dra_search *s)
+{
+    int64_t loss = 0, lists = 0;
+    for (size_t i = 0; i < s->n_picks; i++) {
+        const struct dra_pick *p = &s->picks[i];
+        if (p->request->n_asks < 2)
+            continue;
+        loss += (int64_t)SHARE * (p->ask - p->request->asks) / (int64_t)(p->request->n_asks - 1);
+        lists++;
+    }
+    return lists ? loss / lists : 0;
+}
+
+/* How much slower than on the best kind of node they reach one another. */
+static int64_t distance_loss(const struct dra_search *s, const struct snode *node)
+{
+    uint64_t mask = 0;
+    uint32_t n = (uint32_t)s->n_picks;
+    uint32_t best = n > 1 ? links_fastest(&s->d->snap->links, n) : 0;
+    for (size_t i = 0; i < s->n_picks; i++) {
+        const struct dra_device *dev = s->picks[i].device;
+        mask |= dev->gpu_index >= 0 ? UINT64_C(1) << dev->gpu_index : 0;
+    }
+    bool known = best && node->links && (uint32_t)__builtin_popcountll(mask) == n;
+    uint32_t ring = known ? links_ring(node->links, mask) : LINKS_HOST_GBPS;
+    return best && ring < best ? SHARE - (int64_t)SHARE * ring / best : 0;
+}
+
+/* Of 1000, what of the node's devices stays free: little is good, others keep whole nodes. */
+static int64_t free_share(const struct dra_devices *devices, size_t taken)
+{
+    int64_t left = 0;
+    for (size_t i = 0; i < devices->n; i++) {
+        const struct dra_device *dev = devices->items[i];
+        left += dev->holders ? 0 : dra_left_of(dev);
+    }
+    left -= (int64_t)SHARE * (int64_t)taken;
+    return left > 0 ? left / (int64_t)devices->n : 0;
+}
+
+int64_t dra_search_score(struct dra_search *s, const struct snode *node)
+{
+    if (s->n_todo == 0)
+        return 100;
+    if (is_plain(s)) {
+        struct dra_devices all = dra_reachable(s->d, node);
+        return 100 - free_share(&all, s->want) / 10;
+    }
+    if (!dra_search_fits(s, node, NULL))
+        return 0;
+    for (size_t i = 0; i < s->n_picks; i++) {
+        if (dra_has_failed(s->picks[i].claim, s->picks[i].device))
+            return 0;
+    }
+    return 100 - (60 * rank_loss(s) + 20 * distance_loss(s, node) +
+                  20 * free_share(&s->devices, s->n_picks)) /
+                     SHARE;
 }

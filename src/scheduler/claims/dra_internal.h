@@ -264,6 +264,12 @@ bool dra_gpus_suffice(const struct dra_pick *picks,
                       const struct snode *node,
                       const struct shape *shape);
 
+/* Puts the devices (borrowed; a copy in a, when it changes) into the order in which they are best
+ * tried for a pod that wants so many. */
+void dra_order(struct dra_devices *devices, struct arena *a, const struct snode *node, size_t want);
+/* Of 1000 parts, those of the device, or of what it is a part of, that nobody has. */
+int64_t dra_left_of(const struct dra_device *dev);
+
 /* The picks of one claim as an allocation of ours; document included. */
 struct dra_allocation *dra_allocation_new(struct dra *d,
                                           const struct dra_claim *c,

@@ -2,14 +2,17 @@
  * dynamic_resources — ResourceClaims (resource.k8s.io/v1): a node passes when all claims of the pod
  * can have their devices there (scheduler/claims/dra.h). What they then take is written when the
  * pod is placed, inside the gang's transaction, and lands in the API with the Binding. Pure. */
+#include "scheduler/claims/dra_score.h"
 #include "scheduler/framework.h"
 
 static enum prepare dra_prepare(struct sched_cycle *c, struct plugin_run *run, struct why *why)
 {
     struct str reason = { 0 };
     const struct dra_claims *claims = &c->pod->claims;
-    if (claims->n == 0 && !claims->missing.p)
+    if (claims->n == 0 && !claims->missing.p) {
+        run->scores = false;
         return PREPARE_SKIP;
+    }
     if (snapshot_mark(c->snap) == 0)
         dra_refresh(c->snap->dra);
     run->state = dra_search_new(c->snap->dra, c->pod, c->a, &reason);
@@ -29,6 +32,11 @@ static enum verdict dra_filter(const struct sched_cycle *c,
         return SCHED_OK;
     why_add(why, reason);
     return SCHED_UNSCHEDULABLE;
+}
+
+static int64_t dra_score(const struct sched_cycle *c, const struct plugin_run *run, uint32_t node)
+{
+    return dra_search_score(run->state, c->snap->nodes.items[node]);
 }
 
 /* Beside the GPUs that it got by index. */
@@ -54,8 +62,10 @@ const struct sched_plugin dynamic_resources_plugin = {
     .name = "DynamicResources",
     .help = "devices by ResourceClaim",
     .scope = SCOPE_CLUSTER,
+    .default_weight = 2,
     .wakes = WAKE_NODE_ADDED | WAKE_NODE_CHANGED | WAKE_POD_GONE | WAKE_OBJECTS,
     .prepare = dra_prepare,
     .filter = dra_filter,
+    .score = dra_score,
     .reserve = dra_reserve,
 };
