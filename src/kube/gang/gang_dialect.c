@@ -69,6 +69,9 @@ const struct gang_dialect gang_dialects[] = {
       .objects = GANG_BY_SCHEDULER_PLUGINS },
     { .project = "Koordinator PodGroup",
       .name = LABEL("pod-group.scheduling.sigs.k8s.io"),
+      .together = ANNOTATION("gang.scheduling.koordinator.sh/groups"),
+      .match = ANNOTATION("gang.scheduling.koordinator.sh/match-policy"),
+      .mode = ANNOTATION("gang.scheduling.koordinator.sh/mode"),
       .late = GANG_BACKS_OFF,
       .objects = GANG_BY_KOORDINATOR },
     { .project = "Kubernetes",
@@ -360,7 +363,7 @@ static void read_roles(struct reader *r)
     c->roles = later ? executors(r, later) : read_key(r, c->dialect->roles);
 }
 
-static void read_match(struct reader *r)
+bool gang_match_parse(struct str text, enum gang_match *out)
 {
     static const struct {
         struct str name;
@@ -368,20 +371,24 @@ static void read_match(struct reader *r)
     } policies[] = { { STR_INIT("once-satisfied"), GANG_MATCH_ONCE },
                      { STR_INIT("waiting-and-running"), GANG_MATCH_EACH },
                      { STR_INIT("only-waiting"), GANG_MATCH_WAITING } };
+    for (size_t i = 0; i < COUNT_OF(policies); i++) {
+        if (!str_eq(text, policies[i].name))
+            continue;
+        *out = policies[i].match;
+        return true;
+    }
+    return false;
+}
+
+static void read_match(struct reader *r)
+{
     struct gang_key k = r->claim->dialect->match;
     struct str text = read_key(r, k);
-    if (!text.n)
-        return;
-    for (size_t i = 0; i < COUNT_OF(policies); i++) {
-        if (str_eq(text, policies[i].name)) {
-            r->claim->match = policies[i].match;
-            return;
-        }
-    }
-    wrong(r, arena_printf(r->a,
-                          "%.*s is \"%.*s\", not once-satisfied, waiting-and-running or "
-                          "only-waiting",
-                          STR_ARG(k.key), STR_ARG(text)));
+    if (text.n && !gang_match_parse(text, &r->claim->match))
+        wrong(r, arena_printf(r->a,
+                              "%.*s is \"%.*s\", not once-satisfied, waiting-and-running or "
+                              "only-waiting",
+                              STR_ARG(k.key), STR_ARG(text)));
 }
 
 static void read_ignored(struct reader *r)

@@ -127,6 +127,9 @@ void gang_claim_together(struct arena *a,
                          struct str namespace,
                          struct str text);
 
+/* "once-satisfied" and its like; false: none of them. */
+bool gang_match_parse(struct str text, enum gang_match *out);
+
 /* Do two revisions of a pod say the same? */
 bool gang_claim_same(const struct gang_claim *a, const struct gang_claim *b);
 

@@ -42,10 +42,11 @@ void core_ended_add(struct sched_core *s, const struct kobj *pod, struct mono no
         return;
     AUTO(arena_freep) struct arena *a = arena_new();
     struct ended *e = MEM_NEW(struct ended);
+    const struct gang_claim *claim = core_claim_of(s, pod, a);
     struct gang *g = core_gang_of(s, pod, profile);
     *e = (struct ended){ .g = g,
                          .key = own(kobj_key(a, pod)),
-                         .role = own(gang_role_of(a, g, view)),
+                         .role = own(gang_role_of(a, g, view->labels, claim->role)),
                          .succeeded = view->phase == POD_SUCCEEDED };
     map_put(&s->ended, e->key, e);
     list_push_back(&e->g->ended, &e->in_gang);

@@ -31,17 +31,23 @@ void core_groups_fini(struct sched_core *s)
     map_fini(&s->groups);
 }
 
-/* The object that speaks for the gang; NULL: none is here. */
-static const struct kobj *find_source(const struct sched_core *s, const struct gang *g)
+const struct kobj *
+core_group(const struct sched_core *s, uint32_t bits, struct str namespace, struct str name)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
-    for (uint32_t left = g->dialect ? g->dialect->objects : 0; left; left &= left - 1) {
+    for (uint32_t left = bits; left; left &= left - 1) {
         const struct group_entry *e =
-            map_get(&s->groups, group_key(a, left & -left, g->namespace, g->object));
+            map_get(&s->groups, group_key(a, left & -left, namespace, name));
         if (e)
             return e->obj;
     }
     return NULL;
+}
+
+/* The object that speaks for the gang; NULL: none is here. */
+static const struct kobj *find_source(const struct sched_core *s, const struct gang *g)
+{
+    return g->dialect ? core_group(s, g->dialect->objects, g->namespace, g->object) : NULL;
 }
 
 /* Tells all gangs for which this object speaks. Objects are few beside pods: a scan will do. */
@@ -71,6 +77,9 @@ void core_group_set(struct sched_core *s, uint32_t bit, const struct kobj *obj, 
     }
     struct kobj *old = e->obj;
     e->obj = kobj_ref(obj);
+    if (!old || !json_eq(kobj_path(old, "spec"), kobj_path(obj, "spec")) ||
+        !json_eq(kobj_meta(old, STR("annotations")), kobj_meta(obj, STR("annotations"))))
+        core_claims_anew(s, bit, obj, now);
     /* Our own status writes come back as events: only what is asked for matters. */
     if (!old || !json_eq(kobj_path(old, "spec"), kobj_path(obj, "spec")))
         tell_gangs(s, bit, obj, now);
@@ -83,6 +92,7 @@ void core_group_del(struct sched_core *s, uint32_t bit, const struct kobj *obj, 
     struct group_entry *e = map_del(&s->groups, group_key(a, bit, obj->namespace, obj->name));
     if (!e)
         return;
+    core_claims_anew(s, bit, obj, now);
     tell_gangs(s, bit, obj, now);
     entry_free(e);
 }
@@ -118,7 +128,7 @@ struct gang *
 core_gang_of(struct sched_core *s, const struct kobj *pod, const struct profile *profile)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
-    const struct gang_claim *claim = profile->gangs ? pod_of(pod)->gang : NULL;
+    const struct gang_claim *claim = profile->gangs ? core_claim_of(s, pod, a) : NULL;
     struct str key =
         claim ? arena_printf(a, "%.*s/%.*s", STR_ARG(pod->namespace), STR_ARG(claim->name))
               : core_lone_key(a, pod);
@@ -151,6 +161,8 @@ void core_join_gang(struct sched_core *s, struct spod *p)
 {
     if (join_lone(s, p))
         return;
+    if (p->shape->profile->gangs)
+        core_claim_keep(s, p);
     struct gang *g = core_gang_of(s, p->obj, p->shape->profile);
     queue_remove(&s->queue, g); /* its place in the order may change */
     gang_add(g, p);

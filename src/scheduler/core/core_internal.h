@@ -165,6 +165,24 @@ void core_backfill_ended(struct sched_core *s, struct spod *p, struct mono now);
 /* The gang that the pod is in, made when it is the first. */
 struct gang *
 core_gang_of(struct sched_core *s, const struct kobj *pod, const struct profile *profile);
+/* A group object of one of these kinds; NULL: none is here. */
+const struct kobj *
+core_group(const struct sched_core *s, uint32_t bits, struct str namespace, struct str name);
+
+/* ---- core_together.c ---- */
+/* What the pod says, and its group object with it; in a, or the pod's own. NULL: it is alone. */
+const struct gang_claim *
+core_claim_of(const struct sched_core *s, const struct kobj *pod, struct arena *a);
+/* What is said of the pod now is not what it joined its gang by. */
+bool core_claim_moved(const struct sched_core *s, const struct spod *p);
+/* The pod remembers its claim, where that is not its own. */
+void core_claim_keep(const struct sched_core *s, struct spod *p);
+/* A group object came, changed or went: pods whose claims that changes come anew. */
+void core_claims_anew(struct sched_core *s, uint32_t bit, const struct kobj *obj, struct mono now);
+/* As if it went and came again. Not one that is being bound. */
+void core_pod_anew(struct sched_core *s, struct spod *p, struct mono now);
+
+/* ---- core_gangs.c, on ---- */
 /* Frees the gang if nobody is left in it. */
 void core_gang_gone(struct sched_core *s, struct gang *g);
 void core_join_gang(struct sched_core *s, struct spod *p);

@@ -230,6 +230,8 @@ static void confirm(struct sched_core *s, struct spod *p, const struct kobj *obj
         if (p->gang)
             core_start_look(s, p->gang, now);
         core_dissolve(s, p);
+        if (core_claim_moved(s, p))
+            core_pod_anew(s, p, now);
         return;
     }
     pod_gone(s, p, now); /* somebody else bound it elsewhere */
@@ -269,6 +271,13 @@ void core_pod_set(struct sched_core *s, const struct kobj *obj, struct mono now)
         pod_gone(s, p, now);
         pod_came(s, obj, now);
     }
+}
+
+void core_pod_anew(struct sched_core *s, struct spod *p, struct mono now)
+{
+    AUTO(kobj_unrefp) struct kobj *obj = kobj_ref(p->obj);
+    pod_gone(s, p, now);
+    pod_came(s, obj, now);
 }
 
 void core_forget(struct sched_core *s, const struct pod_id *pods, size_t n, struct mono now)

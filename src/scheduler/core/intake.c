@@ -349,6 +349,7 @@ void spod_free(struct shapes *s, struct spod *p)
     labelset_fini(&p->labels);
     shape_put(s, p->shape);
     kobj_unref(p->obj);
+    arena_free(p->joined_a);
     free((void *)(uintptr_t)p->key.p); /* own text */
     free(p);
 }

@@ -248,14 +248,15 @@ static const struct gang_policy *policy_of(const struct gang *g, struct json lab
     return NULL;
 }
 
-struct str gang_role_of(struct arena *a, const struct gang *g, const struct pod *view)
+struct str
+gang_role_of(struct arena *a, const struct gang *g, struct json labels, struct str otherwise)
 {
-    const struct gang_policy *p = policy_of(g, view->labels);
+    const struct gang_policy *p = policy_of(g, labels);
     if (!p)
-        return view->gang->role;
+        return otherwise;
     struct str role = p->name.n ? p->name : STR("subgroup");
     for (struct json_iter it = json_iter(p->keys); json_next(&it);) {
-        struct str value = json_str(json_get(view->labels, json_str(it.value)));
+        struct str value = json_str(json_get(labels, json_str(it.value)));
         role = arena_printf(a, "%.*s.%.*s", STR_ARG(role), STR_ARG(value));
     }
     return role;
@@ -265,7 +266,7 @@ static uint32_t part_of_member(struct gang *g, const struct spod *p)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
     const struct gang_policy *policy = policy_of(g, p->view->labels);
-    uint32_t part = part_of(g, gang_role_of(a, g, p->view));
+    uint32_t part = part_of(g, gang_role_of(a, g, p->view->labels, spod_claim(p)->role));
     if (part)
         g->parts[part].policy = policy ? (size_t)(policy - g->said.policies) + 1 : 0;
     return part;
@@ -316,7 +317,7 @@ static void hear_all(struct gang *g)
     if (g->grouped || g->said.n_policies)
         regroup(g);
     LIST_EACH (&g->members, at)
-        hear(g, LIST_ITEM(at, struct spod, in_gang)->view->gang);
+        hear(g, spod_claim(LIST_ITEM(at, struct spod, in_gang)));
     for (size_t i = 0; i < g->said.n_roles; i++) {
         uint32_t part = need_part(g, g->said.roles[i].name, g->said.roles[i].min);
         if (part)
@@ -349,7 +350,7 @@ void gang_add(struct gang *g, struct spod *p)
     p->part = part_of_member(g, p);
     count_in_part(p, 1);
     g->unheard = g->unheard || g->grouped; /* it may be the first of a subgroup */
-    hear(g, p->view->gang);
+    hear(g, spod_claim(p));
 }
 
 void gang_remove(struct gang *g, struct spod *p)

@@ -126,8 +126,10 @@ void gang_assume(struct spod *p, bool assumed);
 void gang_count_away(struct spod *p, int by);
 /* The deletion of a placed member began. */
 void gang_count_leaving(struct spod *p);
-/* The role of a pod in this gang: as the object's policies say, else the pod. In a, or borrowed. */
-struct str gang_role_of(struct arena *a, const struct gang *g, const struct pod *view);
+/* The role of a pod with these labels in this gang: as the object's policies say, else as given. In
+ * a, or borrowed. */
+struct str
+gang_role_of(struct arena *a, const struct gang *g, struct json labels, struct str otherwise);
 /* A member with this role ended (1), or the pod that ended was removed (-1). */
 void gang_count_ended(struct gang *g, struct str role, bool succeeded, int by);
 void gang_set_message(struct gang *g, struct str text);

@@ -117,9 +117,11 @@ struct spod {
     const struct demand *demands; /* what it takes from its node; of the shape */
     size_t n_demands;
     int64_t nz_cpu, nz_mem;
-    struct str key;    /* "namespace/name", own text */
-    uint32_t id;       /* in the snapshot */
-    struct gang *gang; /* NULL: another scheduler's, or a lone pod that runs */
+    struct str key;                  /* "namespace/name", own text */
+    uint32_t id;                     /* in the snapshot */
+    struct gang *gang;               /* NULL: another scheduler's, or a lone pod that runs */
+    const struct gang_claim *joined; /* where its group object says more than itself; else NULL */
+    struct arena *joined_a;          /* own: of joined */
     struct list in_gang;
     uint32_t part;               /* its role in the gang: a number of gang->parts; 0: none */
     bool to_come;                /* no pod yet: a place of its gang (core_places.c) */
@@ -157,6 +159,12 @@ struct spod {
 };
 
 #define SPOD_EXCLUSIVE (INT64_C(1) << 32)
+
+/* Of which gang it is, and as what; NULL: it is alone. */
+static inline const struct gang_claim *spod_claim(const struct spod *p)
+{
+    return p->joined ? p->joined : p->view->gang;
+}
 
 /* It waits for a node. */
 static inline bool spod_is_pending(const struct spod *p)
