@@ -66,7 +66,7 @@ static void put_object(struct scenario *s, const struct kobj *whole)
     else if (core_topology_set(s->core, o, s->now))
         return;
     else if (str_ends(o->kind, STR("Queue")) || str_is(o->kind, "Cohort") ||
-             str_is(o->kind, "WorkloadPriorityClass"))
+             str_ends(o->kind, STR("PriorityClass")))
         put_queue(s, o);
     else
         wrong(s, "unknown kind %.*s", STR_ARG(o->kind));

@@ -72,8 +72,8 @@ const struct gang_object_kind gang_object_kinds[] = {
       .counts = { NULL, "running", "succeeded", "failed" }, .verdict = VOLCANO_VERDICT },
     { GANG_BY_KAI, "KAI", RESOURCE("scheduling.run.ai", "v2alpha2", "podgroups"),
       .min = "spec.minMember", .priority_class = "spec.priorityClassName",
-      .roles = "spec.subGroups", .counts = { NULL, "running", "succeeded", "failed", "pending" },
-      .verdict = KAI_VERDICT },
+      .roles = "spec.subGroups", .kept = "spec.preemptibility",
+      .counts = { NULL, "running", "succeeded", "failed", "pending" }, .verdict = KAI_VERDICT },
     { GANG_BY_KUBERNETES, "Kubernetes", RESOURCE("scheduling.k8s.io", "v1alpha2", "podgroups"),
       POLICY("PodGroupScheduled") },
     { GANG_BY_KUBERNETES, "Kubernetes", RESOURCE("scheduling.k8s.io", "v1alpha3", "podgroups"),
@@ -266,6 +266,7 @@ bool gang_object_read(const struct gang_object_kind *k,
     out->timeout_s = num_clamp_i64(json_i64_or(at(root, k->timeout_s), 0), 0, INT32_MAX);
     out->resources = at(root, k->resources);
     out->priority_class = json_str(at(root, k->priority_class));
+    out->kept = str_is(json_str(at(root, k->kept)), "non-preemptible");
     return true;
 }
 

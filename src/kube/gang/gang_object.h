@@ -69,6 +69,7 @@ struct gang_object_kind {
     gang_read_fn read;       /* an owner (gang_owner.c); NULL: the paths above say all */
     const char *replicas;    /* a map from role to {replicas} */
     const char *policies;    /* a list of Volcano's subgroup policies */
+    const char *kept;        /* "non-preemptible": its members are no victims */
     const char *loss;        /* a word for what happens when a member is lost */
     const char *groups;      /* a list of {name, …}: min is looked up in the entry of the part */
     const char *ignored[4];  /* fields without effect here */
@@ -87,6 +88,7 @@ struct gang_spec { /* what an object says; texts borrow from it */
     int64_t timeout_s;
     struct json resources; /* a ResourceList that the cluster must have free; absent: none */
     struct str priority_class;
+    bool kept;               /* its members must not be preempted */
     struct gang_role *roles; /* in the arena */
     size_t n_roles;
     struct gang_policy *policies; /* in the arena */

@@ -51,8 +51,8 @@ void core_group_del(struct sched_core *s, uint32_t bit, const struct kobj *obj, 
  * these. */
 bool core_topology_set(struct sched_core *s, const struct kobj *obj, struct mono now);
 bool core_topology_del(struct sched_core *s, const struct kobj *obj, struct mono now);
-/* A queue of any form (quota_objects.h), a LocalQueue or a WorkloadPriorityClass. ERR_INVALID: it
- * is none; ERR_TOO_LARGE.
+/* A queue of any form (quota_objects.h), a LocalQueue, a WorkloadPriorityClass or a PriorityClass.
+ * ERR_INVALID: it is none; ERR_TOO_LARGE.
  */
 int core_queue_set(struct sched_core *s, const struct kobj *obj, struct mono now, struct err *err);
 void core_queue_del(struct sched_core *s, const struct kobj *obj, struct mono now);

@@ -13,8 +13,8 @@ struct local_queue {   /* Kueue's name for a queue within a namespace */
     struct str target; /* own text */
 };
 
-struct work_class {  /* Kueue's WorkloadPriorityClass */
-    struct str name; /* own text */
+struct work_class {  /* Kueue's WorkloadPriorityClass, or a PriorityClass */
+    struct str name; /* own text: quota_work_priority's key */
     int64_t priority;
 };
 
@@ -74,12 +74,24 @@ claim(struct sched_core *s, struct spod *p, struct str key, const struct kobj *s
     return names;
 }
 
+/* What the pod's label says, or, where the pod has no priority of its own, its group object. */
+static const struct work_class *
+work_class_of(const struct sched_core *s, const struct spod *p, struct str label)
+{
+    struct str class = p->gang->said.priority_class;
+    if (label.n)
+        return map_get(&s->work_classes, label);
+    if (!class.n || p->view->priority_class.n || p->view->priority)
+        return NULL;
+    AUTO(arena_freep) struct arena *a = arena_new();
+    return map_get(&s->work_classes, quota_class_key(a, class));
+}
+
 void core_quota_join(struct sched_core *s, struct spod *p)
 {
     struct gang *g = p->gang;
     struct quota_names names = claim(s, p, g->key, g->source);
-    const struct work_class *work =
-        names.work_class.n ? map_get(&s->work_classes, names.work_class) : NULL;
+    const struct work_class *work = work_class_of(s, p, names.work_class);
     int64_t priority = quota_priority(p->quota.queue, p->view->priority_class, names.priority);
     priority = work ? work->priority : priority;
     struct quota_ticket *k = &g->ticket;
@@ -194,10 +206,10 @@ static int local_set(struct sched_core *s, const struct kobj *obj, struct err *e
     return 0;
 }
 
-static void work_class_set(struct sched_core *s, const struct kobj *obj, int64_t priority)
+static void work_class_set(struct sched_core *s, struct str key, int64_t priority)
 {
     struct work_class *w = MEM_NEW(struct work_class);
-    *w = (struct work_class){ { str_dup(obj->name), obj->name.n }, priority };
+    *w = (struct work_class){ { str_dup(key), key.n }, priority };
     work_class_free(map_put(&s->work_classes, w->name, w));
 }
 
@@ -205,6 +217,7 @@ int core_queue_set(struct sched_core *s, const struct kobj *obj, struct mono now
 {
     AUTO(arena_freep) struct arena *a = arena_new();
     struct quota_spec spec;
+    struct str key;
     int64_t priority = 0;
     if (quota_local_target(obj).n) {
         if (local_set(s, obj, err))
@@ -212,8 +225,8 @@ int core_queue_set(struct sched_core *s, const struct kobj *obj, struct mono now
         rejoin_all(s, obj->namespace, now);
         return 0;
     }
-    if (quota_work_priority(obj, &priority)) {
-        work_class_set(s, obj, priority);
+    if (quota_work_priority(obj, a, &key, &priority)) {
+        work_class_set(s, key, priority);
     } else if (!quota_object_read(obj, a, &spec)) {
         return err_set(err, ERR_INVALID, "%.*s of %.*s is no kind of queue", STR_ARG(obj->kind),
                        STR_ARG(obj->api_version));
@@ -228,9 +241,10 @@ void core_queue_del(struct sched_core *s, const struct kobj *obj, struct mono no
 {
     AUTO(arena_freep) struct arena *a = arena_new();
     struct quota_spec spec;
+    struct str key;
     int64_t priority = 0;
-    if (quota_work_priority(obj, &priority))
-        work_class_free(map_del(&s->work_classes, obj->name));
+    if (quota_work_priority(obj, a, &key, &priority))
+        work_class_free(map_del(&s->work_classes, key));
     if (quota_local_target(obj).n)
         local_free(map_del(&s->local_queues, local_key(a, obj->namespace, obj->name)));
     if (quota_object_read(obj, a, &spec))

@@ -88,6 +88,7 @@ bool victim_may_leave(const struct preempt_policy *policy,
     bool lower = victim_is_lower(v, by->view->priority);
     if (!lower && !(policy->reclaims && policy->reclaims(policy->arg, by, v)))
         return false;
-    return !v->stays && !v->stuck && !runs_too_short(policy, by, v) &&
+    bool stays = v->stays || (v->gang && v->gang->said.kept);
+    return !stays && !v->stuck && !runs_too_short(policy, by, v) &&
            !(policy->spares && policy->spares(policy->arg, by, v));
 }

@@ -404,7 +404,16 @@ struct str quota_local_target(const struct kobj *o)
                                      : (struct str){ 0 };
 }
 
-bool quota_work_priority(const struct kobj *o, int64_t *out)
+struct str quota_class_key(struct arena *a, struct str name)
 {
-    return is_kueue(o, "WorkloadPriorityClass") && json_i64(kobj_path(o, "value"), out);
+    return arena_printf(a, "class %.*s", STR_ARG(name));
+}
+
+bool quota_work_priority(const struct kobj *o, struct arena *a, struct str *key, int64_t *out)
+{
+    bool class = str_is(o->kind, "PriorityClass");
+    if ((!class && !is_kueue(o, "WorkloadPriorityClass")) || !json_i64(kobj_path(o, "value"), out))
+        return false;
+    *key = class ? quota_class_key(a, o->name) : o->name;
+    return true;
 }

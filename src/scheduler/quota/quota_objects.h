@@ -23,5 +23,8 @@ bool quota_object_read(const struct kobj *o, struct arena *a, struct quota_spec 
 /* Of a LocalQueue: the ClusterQueue it stands for; absent: the object is none, or names none. Read
  * as a queue it is one of its own below that, for when it holds. */
 struct str quota_local_target(const struct kobj *o);
-/* Of Kueue's WorkloadPriorityClass: its value. */
-bool quota_work_priority(const struct kobj *o, int64_t *out);
+/* Of Kueue's WorkloadPriorityClass, or a PriorityClass: its value, and a key by which neither is
+ * taken for the other (quota_class_key). */
+bool quota_work_priority(const struct kobj *o, struct arena *a, struct str *key, int64_t *out);
+/* Of the PriorityClass that a group object names. */
+struct str quota_class_key(struct arena *a, struct str name);

@@ -34,6 +34,7 @@ const struct sched_source sources_main[SOURCES_MAIN] = {
 };
 
 const struct sched_source sources_queues[SOURCES_QUEUES] = {
+    QUEUE("scheduling.k8s.io", "v1", "priorityclasses"),
     QUEUE("aiplatform.ganglion.io", "v1alpha1", "aijobqueues"),
     QUEUE("aiplatform.example.com", "v1alpha1", "aijobqueues"),
     QUEUE("kueue.x-k8s.io", "v1beta2", "clusterqueues"),

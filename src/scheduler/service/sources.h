@@ -16,8 +16,8 @@ struct sched_source {
 #define SOURCES_MAIN 18
 extern const struct sched_source sources_main[SOURCES_MAIN];
 
-/* Queues and topologies of every project, as far as the API serves them: heard when they come. Of
- * one resource the newest version stands first; an older one is heard of objects that no newer one
- * shows. The kinds of group objects are in kube/gang/gang_object.h. */
-#define SOURCES_QUEUES 19
+/* Queues, priorities and topologies of every project, as far as the API serves them: heard when
+ * they come. Of one resource the newest version stands first; an older one is heard of objects that
+ * no newer one shows. The kinds of group objects are in kube/gang/gang_object.h. */
+#define SOURCES_QUEUES 20
 extern const struct sched_source sources_queues[SOURCES_QUEUES];
