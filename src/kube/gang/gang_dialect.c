@@ -412,7 +412,8 @@ static void read_rules(struct reader *r)
     c->unreplaced = c->dialect->suffix || str_is(read_key(r, c->dialect->alone), "false");
     if (c->late == GANG_BACKS_OFF && str_is(read_key(r, c->dialect->mode), "NonStrict"))
         c->late = GANG_WAITS;
-    gang_claim_together(r->a, c, r->namespace, read_key(r, c->dialect->together));
+    if (!c->dialect->objects) /* else who has the object does it */
+        gang_claim_together(r->a, c, r->namespace, read_key(r, c->dialect->together));
 }
 
 /* "object", "object.part" or "object.part.replica". */

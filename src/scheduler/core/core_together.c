@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * core_together — gangs of which their own group objects say that they start together:
- * Koordinator's PodGroups with the annotation groups. The pod's claim and its object's annotations
+ * Koordinator's PodGroups with the annotation groups, or their pods. The pod's claim and its object
  * make one of the joint gang (kube/gang/gang_together.c), as if the pod had said all of it. When
  * the object changes, its pods come anew; those that are being bound, once they are. */
 #include "scheduler/core/core_internal.h"
@@ -35,14 +35,22 @@ static struct gang_claim *copy(struct arena *a, const struct gang_claim *c)
     return out;
 }
 
+/* An object may say of this claim that its gang starts with others. */
+static bool may_be_together(const struct gang_claim *c)
+{
+    return c && c->dialect->objects && c->dialect->together.in != GANG_NOWHERE;
+}
+
 const struct gang_claim *
 core_claim_of(const struct sched_core *s, const struct kobj *pod, struct arena *a)
 {
     const struct gang_claim *c = pod_of(pod)->gang;
-    if (!c || c->dialect->together.in == GANG_NOWHERE || !c->dialect->objects)
+    if (!may_be_together(c))
         return c;
     const struct kobj *o = core_group(s, c->dialect->objects, pod->namespace, c->object);
     struct str list = note(o, c->dialect->together);
+    if (o && !list.n)
+        list = note(pod, c->dialect->together);
     if (!list.n)
         return c;
     struct gang_claim *out = copy(a, c);
@@ -60,9 +68,11 @@ core_claim_of(const struct sched_core *s, const struct kobj *pod, struct arena *
 
 void core_claim_keep(const struct sched_core *s, struct spod *p)
 {
-    struct arena *a = p->view->gang && p->view->gang->dialect->objects ? arena_new() : NULL;
-    const struct gang_claim *c = a ? core_claim_of(s, p->obj, a) : NULL;
-    bool own = c && c != p->view->gang;
+    if (!may_be_together(p->view->gang))
+        return;
+    struct arena *a = arena_new();
+    const struct gang_claim *c = core_claim_of(s, p->obj, a);
+    bool own = c != p->view->gang;
     arena_free(p->joined_a);
     p->joined = own ? c : NULL;
     p->joined_a = own ? a : NULL;
@@ -72,8 +82,7 @@ void core_claim_keep(const struct sched_core *s, struct spod *p)
 
 bool core_claim_moved(const struct sched_core *s, const struct spod *p)
 {
-    const struct gang_claim *c = p->view->gang;
-    if (!c || !p->gang || !c->dialect->objects || c->dialect->together.in == GANG_NOWHERE)
+    if (!p->gang || !may_be_together(p->view->gang))
         return false;
     AUTO(arena_freep) struct arena *a = arena_new();
     return !gang_claim_same(core_claim_of(s, p->obj, a), spod_claim(p));
