@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "codec/selector.h"
 #include "scheduler/config/profile.h"
+#include "scheduler/gang/gang_internal.h"
 
 #define START_NS (60 * NS_PER_S) /* for gangs that say no time-out */
 
@@ -101,8 +101,7 @@ void gang_set_eviction(struct gang *g, struct json_doc *doc)
 
 /* ---- parts ---- */
 
-/* The number of the part with this name, made when missing; 0 for no name, or too many. */
-static uint32_t part_of(struct gang *g, struct str name)
+uint32_t gang_part_of(struct gang *g, struct str name)
 {
     if (!name.n)
         return 0;
@@ -122,7 +121,7 @@ static uint32_t part_of(struct gang *g, struct str name)
 
 static uint32_t need_part(struct gang *g, struct str name, int64_t min)
 {
-    uint32_t i = part_of(g, name);
+    uint32_t i = gang_part_of(g, name);
     if (i)
         g->parts[i].min = num_max_i64(g->parts[i].min, min);
     return i;
@@ -133,7 +132,7 @@ static bool is_leaving(const struct spod *p)
     return p->node >= 0 && p->view->deleting;
 }
 
-static void count_in_part(struct spod *p, int by)
+void gang_count_in_part(struct spod *p, int by)
 {
     struct gang_part *part = p->part ? &p->gang->parts[p->part] : NULL;
     if (!part)
@@ -180,7 +179,7 @@ void gang_count_leaving(struct spod *p)
 
 void gang_count_ended(struct gang *g, struct str role, bool succeeded, int by)
 {
-    uint32_t part = part_of(g, role);
+    uint32_t part = gang_part_of(g, role);
     *(succeeded ? &g->n_succeeded : &g->n_failed) += (size_t)by;
     if (part)
         *(succeeded ? &g->parts[part].n_succeeded : &g->parts[part].n_failed) += (size_t)by;
@@ -204,7 +203,7 @@ static void take_roles(struct gang *g, struct str text)
         wrong(g, str_from(err.msg));
     for (size_t i = 0; i < g->roles.n; i++) {
         const struct gang_role *r = &g->roles.items[i];
-        uint32_t part = part_of(g, r->name);
+        uint32_t part = gang_part_of(g, r->name);
         need_part(g, r->name, r->min);
         if (part && json_has(r->resources))
             g->parts[part].declared = r;
@@ -233,78 +232,6 @@ static void hear(struct gang *g, const struct gang_claim *c)
     take_roles(g, c->roles);
 }
 
-/* ---- subgroups by policy ---- */
-
-static const struct gang_policy *policy_of(const struct gang *g, struct json labels)
-{
-    for (size_t i = 0; i < g->said.n_policies; i++) {
-        const struct gang_policy *p = &g->said.policies[i];
-        AUTO(selector_freep) struct selector *s = NULL;
-        if (!json_has(p->selector))
-            return p;
-        if (selector_from_json(&s, p->selector, NULL) == 0 && selector_matches(s, labels))
-            return p;
-    }
-    return NULL;
-}
-
-struct str
-gang_role_of(struct arena *a, const struct gang *g, struct json labels, struct str otherwise)
-{
-    const struct gang_policy *p = policy_of(g, labels);
-    if (!p)
-        return otherwise;
-    struct str role = p->name.n ? p->name : STR("subgroup");
-    for (struct json_iter it = json_iter(p->keys); json_next(&it);) {
-        struct str value = json_str(json_get(labels, json_str(it.value)));
-        role = arena_printf(a, "%.*s.%.*s", STR_ARG(role), STR_ARG(value));
-    }
-    return role;
-}
-
-static uint32_t part_of_member(struct gang *g, const struct spod *p)
-{
-    if (!g->said.n_policies) /* as nearly always */
-        return part_of(g, spod_claim(p)->role);
-    AUTO(arena_freep) struct arena *a = arena_new();
-    const struct gang_policy *policy = policy_of(g, p->view->labels);
-    uint32_t part = part_of(g, gang_role_of(a, g, p->view->labels, spod_claim(p)->role));
-    if (part)
-        g->parts[part].policy = policy ? (size_t)(policy - g->said.policies) + 1 : 0;
-    return part;
-}
-
-/* The object's policies came, changed or went: members may have other roles. */
-static void regroup(struct gang *g)
-{
-    g->grouped = g->said.n_policies > 0;
-    LIST_EACH (&g->members, at) {
-        struct spod *p = LIST_ITEM(at, struct spod, in_gang);
-        count_in_part(p, -1);
-        p->part = part_of_member(g, p);
-        count_in_part(p, 1);
-    }
-}
-
-/* So many subgroups of each policy, in order of arrival, start together; the others' members come
- * when they fit. */
-static void need_subgroups(struct gang *g)
-{
-    g->policies_min = 0;
-    for (size_t i = 0; i < g->said.n_policies; i++) {
-        const struct gang_policy *p = &g->said.policies[i];
-        int64_t left = p->least;
-        g->policies_min += p->least * p->size; /* at most 16 times 64 times 100,000 */
-        for (size_t k = 1; k < g->n_parts; k++) {
-            if (g->parts[k].policy != i + 1)
-                continue;
-            g->parts[k].topology = p->topology;
-            if (left-- > 0)
-                g->parts[k].min = num_max_i64(g->parts[k].min, p->size);
-        }
-    }
-}
-
 static void hear_all(struct gang *g)
 {
     free_text(&g->heard.wrong);
@@ -317,7 +244,7 @@ static void hear_all(struct gang *g)
     }
     gang_roles_fini(&g->roles);
     if (g->grouped || g->said.n_policies)
-        regroup(g);
+        gang_regroup(g);
     LIST_EACH (&g->members, at)
         hear(g, spod_claim(LIST_ITEM(at, struct spod, in_gang)));
     for (size_t i = 0; i < g->said.n_roles; i++) {
@@ -325,7 +252,7 @@ static void hear_all(struct gang *g)
         if (part)
             g->parts[part].topology = g->said.roles[i].topology;
     }
-    need_subgroups(g);
+    gang_need_subgroups(g);
     g->unheard = false;
 }
 
@@ -349,8 +276,8 @@ void gang_add(struct gang *g, struct spod *p)
     g->profile = p->shape->profile;
     if (!g->dialect)
         return;
-    p->part = part_of_member(g, p);
-    count_in_part(p, 1);
+    p->part = gang_part_of_member(g, p);
+    gang_count_in_part(p, 1);
     g->unheard = g->unheard || g->grouped; /* it may be the first of a subgroup */
     hear(g, spod_claim(p));
 }
@@ -358,7 +285,7 @@ void gang_add(struct gang *g, struct spod *p)
 void gang_remove(struct gang *g, struct spod *p)
 {
     assert(p->gang == g);
-    count_in_part(p, -1);
+    gang_count_in_part(p, -1);
     g->n_leaving -= is_leaving(p);
     g->n_away -= p->away;
     g->n_assumed -= p->assumed;
