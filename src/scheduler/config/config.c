@@ -325,6 +325,19 @@ static int read_profile(struct sched_config *c, struct json v, struct err *err)
     return 0;
 }
 
+/* Of a profile, else of the file; 0 and absent: all. */
+static void read_sample(struct sched_config *c, struct json root)
+{
+    const char *key = "percentageOfNodesToScore";
+    int64_t all = json_i64_or(json_get(root, str_from(key)), 0);
+    size_t i = 0;
+    for (struct json_iter it = json_iter(json_get(root, STR("profiles"))); json_next(&it); i++)
+        c->profiles[i]->sample_percent =
+            json_i64_or(json_get(it.value, str_from(key)), all); /* the ranges were checked */
+    for (; i < c->n; i++)
+        c->profiles[i]->sample_percent = all;
+}
+
 static void read_backoff(struct json root, const char *key, int64_t *ns)
 {
     int64_t s;
@@ -395,6 +408,7 @@ static int read_all(struct sched_config *c, struct json root, struct err *err)
         if (!has_profile(c, str_from(profile_builtin_names[i])))
             c->profiles[c->n++] = profile_new(str_from(profile_builtin_names[i]));
     }
+    read_sample(c, root);
     warn_of_extenders(c);
     for (size_t i = 0; i < c->n && c->extenders; i++) {
         if (extend(c->profiles[i], c->extenders, fit_args(root, c->profiles[i]->name), err))

@@ -5,8 +5,9 @@
  * podMaxBackoffSeconds. Names of Kubernetes' and KubeNexus' plugins that we do otherwise, or not
  * yet, are accepted with a warning; unknown names are errors that name the nearest known ones.
  * Unknown fields, wrong types and values out of range are errors that name the full path, in
- * arguments of plugins too (config_fields.h). percentageOfNodesToScore and parallelism are checked
- * and not needed: all nodes are always scored, on one thread. leaderElection and clientConnection
+ * arguments of plugins too (config_fields.h). percentageOfNodesToScore bounds how many nodes that
+ * fit are compared (cycle/select.c); 0 and absent mean all of them, where kube-scheduler then takes
+ * a number of its own. parallelism is checked and not needed. leaderElection and clientConnection
  * are checked; `ganglion up` needs neither. Pure. */
 #pragma once
 

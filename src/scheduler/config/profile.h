@@ -33,11 +33,12 @@ struct profile {
     size_t n; /* all of sched_plugins, in their order, then those of others */
     enum ties ties;
     uint64_t seed;
-    int64_t starvation_ns; /* a gang that waited so long goes first; 0: never */
-    bool workloads;        /* kinds of work have their defaults (kube/workload.h) */
-    bool asks_outside;     /* a plugin of others decides here: shapes tell apart what it may read */
-    bool gangs;            /* gang labels are honoured */
-    bool preempts;         /* pods of this profile may push others out */
+    int64_t starvation_ns;  /* a gang that waited so long goes first; 0: never */
+    int64_t sample_percent; /* percentageOfNodesToScore; 0: all nodes are scored */
+    bool workloads;         /* kinds of work have their defaults (kube/workload.h) */
+    bool asks_outside; /* a plugin of others decides here: shapes tell apart what it may read */
+    bool gangs;        /* gang labels are honoured */
+    bool preempts;     /* pods of this profile may push others out */
     struct preempt_args preempt;
     struct consolidation consolidation;
 };

@@ -4,6 +4,8 @@
  */
 #include "scheduler/cycle/select.h"
 
+#include <stdlib.h>
+
 #include "base/num.h"
 #include "scheduler/cycle/alike.h"
 #include "scheduler/cycle/evaluate.h"
@@ -110,6 +112,51 @@ static bool select_related(struct cluster *cl,
     }
     if (n == 0)
         return false;
+    return reserve_best(c, nodes, sum_up(c, runs, n_runs, nodes, n), n, out);
+}
+
+/* ---- a sample of nodes: percentageOfNodesToScore ---- */
+
+#define SAMPLE_MIN 100 /* nodes; fewer are not sampled, as in kube-scheduler */
+
+static size_t sample_size(const struct sched_cycle *c)
+{
+    int64_t percent = c->profile->sample_percent;
+    size_t all = c->snap->n_alive;
+    if (percent <= 0 || percent >= 100)
+        return all;
+    size_t n = all * (size_t)percent / 100;
+    return n < SAMPLE_MIN ? SAMPLE_MIN : n;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The best of the first so many nodes that fit, looked for from where the last search ended, so
+ * that all have their turn. False: none of them, or none can be reserved; then all are asked. */
+static bool select_sampled(struct cluster *cl,
+                           struct sched_cycle *c,
+                           struct plugin_run *runs,
+                           size_t n_runs,
+                           struct placement *out)
+{
+    uint32_t *all = ARENA_ARRAY(c->a, uint32_t, cl->snap.nodes.n);
+    size_t n_all = score_cache_feasible(c->shape->cache, all), want = sample_size(c), n = 0, at = 0;
+    uint32_t *nodes = ARENA_ARRAY(c->a, uint32_t, n_all + 1);
+    while (at < n_all && all[at] < cl->sample_from)
+        at++;
+    for (size_t i = 0; i < n_all && n < want; i++) {
+        uint32_t node = all[(at + i) % n_all];
+        cl->sample_from = node + 1;
+        if (passes(c, runs, n_runs, node) && passes_kept(cl, c, node))
+            nodes[n++] = node;
+    }
+    if (n == 0)
+        return false;
+    qsort(nodes, n, sizeof *nodes, compare_ids); /* node order, as scores expect */
     return reserve_best(c, nodes, sum_up(c, runs, n_runs, nodes, n), n, out);
 }
 
@@ -224,6 +271,8 @@ bool select_node(struct cluster *cl, const struct spod *pod, struct arena *a, st
     size_t n = runs_prepare(&c, 1u << SCOPE_CLUSTER, runs, &rejected, &why);
     if (rejected >= 0)
         return false;
+    if (sample_size(&c) < cl->snap.n_alive)
+        return select_sampled(cl, &c, runs, n, out) || select_related(cl, &c, runs, n, out);
     struct sched_readings readings;
     if (n && !others && score_cache_complete(k) && read_all(runs, n, &readings)) {
         enum picked picked = select_alike(&c, runs, n, &readings, out);

@@ -66,6 +66,7 @@ struct cluster {
     struct forecast *forecast;    /* what will be free when, and what is held of it */
     size_t n_nominated;           /* pods that have a node kept for them */
     uint64_t nominations;         /* how often that changed */
+    uint32_t sample_from;         /* the node where the next sample begins (select.c) */
     struct list reservations;     /* reservation.h */
     struct mono reservations_due; /* none ends earlier; ns 0: none is there */
 };

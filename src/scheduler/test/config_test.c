@@ -108,6 +108,7 @@ static void test_preemption_is_configured(void **state)
                           "    args: {minCandidateNodesPercentage: 0, "
                           "minCandidateNodesAbsolute: 7}\n"
                           "- schedulerName: none\n"
+                          "  percentageOfNodesToScore: 20\n"
                           "  plugins: {postFilter: {disabled: [{name: DefaultPreemption}]}}\n"
                           "- schedulerName: no-points\n"
                           "  plugins: {multiPoint: {disabled: [{name: '*'}]}}\n"
@@ -116,6 +117,9 @@ static void test_preemption_is_configured(void **state)
                           "enabled: [{name: DefaultPreemption}]}}\n"),
                  &err),
              err);
+    CHECK_I64(find(&c, "some")->sample_percent, 50);
+    CHECK_I64(find(&c, "none")->sample_percent, 20);
+    CHECK_I64(find(&c, "ganglion")->sample_percent, 50);
     CHECK_I64(find(&c, "some")->preempt.min_candidates, 7);
     CHECK_I64(find(&c, "some")->preempt.min_candidates_percent, 0);
     CHECK_I64(find(&c, "none")->preempt.min_candidates, 100);
