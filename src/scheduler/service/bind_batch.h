@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bind_batch — pods that are bound in one request: made by service_bind.c, held by service_wait.c
- * until their devices are ready. Nobody else includes this. */
+ * bind_batch — pods that are bound in one request: made by service_bind.c, held by
+ * service_volumes.c until their volumes are bound and by service_wait.c until their devices are
+ * ready. Nobody else includes this. */
 #pragma once
 
 #include "scheduler/service/service_internal.h"
@@ -13,6 +14,8 @@ struct bound_pod {
     struct mono since; /* it waited from here on */
     const struct claim_use *claims;
     size_t n_claims;
+    const struct volume_write *volumes; /* before it is bound (service_volumes.c) */
+    size_t n_volumes;
 };
 VEC_TYPE(bound_pods, struct bound_pod);
 
@@ -26,5 +29,6 @@ struct bind_batch {
     struct mono started;
 };
 
-/* Sends it; from here on it frees itself. */
+/* Sends it, or goes on with what comes after its volumes; from here on it frees itself. */
 void service_bind_send(struct bind_batch *b);
+void service_bind_go_on(struct bind_batch *b);

@@ -174,6 +174,7 @@ static void turn(void *arg)
     s->turn_pending = false;
     service_hear(s, &(struct core_input){ .kind = INPUT_CLOCK, .wall = loop_wall(s->t->loop) },
                  NULL);
+    service_volumes_look(s);
     service_waits_look(s);
     for (unsigned i = 0; more && i < CYCLES_PER_TURN; i++)
         more = decide(s);
@@ -238,6 +239,7 @@ scheduler_new(struct transport *t, const struct scheduler_options *o, struct err
     list_init(&s->binds);
     list_init(&s->claim_reads);
     list_init(&s->waits);
+    list_init(&s->volume_waits);
     list_init(&s->claim_releases);
     list_init(&s->extended_claims);
     list_init(&s->patches);
@@ -282,6 +284,7 @@ void scheduler_free(struct scheduler *s)
     s->live = false;
     timer_free(s->timer);
     service_bind_cancel(s);
+    service_volumes_cancel(s);
     service_waits_cancel(s);
     service_claims_cancel(s);
     service_extended_cancel(s);

@@ -51,6 +51,8 @@ static void batch_add(struct bind_batch *b, const struct bound_pod *p)
                                   p->annotations ? jnode_copy(b->a, p->annotations) : NULL,
                               .claims = copy_claims(b->a, p),
                               .n_claims = p->n_claims,
+                              .volumes = p->volumes,
+                              .n_volumes = p->n_volumes,
                               .since = p->since };
     bound_pods_push(&b->pods, copy);
 }
@@ -216,6 +218,7 @@ static void add_plan(struct bind_batch *batch, const struct decision *d)
                                .annotations = placement_annotations(batch->a, &p->where),
                                .since = d->since };
         put_claims(batch->s, &b, p->pod, batch->a);
+        b.volumes = service_volumes_of(p->pod, b.node, batch->a, &b.n_volumes);
         batch_add(batch, &b);
     }
     if (batch->pods.n > before)
@@ -224,7 +227,7 @@ static void add_plan(struct bind_batch *batch, const struct decision *d)
 
 void service_bind(struct scheduler *s, const struct decision *d)
 {
-    if (service_must_wait(d)) {
+    if (service_must_wait(d) || service_volumes_must_wait(d)) {
         service_bind_go(service_bind_hold(s, d));
         return;
     }
@@ -244,12 +247,18 @@ struct bind_batch *service_bind_hold(struct scheduler *s, const struct decision 
     return b;
 }
 
+void service_bind_go_on(struct bind_batch *b)
+{
+    if (!service_wait(b))
+        service_bind_send(b);
+}
+
 void service_bind_go(struct bind_batch *b)
 {
     if (b->pods.n == 0)
         batch_free(b); /* an extender binds all of them */
-    else if (!service_wait(b))
-        service_bind_send(b);
+    else if (!service_volumes_wait(b))
+        service_bind_go_on(b);
 }
 
 void service_bind_give_up(struct bind_batch *b, const struct reply *reply, const struct err *err)

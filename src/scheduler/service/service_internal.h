@@ -10,6 +10,7 @@
 #include "scheduler/outside/outside.h"
 #include "scheduler/service/service.h"
 #include "scheduler/service/sources.h"
+#include "scheduler/volumes/volumes.h"
 
 #include <assert.h>
 
@@ -42,6 +43,7 @@ struct scheduler {
     struct bind_batch *batch; /* filled in this turn; NULL: none */
     struct list claim_reads;  /* claims that are looked up (service_claims.c) */
     struct list waits;        /* plans whose devices are made ready (service_wait.c) */
+    struct list volume_waits; /* plans whose volumes are bound (service_volumes.c) */
     struct list claim_releases;
     struct list extended_claims; /* on the wire (service_extended.c) */
     struct list patches;         /* status patches on the wire */
@@ -84,6 +86,14 @@ bool service_must_wait(const struct decision *d);
 bool service_wait(struct bind_batch *b);
 void service_waits_look(struct scheduler *s); /* claims changed */
 void service_waits_cancel(struct scheduler *s);
+/* The same for volumes, which come first: what is to be written for a pod's claims (texts in a),
+ * and whether a plan has any. */
+struct volume_write *
+service_volumes_of(const struct spod *p, struct str node, struct arena *a, size_t *n);
+bool service_volumes_must_wait(const struct decision *d);
+bool service_volumes_wait(struct bind_batch *b);
+void service_volumes_look(struct scheduler *s);
+void service_volumes_cancel(struct scheduler *s);
 void service_bind_flush(struct scheduler *s);
 void service_bind_cancel(struct scheduler *s);
 

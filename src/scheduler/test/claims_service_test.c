@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Claims that an earlier scheduler left allocated, against a transport whose peer is the test: the
- * service keeps what a pod runs with or can still use, and asks for the release of the rest. */
+ * service keeps what a pod runs with or can still use, and asks for the release of the rest. And
+ * claims on volumes, which are bound before the pod. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -245,6 +246,98 @@ static void test_makes_claims_of_extended_resources(void **state)
     world_free(w);
 }
 
+/* ---- volumes that are bound first ---- */
+
+#define VOLUME(more, rv)                                                                           \
+    "{'apiVersion':'v1','kind':'PersistentVolume','metadata':{'name':'v','uid':'u-v',"             \
+    "'resourceVersion':'" rv "'},'spec':{'capacity':{'storage':'5Gi'},'storageClassName':'k',"     \
+    "'accessModes':['ReadWriteOnce']" more "},'status':{'phase':'Available'}}"
+#define STORED(notes, spec, rv)                                                                    \
+    "{'apiVersion':'v1','kind':'PersistentVolumeClaim','metadata':{'namespace':'d','name':'c',"    \
+    "'uid':'u-c','resourceVersion':'" rv "','annotations':{" notes "}},'spec':{'accessModes':["    \
+    "'ReadWriteOnce'],'storageClassName':'k','resources':{'requests':{'storage':'1Gi'}}" spec "}}"
+#define STORAGE_CLASS(provisioner)                                                                 \
+    "{'apiVersion':'storage.k8s.io/v1','kind':'StorageClass','metadata':{'name':'k',"              \
+    "'resourceVersion':'2'},'provisioner':'" provisioner                                           \
+    "','volumeBindingMode':'WaitForFirstConsumer'}"
+#define STORING                                                                                    \
+    "{'apiVersion':'v1','kind':'Pod','metadata':{'namespace':'d','name':'a','uid':'u-a',"          \
+    "'resourceVersion':'4'},'spec':{'schedulerName':'ganglion','volumes':[{'name':'v',"            \
+    "'persistentVolumeClaim':{'claimName':'c'}}],'containers':[{'name':'c'}]}}"
+
+static void tell(struct world *w, const char *path, const char *object)
+{
+    for (size_t i = 0; i < fake_pending(w->fake); i++) {
+        const struct fake_call *c = fake_at(w->fake, i);
+        if (!c->is_watch || strncmp(c->path, path, strlen(path)) != 0)
+            continue;
+        fake_event(w->fake, i, EVENT_MODIFIED, quoted(0, object));
+        return;
+    }
+    CHECK(false);
+}
+
+/* A volume that is there: its claimRef is written, and the pod bound when the claim is. */
+static void test_binds_volumes_before_the_pod(void **state)
+{
+    (void)state;
+    const struct given given[] = { { "nodes", { NODE("n0", "4") } },
+                                   { "pods", { STORING } },
+                                   { "persistentvolumes", { VOLUME("", "6") } },
+                                   { "persistentvolumeclaims", { STORED("", "", "7") } },
+                                   { "storageclasses",
+                                     { STORAGE_CLASS("kubernetes.io/no-provisioner") } } };
+    struct world *w = world_new(given, COUNT_OF(given));
+    size_t at;
+    const struct fake_call *c = pending(w, "persistentvolumes//v", &at);
+    CHECK(c && !bind_of(w));
+    CHECK_STR(json_text(json_root(c->body)),
+              "{\"metadata\":{\"uid\":\"u-v\",\"resourceVersion\":\"6\",\"annotations\":{"
+              "\"pv.kubernetes.io/bound-by-controller\":\"yes\"}},\"spec\":{\"claimRef\":{"
+              "\"apiVersion\":\"v1\",\"kind\":\"PersistentVolumeClaim\",\"namespace\":\"d\","
+              "\"name\":\"c\",\"uid\":\"u-c\"}}}");
+    const char *taken = VOLUME(",'claimRef':{'namespace':'d','name':'c','uid':'u-c'}", "20");
+    fake_reply(w->fake, at, 200, quoted(0, taken));
+    run_briefly(w, 20);
+    tell(w, "persistentvolumes/", taken);
+    run_briefly(w, 20);
+    CHECK(!bind_of(w)); /* the controller has not bound the claim yet */
+    tell(w, "persistentvolumeclaims/",
+         STORED("'pv.kubernetes.io/bind-completed':'yes'", ",'volumeName':'v'", "21"));
+    run_briefly(w, 20);
+    CHECK(bind_of(w) != NULL);
+    world_free(w);
+}
+
+/* A volume that is to be made: the claim is told the node; the driver gives up, and the pod is
+ * placed anew. */
+static void test_places_anew_when_no_volume_is_made(void **state)
+{
+    (void)state;
+    const struct given given[] = { { "nodes", { NODE("n0", "4") } },
+                                   { "pods", { STORING } },
+                                   { "persistentvolumeclaims", { STORED("", "", "7") } },
+                                   { "storageclasses", { STORAGE_CLASS("csi.example.com") } } };
+    struct world *w = world_new(given, COUNT_OF(given));
+    size_t at;
+    const struct fake_call *c = pending(w, "persistentvolumeclaims/d", &at);
+    CHECK(c && !bind_of(w));
+    CHECK_STR(json_text(json_root(c->body)),
+              "{\"metadata\":{\"uid\":\"u-c\",\"resourceVersion\":\"7\",\"annotations\":{"
+              "\"volume.kubernetes.io/selected-node\":\"n0\"}}}");
+    fake_reply(w->fake, at, 200,
+               quoted(0, STORED("'volume.kubernetes.io/selected-node':'n0'", "", "20")));
+    tell(w, "persistentvolumeclaims/",
+         STORED("'volume.kubernetes.io/selected-node':'n0'", "", "20"));
+    run_briefly(w, 20);
+    CHECK(!bind_of(w) && !pending(w, "persistentvolumeclaims/d", &at));
+    tell(w, "persistentvolumeclaims/", STORED("", "", "21"));
+    run_briefly(w, 1300); /* it is queued again after a second */
+    c = pending(w, "persistentvolumeclaims/d", &at);
+    CHECK(c && !bind_of(w));
+    world_free(w);
+}
+
 /* ---- devices that are made ready first ---- */
 
 #define FABRIC                                                                                     \
@@ -363,6 +456,8 @@ int main(void)
         cmocka_unit_test(test_releases_what_cannot_be_used),
         cmocka_unit_test(test_keeps_what_others_use),
         cmocka_unit_test(test_makes_claims_of_extended_resources),
+        cmocka_unit_test(test_binds_volumes_before_the_pod),
+        cmocka_unit_test(test_places_anew_when_no_volume_is_made),
         cmocka_unit_test(test_binds_when_devices_are_ready),
         cmocka_unit_test(test_unready_devices_are_given_back),
     };
