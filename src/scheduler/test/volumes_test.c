@@ -2,6 +2,7 @@
  * Volumes in the core: promises go back with a gang, events wake those that wait for storage, and a
  * sample of nodes is what percentageOfNodesToScore says. What each plugin answers is replayed from
  * the real ones (sim/test/oracle_files_test.c). */
+#include "scheduler/config/config.h"
 #include "scheduler/test/fixture.h"
 #include "scheduler/volumes/volumes.h"
 
@@ -45,15 +46,20 @@ static void volume(struct sched_core *s, const char *name, int64_t t)
     core_storage_changed(s, o, false, at_s(t));
 }
 
-static struct sched_core *with_class(void)
+static void wait_class(struct sched_core *s)
 {
-    struct sched_core *s = core_new_default();
-    fixture_node(s, "n0", "", "");
     storage(s,
             "{'apiVersion':'storage.k8s.io/v1','kind':'StorageClass','metadata':{"
             "'name':'k'},'provisioner':'kubernetes.io/no-provisioner',"
             "'volumeBindingMode':'WaitForFirstConsumer'}",
             1);
+}
+
+static struct sched_core *with_class(void)
+{
+    struct sched_core *s = core_new_default();
+    fixture_node(s, "n0", "", "");
+    wait_class(s);
     return s;
 }
 
@@ -149,6 +155,51 @@ static void test_events_wake_those_that_wait_for_storage(void **state)
     core_free(s);
 }
 
+/* Three nodes with a local volume each: the one that would be used most is taken. */
+static void test_a_shape_scores_by_use(void **state)
+{
+    (void)state;
+    static const char config[] =
+        "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n"
+        "profiles:\n- schedulerName: default-scheduler\n"
+        "  plugins: {score: {disabled: [{name: '*'}], enabled: [{name: VolumeBinding}]}}\n"
+        "  pluginConfig:\n  - name: VolumeBinding\n"
+        "    args: {shape: [{utilization: 0, score: 0}, {utilization: 100, score: 10}]}\n";
+    static const char *const sizes[] = { "10Gi", "2Gi", "5Gi" };
+    struct sched_config c;
+    struct err err = { 0 };
+    CHECK_OK(sched_config_parse(&c, str_from(config), &err), err);
+    struct sched_core *s = core_new(c.profiles, c.n);
+    c.n = 0; /* the core has them */
+    sched_config_fini(&c);
+    wait_class(s);
+    for (int i = 0; i < 3; i++) {
+        char name[16], labels[64];
+        snprintf(name, sizeof name, "n%d", i);
+        snprintf(labels, sizeof labels, ",'labels':{'kubernetes.io/hostname':'n%d'}", i);
+        fixture_node(s, name, labels, "");
+        AUTO(kobj_unrefp)
+        struct kobj *o = fixture_object(
+            "{'apiVersion':'v1','kind':'PersistentVolume','metadata':{'name':'v%d'},'spec':{"
+            "'storageClassName':'k','capacity':{'storage':'%s'},'accessModes':['ReadWriteOnce'],"
+            "'nodeAffinity':{'required':{'nodeSelectorTerms':[{'matchExpressions':[{'key':"
+            "'kubernetes.io/hostname','operator':'In','values':['n%d']}]}]}}},"
+            "'status':{'phase':'Available'}}",
+            i, sizes[i], i);
+        core_storage_changed(s, o, false, at_s(1));
+    }
+    claim(s, "c0", "ReadWriteOnce", 1);
+    const struct fixture_pod pod = {
+        .name = "a",
+        .scheduler = "default-scheduler",
+        .spec = ",'volumes':[{'name':'v','persistentVolumeClaim':{'claimName':'c0'}}]"
+    };
+    fixture_pod(s, pod, at_s(1));
+    CHECK_I64(drain(s, 1), 1);
+    CHECK_STR(fixture_where(s, "a"), "n1");
+    core_free(s);
+}
+
 /* Of 300 nodes two are better than all others, one in each half: a pod gets that of the half at
  * which it looks. */
 static void test_a_sample_takes_turns(void **state)
@@ -184,6 +235,7 @@ int main(void)
         cmocka_unit_test(test_promises_go_back_with_a_gang),
         cmocka_unit_test(test_a_refused_bind_frees_its_volume),
         cmocka_unit_test(test_events_wake_those_that_wait_for_storage),
+        cmocka_unit_test(test_a_shape_scores_by_use),
         cmocka_unit_test(test_a_sample_takes_turns),
     };
     return CHECK_MAIN(tests);

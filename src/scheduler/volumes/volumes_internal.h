@@ -58,7 +58,8 @@ struct volume_pv {
     struct labelset labels;
     unsigned modes;
     bool block, available, deleting;
-    const struct node_terms *terms;        /* nodes that reach it; NULL: all */
+    const struct node_terms *terms; /* nodes that reach it; NULL: all */
+    struct str host; /* all of them have this host name, as local volumes say; absent: not so */
     const struct node_terms *migrated;     /* the same where its driver took it over */
     const struct volume_migration *plugin; /* NULL: no in-tree volume that a driver took over */
     struct volume_mount mount;             /* of the driver; driver absent: nobody counts it */

@@ -243,11 +243,15 @@ static bool is_picked(const struct volume_search *s, const struct volume_pv *pv)
 static struct volume_pv *
 pick_volume(const struct volume_search *s, const struct volume_want *w, const struct snode *node)
 {
+    struct str host = labelset_get(&node->labels, STR("kubernetes.io/hostname"));
     if (w->kept) /* this one or none; asked as the volume that it is, as all that wait */
         return reaches(w->kept->terms, node) ? w->kept : NULL;
     for (size_t i = 0; i < w->n; i++) {
-        if (reaches(w->list[i]->terms, node) && !is_picked(s, w->list[i]))
-            return w->list[i];
+        struct volume_pv *pv = w->list[i];
+        if (pv->host.p && !str_eq(pv->host, host))
+            continue;
+        if (reaches(pv->terms, node) && !is_picked(s, pv))
+            return pv;
     }
     return NULL;
 }

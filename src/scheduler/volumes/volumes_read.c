@@ -107,6 +107,19 @@ static const struct node_terms *terms_of(const struct kobj *obj, struct arena *a
     return terms;
 }
 
+#define HOST "kubernetes.io/hostname"
+
+/* A cluster has thousands of local volumes, and most nodes are ruled out by one comparison. */
+static struct str host_of(const struct node_terms *t)
+{
+    for (size_t i = 0; t && t->n == 1 && i < t->items[0].n_labels; i++) {
+        const struct need *n = &t->items[0].labels[i];
+        if (str_is(n->key, HOST) && n->op == NEED_IN && n->values.n == 1)
+            return n->values.items[0];
+    }
+    return (struct str){ 0 };
+}
+
 /* "z1__z2": a volume in several zones. False: an empty one among them, the label says nothing. */
 static bool zone_values(struct volume_zone *z, struct str text, struct arena *a)
 {
@@ -171,6 +184,7 @@ struct volume_pv *volume_pv_new(const struct kobj *obj)
     pv->available = str_is(text_at(obj, "status.phase"), "Available");
     pv->deleting = kobj_deleting(obj);
     pv->terms = terms_of(obj, pv->a);
+    pv->host = host_of(pv->terms);
     read_zones(pv);
     read_mount(pv);
     return pv;
