@@ -156,10 +156,15 @@ static int init_uv(struct loop *l)
     if (l->wake_fd < 0)
         return -errno;
     int rc = uv_loop_init(&l->uv);
-    if (rc == 0)
-        rc = uv_poll_init(&l->uv, &l->wake, l->wake_fd);
-    if (rc != 0)
+    if (rc != 0) {
         close(l->wake_fd);
+        return rc;
+    }
+    rc = uv_poll_init(&l->uv, &l->wake, l->wake_fd);
+    if (rc != 0) {
+        uv_loop_close(&l->uv);
+        close(l->wake_fd);
+    }
     return rc;
 }
 
@@ -171,8 +176,7 @@ struct loop *loop_new(struct err *err)
     int rc = init_uv(l);
     if (rc != 0) {
         err_set(err, ERR_IO, "creating an event loop: %s", uv_strerror(rc));
-        free(
-            l); /* a half-made libuv loop cannot be closed; this happens only without descriptors */
+        free(l);
         return NULL;
     }
     pthread_mutex_init(&l->lock, NULL);
