@@ -102,16 +102,17 @@ static void answer_fini(struct answer *r)
 static void deliver(void *arg)
 {
     struct call *c = arg;
+    uint32_t refs = 1; /* the message's */
     if (!c->cancelled) {
         c->cancelled = true; /* no callback after this one */
         if (!c->t->closed && c->end)
             c->end(c->arg, &c->answer.err);
         else if (!c->t->closed)
             c->reply(c->arg, &c->answer.reply, NULL);
-        call_unref(c); /* the caller's */
+        refs++; /* the caller's */
     }
     answer_fini(&c->answer);
-    call_unref(c);
+    call_drop(c, refs);
 }
 
 struct parcel {        /* events on their way */
