@@ -10,7 +10,7 @@
 #include "apiserver/token.h"
 #include "io/secret.h"
 
-#define GROUPS_MAX 64 /* of an impersonated user or a certificate */
+#define GROUPS_MAX 64 /* of a certificate */
 
 static void set_groups(struct user *u, struct str *groups, size_t n)
 {
@@ -120,41 +120,60 @@ static enum turn refuse_impersonation(struct action *a, const struct http_reques
     return authz_refuse(a, &q);
 }
 
+static bool
+may_become(struct action *a, const char *resource, struct str namespace, struct str name)
+{
+    const struct authz_question q = { .verb = STR("impersonate"),
+                                      .resource = str_from(resource),
+                                      .namespace = namespace,
+                                      .name = name };
+    return authz_allows(a->s, &a->user, &q);
+}
+
+/* The groups that are asked for, each of which takes a right of its own, and the one that everybody
+ * is in. False: the caller may not. */
+static bool take_groups(struct action *a, const struct http_request *req, struct user *to)
+{
+    struct str *groups = ARENA_ARRAY(a->arena, struct str, req->n_headers + 1);
+    size_t n = 0;
+    bool complete = false;
+    for (size_t i = 0; i < req->n_headers; i++) {
+        struct str group = req->headers[i].value;
+        if (!str_is(req->headers[i].name, "impersonate-group"))
+            continue;
+        if (!may_become(a, "groups", STR(""), group))
+            return false;
+        groups[n++] = arena_str(a->arena, group);
+        complete |=
+            str_is(group, "system:authenticated") || str_is(group, "system:unauthenticated");
+    }
+    if (!complete)
+        groups[n++] =
+            auth_is_anonymous(to) ? STR("system:unauthenticated") : STR("system:authenticated");
+    set_groups(to, groups, n);
+    return true;
+}
+
 enum turn auth_impersonate(struct action *a, const struct http_request *req)
 {
-    struct str name = http_header(req, STR("impersonate-user"));
-    if (name.n == 0) {
-        if (http_header(req, STR("impersonate-group")).p)
-            return refuse_bad_request(a, "requested groups without impersonating a user");
+    struct user to = { .name = arena_str(a->arena, http_header(req, STR("impersonate-user"))) };
+    bool groups = http_header(req, STR("impersonate-group")).p != NULL;
+    if (to.name.n == 0 && groups)
+        return refuse_bad_request(a, "requested groups without impersonating a user");
+    if (to.name.n == 0)
         return TURN_GO;
-    }
-    struct authz_question q = { .verb = STR("impersonate"),
-                                .resource = STR("users"),
-                                .name = name };
-    struct str prefix = STR("system:serviceaccount:");
+    struct str prefix = STR("system:serviceaccount:"), namespace = STR(""), name = to.name;
     bool account = str_starts(name, prefix);
     if (account) {
-        struct str rest = str_skip(name, prefix.n);
-        q.namespace = str_split(&rest, ':');
-        q.resource = STR("serviceaccounts");
-        q.name = rest;
+        name = str_skip(name, prefix.n);
+        namespace = str_split(&name, ':');
     }
-    if (!authz_allows(a->s, &a->user, &q))
+    if (!may_become(a, account ? "serviceaccounts" : "users", namespace, name) ||
+        !take_groups(a, req, &to))
         return refuse_impersonation(a, req);
-    struct str *groups = ARENA_ARRAY(a->arena, struct str, GROUPS_MAX + 4);
-    size_t n = 0;
-    for (size_t i = 0; i < req->n_headers && n < GROUPS_MAX; i++) {
-        if (str_is(req->headers[i].name, "impersonate-group"))
-            groups[n++] = arena_str(a->arena, req->headers[i].value);
-    }
-    if (account && n == 0) {
-        auth_service_account(a->arena, arena_str(a->arena, q.namespace),
-                             arena_str(a->arena, q.name), &a->user);
-        return TURN_GO;
-    }
-    groups[n++] = STR("system:authenticated");
-    a->user = (struct user){ .name = arena_str(a->arena, name) };
-    set_groups(&a->user, groups, n);
+    if (account && !groups)
+        auth_service_account(a->arena, namespace, name, &to);
+    a->user = to;
     return TURN_GO;
 }
 

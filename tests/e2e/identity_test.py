@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""In whose name a request runs: impersonation. usage: PROGRAM"""
+import sys
+import unittest
+
+from server import Server
+
+PROGRAM = sys.argv.pop(1)
+CORE = "/api/v1/namespaces/default"
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+SELF = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+
+
+class Identity(unittest.TestCase):
+    def setUp(self):
+        self.s = Server(PROGRAM).start()
+        self.addCleanup(self.s.close)
+
+    def make(self, path, body):
+        status, answer = self.s.request("POST", path, body)
+        self.assertEqual(status, 201, answer)
+        return answer
+
+    def proxy(self, *rules):
+        """A token of an account that has these rights in the whole cluster."""
+        self.make(f"{CORE}/serviceaccounts", {"metadata": {"name": "proxy"}})
+        self.make(f"{RBAC}/clusterroles", {"metadata": {"name": "proxy"}, "rules": [
+            {"apiGroups": [""], "verbs": ["impersonate"], **rule} for rule in rules]})
+        self.make(f"{RBAC}/clusterrolebindings", {
+            "metadata": {"name": "proxy"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
+                        "name": "proxy"},
+            "subjects": [{"kind": "ServiceAccount", "name": "proxy", "namespace": "default"}]})
+        return self.make(f"{CORE}/serviceaccounts/proxy/token", {"spec": {}})["status"]["token"]
+
+    def become(self, token, user, *groups):
+        """Who the request is from then, or its status."""
+        # two fields of one name: http.client takes a dictionary, field names have no case
+        names = ["Impersonate-Group", "impersonate-group"]
+        headers = {"Authorization": "Bearer " + token, "Impersonate-User": user,
+                   **dict(zip(names, groups))}
+        status, answer = self.s.request("POST", SELF, {"kind": "SelfSubjectReview",
+                                        "apiVersion": "authentication.k8s.io/v1"}, headers)
+        if status != 201:
+            return status
+        info = answer["status"]["userInfo"]
+        return info["username"], sorted(info["groups"])
+
+    def test_each_group_takes_a_right_of_its_own(self):
+        token = self.proxy({"resources": ["users"], "resourceNames": ["bob"]},
+                           {"resources": ["groups"], "resourceNames": ["devs", "ops"]})
+        everybody = "system:authenticated"
+        self.assertEqual(self.become(token, "bob"), ("bob", [everybody]))
+        self.assertEqual(self.become(token, "bob", "devs"), ("bob", ["devs", everybody]))
+        self.assertEqual(self.become(token, "bob", "ops", "devs"),
+                         ("bob", ["devs", "ops", everybody]))
+        self.assertEqual(self.become(token, "carol"), 403)
+        self.assertEqual(self.become(token, "bob", "system:masters"), 403)
+        self.assertEqual(self.become(token, "bob", "devs", "system:masters"), 403)
+        self.assertEqual(self.become(token, "bob", "system:masters", "devs"), 403)
+
+    def test_groups_of_an_account(self):
+        token = self.proxy({"resources": ["serviceaccounts"], "resourceNames": ["agent"]},
+                           {"resources": ["groups"], "resourceNames": ["devs"]})
+        name = "system:serviceaccount:default:agent"
+        self.assertEqual(self.become(token, name), (name, [
+            "system:authenticated", "system:serviceaccounts", "system:serviceaccounts:default"]))
+        self.assertEqual(self.become(token, name, "devs"), (name, ["devs", "system:authenticated"]))
+        self.assertEqual(self.become(token, name, "system:masters"), 403)
+        self.assertEqual(self.become(token, "system:serviceaccount:default:other"), 403)
+
+    def test_nobody_becomes_known_as_anonymous(self):
+        self.assertEqual(self.become(self.s.token, "system:anonymous"), 403)
+        self.assertEqual(self.become(self.s.token, "system:admin"),
+                         ("system:admin", ["system:authenticated"]))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
