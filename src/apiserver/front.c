@@ -528,6 +528,18 @@ bool front_head(void *arg,
     return true;
 }
 
+/* A definition may change while a body comes, or go away. */
+static enum turn enter_again(struct action *a)
+{
+    struct served *now = registry_find(&a->s->registry, a->r.group, a->r.version, a->r.plural);
+    if (!now || now->res->namespaced != a->what->res->namespaced)
+        return refuse_unknown(a);
+    served_ref(now);
+    served_unref(a->what);
+    a->what = now;
+    return action_allowed(a);
+}
+
 void front_handle(void *arg, struct http_exchange *x, const struct http_request *req)
 {
     struct front *f = http_close_arg(x);
@@ -538,11 +550,8 @@ void front_handle(void *arg, struct http_exchange *x, const struct http_request 
         return;
     }
     f->reading = false;
-    const struct request *r = &f->a->r;
-    if (registry_find(&f->a->s->registry, r->group, r->version, r->plural) == f->a->what) {
+    if (enter_again(f->a) == TURN_GO)
         run_resource(f, req);
-        return;
-    }
-    refuse_unknown(f->a); /* its definition went away while the body came */
-    respond_refusal(f);
+    else
+        respond_refusal(f);
 }

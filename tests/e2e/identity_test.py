@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""In whose name a request runs: impersonation. usage: PROGRAM"""
+"""In whose name a request runs: impersonation, and bodies that come later than their heads.
+usage: PROGRAM"""
+import json
 import sys
 import unittest
 
@@ -9,6 +11,7 @@ PROGRAM = sys.argv.pop(1)
 CORE = "/api/v1/namespaces/default"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 SELF = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
 class Identity(unittest.TestCase):
@@ -73,6 +76,45 @@ class Identity(unittest.TestCase):
         self.assertEqual(self.become(self.s.token, "system:anonymous"), 403)
         self.assertEqual(self.become(self.s.token, "system:admin"),
                          ("system:admin", ["system:authenticated"]))
+
+    def later(self, path, body):
+        """A POST whose body is held back. Returns what sends it and gives the answer's status."""
+        text = json.dumps(body).encode()
+        c = self.s.connect()
+        self.addCleanup(c.close)
+        c.putrequest("POST", path)
+        for name, value in (("Authorization", "Bearer " + self.s.token),
+                            ("Content-Type", "application/json"),
+                            ("Content-Length", str(len(text))), ("Expect", "100-continue")):
+            c.putheader(name, value)
+        c.endheaders()
+        first = c.sock.recv(25)  # the head was judged
+        self.assertEqual(first, b"HTTP/1.1 100 Continue\r\n\r\n")
+
+        def go_on():
+            c.send(text)
+            return c.getresponse().status
+        return go_on
+
+    def test_a_definition_that_changes_while_a_body_comes(self):
+        group, path = "example.com", "/apis/example.com/v1/namespaces/default/things"
+        self.make(DEFINITIONS, {"metadata": {"name": f"things.{group}"}, "spec": {
+            "group": group, "scope": "Namespaced",
+            "names": {"plural": "things", "kind": "Thing"},
+            "versions": [{"name": "v1", "served": True, "storage": True,
+                          "schema": {"openAPIV3Schema": {"type": "object"}}}]}})
+        self.s.wait("the kind", lambda: self.s.request("GET", path, raw=True)[0] == 200)
+        thing = {"apiVersion": f"{group}/v1", "kind": "Thing"}
+        posts = [self.later(path, {**thing, "metadata": {"name": f"t{i}"}}) for i in range(2)]
+        definition = f"{DEFINITIONS}/things.{group}"
+        patch = {"Content-Type": "application/merge-patch+json"}
+        status, answer = self.s.request("PATCH", definition,
+                                        {"metadata": {"labels": {"touched": "yes"}}}, patch)
+        self.assertEqual(status, 200, answer)
+        self.assertEqual(posts[0](), 201)
+        self.s.request("DELETE", definition)
+        self.s.wait("the kind gone", lambda: self.s.request("GET", path, raw=True)[0] == 404)
+        self.assertEqual(posts[1](), 404)
 
 
 if __name__ == "__main__":
