@@ -91,6 +91,19 @@ static void test_every_dialect(void **state)
         { "{'metadata':{'labels':{'kueue.x-k8s.io/pod-group-name':'g'},'annotations':{"
           "'kueue.x-k8s.io/pod-group-total-count':'4'}}}",
           "Kueue", "g", .min = 4, .size = 4 },
+        { "{'metadata':{'annotations':{'kueue.x-k8s.io/pod-group-name':'g',"
+          "'kueue.x-k8s.io/pod-group-total-count':'4',"
+          "'kueue.x-k8s.io/pod-group-fast-admission':'true'}}}",
+          "Kueue", "g", .min = 1, .size = 4 },
+        { "{'metadata':{'labels':{'training.kubeflow.org/replica-type':'worker'},"
+          "'ownerReferences':[{'apiVersion':'v1','kind':'Pod','name':'no'},{'apiVersion':"
+          "'kubeflow.org/v1','kind':'TFJob','name':'t','controller':true}]}}",
+          "Kubeflow TFJob", "t.tfjob", "t", .role = "worker" },
+        { "{'metadata':{'annotations':{'scheduling.ganglion.io/gang':'off'},'ownerReferences':"
+          "[{'apiVersion':'ray.io/v1','kind':'RayCluster','name':'r','controller':true}]}}" },
+        { "{'metadata':{'labels':{'leaderworkerset.sigs.k8s.io/name':'s',"
+          "'leaderworkerset.sigs.k8s.io/group-index':'3'}}}",
+          "LeaderWorkerSet", "s.3.lws", "s", "3" },
         { "{'metadata':{'annotations':{'gang.scheduling.koordinator.sh/name':'g',"
           "'gang.scheduling.koordinator.sh/min-available':'3',"
           "'gang.scheduling.koordinator.sh/total-number':'5',"
