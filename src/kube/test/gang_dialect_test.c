@@ -95,15 +95,6 @@ static void test_every_dialect(void **state)
           "'kueue.x-k8s.io/pod-group-total-count':'4',"
           "'kueue.x-k8s.io/pod-group-fast-admission':'true'}}}",
           "Kueue", "g", .min = 1, .size = 4 },
-        { "{'metadata':{'labels':{'training.kubeflow.org/replica-type':'worker'},"
-          "'ownerReferences':[{'apiVersion':'v1','kind':'Pod','name':'no'},{'apiVersion':"
-          "'kubeflow.org/v1','kind':'TFJob','name':'t','controller':true}]}}",
-          "Kubeflow TFJob", "t.tfjob", "t", .role = "worker" },
-        { "{'metadata':{'annotations':{'scheduling.ganglion.io/gang':'off'},'ownerReferences':"
-          "[{'apiVersion':'ray.io/v1','kind':'RayCluster','name':'r','controller':true}]}}" },
-        { "{'metadata':{'labels':{'leaderworkerset.sigs.k8s.io/name':'s',"
-          "'leaderworkerset.sigs.k8s.io/group-index':'3'}}}",
-          "LeaderWorkerSet", "s.3.lws", "s", "3" },
         { "{'metadata':{'annotations':{'gang.scheduling.koordinator.sh/name':'g',"
           "'gang.scheduling.koordinator.sh/min-available':'3',"
           "'gang.scheduling.koordinator.sh/total-number':'5',"
@@ -130,6 +121,24 @@ static void test_every_dialect(void **state)
           "YuniKorn", "g", .role = "w" },
         { "{'metadata':{'labels':{'spark-app-selector':'g','spark-role':'driver'}}}", "Spark", "g",
           .role = "driver" },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        check_row(&rows[i]);
+}
+
+static void test_pods_of_operators(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        { "{'metadata':{'labels':{'training.kubeflow.org/replica-type':'worker'},"
+          "'ownerReferences':[{'apiVersion':'v1','kind':'Pod','name':'no'},{'apiVersion':"
+          "'kubeflow.org/v1','kind':'TFJob','name':'t','controller':true}]}}",
+          "Kubeflow TFJob", "t.tfjob", "t", .role = "worker" },
+        { "{'metadata':{'annotations':{'scheduling.ganglion.io/gang':'off'},'ownerReferences':"
+          "[{'apiVersion':'ray.io/v1','kind':'RayCluster','name':'r','controller':true}]}}" },
+        { "{'metadata':{'labels':{'leaderworkerset.sigs.k8s.io/name':'s',"
+          "'leaderworkerset.sigs.k8s.io/group-index':'3'}}}",
+          "LeaderWorkerSet", "s.3.lws", "s", "3" },
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         check_row(&rows[i]);
@@ -261,6 +270,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_dialect),
+        cmocka_unit_test(test_pods_of_operators),
         cmocka_unit_test(test_nonsense_is_named),
         cmocka_unit_test(test_gangs_that_start_together),
         cmocka_unit_test(test_executors_to_come_are_a_role),
