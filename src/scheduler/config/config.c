@@ -27,7 +27,8 @@ static const struct {
     { "KubeAttention", "is not built yet" },
     { "NetworkFabricScore", "is not built yet" },
     { "PrioritySort", NULL },
-    { "ProfileClassifier", NULL }, /* profile->workloads */
+    { "ProvisioningRequest", NULL }, /* profile->nodes */
+    { "ProfileClassifier", NULL },   /* profile->workloads */
     { "ResourceFragmentationScore", "is not built yet; GPUDevices packs GPUs" },
     { "ResourceReservation", NULL }, /* decided pods hold their room from that moment */
     { "SchedulingGates", NULL },
@@ -150,6 +151,9 @@ static void set_post_filter(struct profile *p, enum point point, struct str name
     if ((point == POINT_ALL || point == POINT_POST_FILTER) &&
         (all || str_is(name, "Consolidation")))
         p->consolidation.on = on;
+    if ((point == POINT_ALL || point == POINT_POST_FILTER) &&
+        (all || str_is(name, "ProvisioningRequest")))
+        p->nodes.on = on;
 }
 
 /* Nor are these: they stand for the defaults of kinds of work. */
@@ -256,6 +260,8 @@ static int read_args(struct sched_config *c, struct profile *p, struct json list
                 return err_wrap(err, "pluginConfig");
             if (str_is(name, "Consolidation"))
                 config_read_consolidation(p, args);
+            if (str_is(name, "ProvisioningRequest"))
+                config_read_provisioning(p, args);
             if (str_is(name, "DefaultPreemption") && config_read_preemption(p, args, err))
                 return err_wrap(err, "pluginConfig of %.*s", STR_ARG(name));
             continue;

@@ -223,6 +223,16 @@ int config_read_preemption(struct profile *out, struct json args, struct err *er
     return 0;
 }
 
+void config_read_provisioning(struct profile *out, struct json args)
+{
+    struct str class = json_str(json_get(args, STR("provisioningClassName")));
+    int64_t ns;
+    if (duration_parse(json_str(json_get(args, STR("wait"))), &ns))
+        out->nodes.wait_ns = ns;
+    if (class.n)
+        out->nodes.class = arena_str(out->a, class);
+}
+
 void config_read_consolidation(struct profile *out, struct json args)
 {
     struct consolidation *c = &out->consolidation;

@@ -9,5 +9,6 @@
  * "profiles[0].pluginConfig[2].args.scoringStrategy.type: must be …". */
 int config_check_file(struct json root, struct err *err);
 /* These have no files under plugins/. */
+void config_read_provisioning(struct profile *out, struct json args);  /* checked already */
 void config_read_consolidation(struct profile *out, struct json args); /* checked already */
 int config_read_preemption(struct profile *out, struct json args, struct err *err);

@@ -93,6 +93,7 @@ TABLE(coscheduling_table,
       NUMBER("permitWaitingTimeSeconds", 0, INT32_MAX),
       NUMBER("podGroupBackoffSeconds", 0, INT32_MAX));
 TABLE(consolidation_table, TYPE_ROWS, NUMBER("maxMoves", 1, 256), DURATION("period"));
+TABLE(provisioning_table, TYPE_ROWS, TEXT("provisioningClassName"), DURATION("wait"));
 TABLE(no_args_table, TYPE_ROWS);
 
 static const struct {
@@ -117,6 +118,7 @@ static const struct {
     { "NodeVolumeLimits", &no_args_table },
     { "PodTopologySpread", &spread_table },
     { "PrioritySort", &no_args_table },
+    { "ProvisioningRequest", &provisioning_table },
     { "SchedulingGates", &no_args_table },
     { "TaintToleration", &no_args_table },
     { "VolumeBinding", &volume_table },

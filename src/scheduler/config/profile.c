@@ -9,6 +9,7 @@
 
 #define STARVATION_NS (60 * NS_PER_S) /* KubeNexus' own constant */
 
+#define PROVISIONING_NS (30 * NS_PER_S)
 #define CONSOLIDATION_NS (60 * NS_PER_S)
 
 const char *const profile_builtin_names[] = { "default-scheduler", "gang-scheduler", "ganglion",
@@ -71,6 +72,7 @@ struct profile *profile_new(struct str name)
     p->workloads = is_ours(name);
     p->preempts = true;
     p->preempt = (struct preempt_args){ .min_candidates_percent = 10, .min_candidates = 100 };
+    p->nodes.wait_ns = PROVISIONING_NS;
     p->consolidation = (struct consolidation){ .period_ns = CONSOLIDATION_NS, .max_moves = 8 };
     p->gangs = true; /* a pod that carries a gang's labels means it, whoever schedules it */
     return p;

@@ -25,6 +25,12 @@ struct consolidation { /* core_consolidate.c */
     int64_t period_ns, max_moves;
 };
 
+struct provisioning { /* gang/gang_nodes.h */
+    bool on;          /* for all gangs; else for those that name a class */
+    struct str class;
+    int64_t wait_ns; /* so long a gang waits before it asks */
+};
+
 struct profile {
     struct str name; /* spec.schedulerName */
     uint32_t id;
@@ -41,6 +47,7 @@ struct profile {
     bool preempts;     /* pods of this profile may push others out */
     struct preempt_args preempt;
     struct consolidation consolidation;
+    struct provisioning nodes;
 };
 
 /* A built-in profile by name, or the default-scheduler set under another name. */

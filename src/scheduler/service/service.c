@@ -80,6 +80,7 @@ void service_try_begin(struct scheduler *s)
     if (!s->live && informers_synced(s->informers) && service_gangs_ready(s)) {
         s->live = true;
         service_gangs_restore(s);
+        service_nodes_begin(s);
         struct core_counts n = core_count(s->core);
         LOG_INFO("scheduler.ready", kv_i64("nodes", (int64_t)n.nodes),
                  kv_i64("pods", (int64_t)n.pods), kv_i64("placed", (int64_t)n.placed));
@@ -263,6 +264,7 @@ void scheduler_start(struct scheduler *s)
 {
     service_gangs_start(s);
     service_queues_start(s);
+    service_nodes_start(s);
     informers_start(s->informers);
 }
 
@@ -289,6 +291,7 @@ void scheduler_free(struct scheduler *s)
     service_claims_cancel(s);
     service_extended_cancel(s);
     service_report_cancel(s);
+    service_nodes_stop(s);
     service_gangs_stop(s);
     service_preempt_cancel(s);
     service_ask_stop(s);

@@ -385,8 +385,10 @@ static void flush(void *arg)
         if (f->writes)
             continue; /* one after the other */
         list_remove(&f->dirty);
-        if (f->g)
+        if (f->g) {
             write_all(f);
+            service_nodes_look(all->s, f->g);
+        }
     }
     if (!list_empty(&all->dirty))
         arm(all, GATHER_NS);
@@ -411,6 +413,7 @@ static void on_gang(void *arg, struct gang *g, bool gone)
         return;
     }
     list_remove(&f->dirty);
+    service_nodes_gone(all->s, g);
     write_all(f); /* the last word, while there is something to look at */
     f->g = NULL;
     if (f->writes == 0)
@@ -486,6 +489,20 @@ static bool restore(void *arg, const struct kobj *o)
 void service_gangs_restore(struct scheduler *s)
 {
     informer_each(s->gangs->mirrors, restore, s->gangs);
+}
+
+const struct kobj *
+service_gangs_mirror(const struct scheduler *s, struct str namespace, struct str name)
+{
+    return informer_find(s->gangs->mirrors, namespace, name);
+}
+
+struct gang *service_gangs_find(const struct scheduler *s, struct str namespace, struct str name)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    const struct follower *f =
+        map_get(&s->gangs->by_key, arena_printf(a, "%.*s/%.*s", STR_ARG(namespace), STR_ARG(name)));
+    return f ? f->g : NULL;
 }
 
 static void on_mirrors(void *arg)

@@ -62,6 +62,7 @@ struct scheduler {
     struct outside_record told[OUTSIDE_PLUGINS_MAX];
     struct service_ask *ask;       /* talks with extenders; NULL: there are none */
     struct service_gangs *gangs;   /* group objects and mirrors; service_gangs.c */
+    struct service_nodes *nodes;   /* requests for nodes; service_nodes.c */
     struct service_queues *queues; /* queues and topologies; service_queues.c */
     struct service_record *record; /* what the core hears, on file; NULL: nobody asked for it */
 };
@@ -160,6 +161,19 @@ void service_record_input(struct scheduler *s, const struct core_input *in);
 void service_record_step(struct scheduler *s, const struct decision *d);
 /* What was written so far goes to the file. At the end of a turn. */
 void service_record_flush(struct scheduler *s);
+
+/* The PodGroup with this name, borrowed, and the gang that it mirrors; NULL: not here. */
+const struct kobj *
+service_gangs_mirror(const struct scheduler *s, struct str namespace, struct str name);
+struct gang *service_gangs_find(const struct scheduler *s, struct str namespace, struct str name);
+
+/* Requests for nodes (service_nodes.c). begin: all pods are known. */
+void service_nodes_start(struct scheduler *s);
+void service_nodes_begin(struct scheduler *s);
+void service_nodes_stop(struct scheduler *s);
+/* The gang changed; it goes. */
+void service_nodes_look(struct scheduler *s, const struct gang *g);
+void service_nodes_gone(struct scheduler *s, const struct gang *g);
 
 void service_queues_start(struct scheduler *s);
 void service_queues_stop(struct scheduler *s);

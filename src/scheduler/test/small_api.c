@@ -164,6 +164,17 @@ static int bind_one(struct world *w,
     return 201;
 }
 
+static void create(struct small_api *api, const char *path, struct json body, struct str name)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    AUTO(json_doc_unrefp) struct json_doc *doc = NULL;
+    struct jnode *root = jnode_thaw(a, body);
+    jnode_set_str(jnode_need_obj(root, STR("metadata")), STR("uid"),
+                  arena_printf(a, "u-%.*s", STR_ARG(name)));
+    CHECK(jnode_freeze(&doc, root, NULL) == 0);
+    small_api_put(api, path, json_root(doc));
+}
+
 /* The write reaches the API. code: what it answers. */
 static int carry_out(struct world *w, const struct fake_call *c)
 {
@@ -178,8 +189,11 @@ static int carry_out(struct world *w, const struct fake_call *c)
         return o ? bind_one(w, path, o, c) : 404;
     if (c->verb == VERB_CREATE) {
         struct str name = json_str(json_path(json_root(c->body), "metadata.name"));
-        snprintf(path, sizeof path, "podgroups/d/%.*s", STR_ARG(name));
-        small_api_put(w->api, path, json_root(c->body));
+        int plural = (int)strcspn(c->path, "/");
+        snprintf(path, sizeof path, "%.*s/d/%.*s", plural, c->path, STR_ARG(name));
+        if (small_api_find(w->api, path))
+            return 409;
+        create(w->api, path, json_root(c->body), name);
         if (!w->dead)
             tell(w, EVENT_ADDED, path, small_api_find(w->api, path)->text);
         return 201;
@@ -240,6 +254,15 @@ static bool is_talk(const struct fake_call *c)
     return strncmp(c->path, "events", 6) == 0;
 }
 
+#define STATUS "{\"kind\":\"Status\",\"metadata\":{\"resourceVersion\":\"99\"}}"
+
+void small_api_change(struct small_api *api, const char *path, const char *patch)
+{
+    AUTO(json_doc_unrefp) struct json_doc *doc = small_api_parsed(patch);
+    CHECK(small_api_find(api, path) != NULL);
+    apply_patch(api->watched, path, json_root(doc));
+}
+
 /* False: the scheduler is dead. */
 static bool answer_write(struct world *w, size_t i)
 {
@@ -252,11 +275,16 @@ static bool answer_write(struct world *w, size_t i)
     w->dead = w->writes == w->life->kill_at;
     if (w->dead && w->life->lost)
         return false;
+    char path[SMALL_API_PATH_MAX];
+    snprintf(path, sizeof path, "%s", c->path);
+    size_t before = w->api->n;
     int code = w->life->refuse ? w->life->refuse(w->life->arg, w->api, c->path) : 0;
     code = code ? code : carry_out(w, c);
     if (!w->dead)
-        fake_reply(w->fake, i, code,
-                   "{\"kind\":\"Status\",\"metadata\":{\"resourceVersion\":\"99\"}}");
+        fake_reply(w->fake, i, code, w->api->n > before ? w->api->objects[before].text : STATUS);
+    w->api->watched = w;
+    if (code < 400 && w->life->after)
+        w->life->after(w->life->arg, w->api, path);
     return !w->dead;
 }
 
@@ -281,7 +309,8 @@ static bool answer_all(struct world *w, bool *any)
 
 int small_api_live(const struct small_life *life)
 {
-    const struct scheduler_options options = { .config = STR("") };
+    const struct scheduler_options options = { .config =
+                                                   str_from(life->config ? life->config : "") };
     struct err err = { 0 };
     struct world w = { .life = life, .api = life->api };
     w.loop = loop_new(NULL);

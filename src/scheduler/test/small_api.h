@@ -20,6 +20,7 @@ struct small_api {
     struct small_api_object objects[SMALL_API_OBJECTS_MAX];
     size_t n;
     int revision;
+    void *watched; /* by this life, while one lasts */
 };
 
 void small_api_fini(struct small_api *api);
@@ -34,15 +35,21 @@ small_api_field(struct small_api *api, const char *path, const char *name, struc
 
 struct small_life {
     struct small_api *api;
-    int kill_at;     /* at this write; 0: never */
-    bool lost;       /* that write never reaches the API */
-    bool singly;     /* pods are bound one by one, as over HTTPS */
-    int at_least_ms; /* it is quiet, but something will come by time */
+    int kill_at;        /* at this write; 0: never */
+    bool lost;          /* that write never reaches the API */
+    bool singly;        /* pods are bound one by one, as over HTTPS */
+    const char *config; /* of the scheduler, YAML; NULL: none */
+    int at_least_ms;    /* it is quiet, but something will come by time */
     /* Another answer to this write, which is then not carried out; 0: none. NULL: never. path:
      * "pods/d/a/binding". */
     int (*refuse)(void *arg, struct small_api *api, const char *path);
+    /* This write was carried out; the API may change more (small_api_change). NULL: never. */
+    void (*after)(void *arg, struct small_api *api, const char *path);
     void *arg;
 };
+
+/* By somebody else, a merge patch; the scheduler sees it. */
+void small_api_change(struct small_api *api, const char *path, const char *patch);
 
 /* How many writes it made before it was quiet, or killed. */
 int small_api_live(const struct small_life *life);
