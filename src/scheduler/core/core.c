@@ -34,6 +34,7 @@ struct sched_core *core_new(struct profile **profiles, size_t n)
     map_init(&s->gangs);
     s->feuds = feuds_new();
     map_init(&s->groups);
+    map_init(&s->reserved);
     map_init(&s->ended);
     core_late_init(s);
     return s;
@@ -60,6 +61,7 @@ void core_free(struct sched_core *s)
         spod_ptrs_push(&all, slot->value);
     for (size_t i = 0; i < all.n; i++)
         core_drop_pod(s, all.items[i]);
+    core_reserved_fini(s);
     spod_ptrs_fini(&all);
     spod_ptrs_fini(&s->orphans);
     gangs_fini(&s->resumed);
@@ -429,6 +431,7 @@ void core_step(struct sched_core *s, struct mono now, struct arena *a, struct de
     *out = (struct decision){ .kind = DECISION_NONE };
     core_places_expire(s, now);
     s->now = now;
+    core_reserved_tick(s);
     if (core_eviction_resume(s, a, out) || core_start_step(s, a, out) ||
         core_late_step(s, now, a, out))
         return;
@@ -470,6 +473,10 @@ bool core_next_due(const struct sched_core *s, struct mono *when)
         any = true;
     }
     struct mono half;
+    if (core_reserved_due(s, &half) && (!any || half.ns < when->ns)) {
+        *when = half;
+        any = true;
+    }
     if (core_start_due(s, &half) && (!any || half.ns < when->ns)) {
         *when = half;
         any = true;

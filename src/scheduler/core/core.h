@@ -51,6 +51,15 @@ void core_group_del(struct sched_core *s, uint32_t bit, const struct kobj *obj, 
  * these. */
 bool core_topology_set(struct sched_core *s, const struct kobj *obj, struct mono now);
 bool core_topology_del(struct sched_core *s, const struct kobj *obj, struct mono now);
+/* A ResourceReservation of KubeNexus. All pods should be known. */
+void core_reservation_set(struct sched_core *s, const struct kobj *obj, struct mono now);
+void core_reservation_del(struct sched_core *s, const struct kobj *obj, struct mono now);
+/* Some of their statuses may have changed since this was asked. */
+bool core_reservations_changed(struct sched_core *s);
+/* The status of one, as a merge patch of it; NULL: it is not known. */
+struct jnode *
+core_reservation_status(const struct sched_core *s, const struct kobj *obj, struct arena *a);
+
 /* A queue of any form (quota_objects.h), a LocalQueue, a WorkloadPriorityClass or a PriorityClass.
  * ERR_INVALID: it is none; ERR_TOO_LARGE.
  */

@@ -28,6 +28,9 @@ struct sched_core {
     struct backfill *backfill;   /* core_backfill.c */
     struct feuds *feuds;         /* feuds.h */
     struct gangs resumed;        /* evictions of an earlier scheduler to go on with */
+    struct map reserved;         /* "namespace/name" → reserved (core_reserved.c) */
+    size_t n_reserved;           /* entries of all of them */
+    bool reserved_changed;       /* their status may differ from what was told */
     struct gangs half;           /* some of their members are bound, others were refused */
     struct mono consolidated_at; /* the last search of core_consolidate.c; ns 0: none */
     size_t n_stuck;              /* pods that do not go though they were deleted (core_leaving.c) */
@@ -109,6 +112,14 @@ void core_eviction_note(struct sched_core *s, struct gang *g, const struct decis
 /* True: out evicts for a gang what an earlier scheduler recorded and did not get to. */
 bool core_eviction_resume(struct sched_core *s, struct arena *a, struct decision *out);
 void core_eviction_forget(struct sched_core *s, const struct gang *g); /* the gang goes */
+
+/* ---- core_reserved.c ---- */
+/* A pod came: if room is reserved for it, it gets that. */
+void core_reserved_take(struct sched_core *s, struct spod *p);
+/* Before each step: room whose pod went is kept again, what is over ends. */
+void core_reserved_tick(struct sched_core *s);
+bool core_reserved_due(const struct sched_core *s, struct mono *when); /* by time alone */
+void core_reserved_fini(struct sched_core *s);
 
 /* ---- core_start.c ---- */
 /* It was placed, for the first time since nobody of it ran. */

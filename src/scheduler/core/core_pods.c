@@ -119,6 +119,10 @@ static void pod_came(struct sched_core *s, const struct kobj *obj, struct mono n
         cluster_nominate(&s->cluster, p, snapshot_node(&s->cluster.snap, view->nominated_node));
         p->resumes = true;
     }
+    if (!bound) {
+        s->now = now;
+        core_reserved_take(s, p);
+    }
     if (p->gang)
         core_gang_changed(s, p->gang, now);
     if (!bound)

@@ -21,6 +21,7 @@ const char *const input_names[INPUT_KINDS] = {
     [INPUT_GROUP] = "group",
     [INPUT_QUEUE] = "queue",
     [INPUT_STORAGE] = "storage",
+    [INPUT_RESERVATION] = "reservation",
     [INPUT_TOPOLOGY] = "topology",
     [INPUT_FORGET] = "forget",
     [INPUT_SENT] = "sent",
@@ -133,6 +134,16 @@ static int hear_queue(struct sched_core *s, const struct core_input *in, struct 
     if (!in->gone)
         return core_queue_set(s, in->obj, in->now, err);
     core_queue_del(s, in->obj, in->now);
+    return 0;
+}
+
+static int hear_reservation(struct sched_core *s, const struct core_input *in, struct err *err)
+{
+    (void)err;
+    if (in->gone)
+        core_reservation_del(s, in->obj, in->now);
+    else
+        core_reservation_set(s, in->obj, in->now);
     return 0;
 }
 
@@ -268,6 +279,7 @@ int core_hear(struct sched_core *s, const struct core_input *in, struct err *err
         [INPUT_GROUP] = hear_group,
         [INPUT_QUEUE] = hear_queue,
         [INPUT_STORAGE] = hear_storage,
+        [INPUT_RESERVATION] = hear_reservation,
         [INPUT_TOPOLOGY] = hear_topology,
         [INPUT_FORGET] = hear_forget,
         [INPUT_SENT] = hear_sent,

@@ -21,7 +21,8 @@ enum input_kind {
     INPUT_CLAIM,
     INPUT_GROUP,
     INPUT_QUEUE,
-    INPUT_STORAGE,  /* volumes, claims on them, StorageClasses, what CSI drivers say */
+    INPUT_STORAGE, /* volumes, claims on them, StorageClasses, what CSI drivers say */
+    INPUT_RESERVATION,
     INPUT_TOPOLOGY, /* of Kueue, KAI or Volcano, or a NodeResourceTopology */
     /* what came of decisions, by pods */
     INPUT_FORGET,

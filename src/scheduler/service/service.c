@@ -77,9 +77,11 @@ void service_try_begin(struct scheduler *s)
 {
     if (!s->live)
         open_sources(s);
-    if (!s->live && informers_synced(s->informers) && service_gangs_ready(s)) {
+    if (!s->live && informers_synced(s->informers) && service_gangs_ready(s) &&
+        service_reserved_ready(s)) {
         s->live = true;
         service_gangs_restore(s);
+        service_reserved_begin(s);
         service_nodes_begin(s);
         struct core_counts n = core_count(s->core);
         LOG_INFO("scheduler.ready", kv_i64("nodes", (int64_t)n.nodes),
@@ -186,6 +188,7 @@ static void turn(void *arg)
     else
         sleep_until_due(s);
     service_outside_tell(s);
+    service_reserved_tell(s);
     service_claims_tell(s);
 }
 
@@ -264,6 +267,7 @@ void scheduler_start(struct scheduler *s)
 {
     service_gangs_start(s);
     service_queues_start(s);
+    service_reserved_start(s);
     service_nodes_start(s);
     informers_start(s->informers);
 }
@@ -292,6 +296,7 @@ void scheduler_free(struct scheduler *s)
     service_extended_cancel(s);
     service_report_cancel(s);
     service_nodes_stop(s);
+    service_reserved_stop(s);
     service_gangs_stop(s);
     service_preempt_cancel(s);
     service_ask_stop(s);

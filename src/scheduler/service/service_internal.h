@@ -60,11 +60,12 @@ struct scheduler {
     const struct outside *outside; /* plugins of others (service_outside.c); NULL: none */
     uint64_t outside_told;         /* of its news */
     struct outside_record told[OUTSIDE_PLUGINS_MAX];
-    struct service_ask *ask;       /* talks with extenders; NULL: there are none */
-    struct service_gangs *gangs;   /* group objects and mirrors; service_gangs.c */
-    struct service_nodes *nodes;   /* requests for nodes; service_nodes.c */
-    struct service_queues *queues; /* queues and topologies; service_queues.c */
-    struct service_record *record; /* what the core hears, on file; NULL: nobody asked for it */
+    struct service_ask *ask;           /* talks with extenders; NULL: there are none */
+    struct service_gangs *gangs;       /* group objects and mirrors; service_gangs.c */
+    struct service_nodes *nodes;       /* requests for nodes; service_nodes.c */
+    struct service_reserved *reserved; /* ResourceReservations; service_reserved.c */
+    struct service_queues *queues;     /* queues and topologies; service_queues.c */
+    struct service_record *record;     /* what the core hears, on file; NULL: nobody asked for it */
 };
 
 /* Begins to work when everything is known that must be. */
@@ -166,6 +167,13 @@ void service_record_flush(struct scheduler *s);
 const struct kobj *
 service_gangs_mirror(const struct scheduler *s, struct str namespace, struct str name);
 struct gang *service_gangs_find(const struct scheduler *s, struct str namespace, struct str name);
+
+/* ResourceReservations (service_reserved.c). begin: all pods are known. */
+void service_reserved_start(struct scheduler *s);
+bool service_reserved_ready(const struct scheduler *s); /* they were read, or cannot be */
+void service_reserved_begin(struct scheduler *s);
+void service_reserved_tell(struct scheduler *s); /* writes what changed */
+void service_reserved_stop(struct scheduler *s);
 
 /* Requests for nodes (service_nodes.c). begin: all pods are known. */
 void service_nodes_start(struct scheduler *s);

@@ -109,7 +109,8 @@ static struct world *world_configured(struct str config,
                                          "csinodes",
                                          "csidrivers",
                                          "csistoragecapacities",
-                                         "volumeattachments" };
+                                         "volumeattachments",
+                                         "resourcereservations" };
     struct world *w = MEM_NEW(struct world);
     char node[512];
     const char *nodes[] = { node_json(node, "n0") };
