@@ -10,7 +10,8 @@
  * Nothing is moved unless that simulation ends well, so what is moved runs again at once and the
  * gang starts. One search in a period and few moves keep the work bounded. Who may move: a pod
  * alone with a controller that makes it anew, no more important than the gang, whose disruption
- * budget and minimum run time allow it and which has not said that it must stay. */
+ * budget and minimum run time allow it and which has not said that it must stay, neither to us nor
+ * to an autoscaler. */
 #include "scheduler/core/core_internal.h"
 #include "scheduler/cycle/select.h"
 #include "scheduler/preempt/preempt_gang.h"
@@ -33,7 +34,8 @@ static bool may_move(void *arg, const struct spod *by, const struct spod *p)
     (void)by;
     return spod_is_ours(p) && !(p->gang && p->gang->dialect) && comes_back_elsewhere(p) &&
            p->view->priority <= m->g->priority && !p->evicting && !p->view->deleting &&
-           p->claims.n == 0 && !p->volumes; /* what claims hold is not tried twice */
+           !victim_is_costly(p) && p->claims.n == 0 &&
+           !p->volumes; /* what claims hold is not tried twice */
 }
 
 static bool must_stay(void *arg, const struct spod *by, const struct spod *p)

@@ -11,6 +11,7 @@
 #include "scheduler/state/reservation.h"
 
 #define HOLD_NS (30 * NS_PER_S)  /* room is kept so long at least */
+#define COSTLY 1000              /* beyond all workload_defaults */
 #define VAIN_MAX 3               /* evictions without a start; from then on with pauses … */
 #define PAUSE_NS (30 * NS_PER_S) /* … of which each is twice as long as the one before … */
 #define PAUSE_DOUBLINGS 6        /* … up to 32 minutes */
@@ -307,11 +308,13 @@ static void drop_leaving(struct decision *out)
     out->n_victims = n;
 }
 
-/* Batch goes before training, and services last, where all else is equal. */
+/* Batch goes before training, services after these, and those that autoscalers must leave alone
+ * last, where all else is equal. */
 static int64_t leaves(void *arg, const struct spod *victim)
 {
     (void)arg;
-    return workload_defaults[victim->shape->workload].leaves;
+    return workload_defaults[victim->shape->workload].leaves +
+           (victim_is_costly(victim) ? COSTLY : 0);
 }
 
 static struct spod *first_pending(const struct gang *g)

@@ -50,6 +50,15 @@ int victim_compare(const void *pa, const void *pb)
     return str_cmp(a->key, b->key);
 }
 
+/* How autoscalers are told that ending a pod is expensive. */
+bool victim_is_costly(const struct spod *p)
+{
+    struct json notes = p->view->annotations;
+    return str_is(json_str(json_get(notes, STR("cluster-autoscaler.kubernetes.io/safe-to-evict"))),
+                  "false") ||
+           str_is(json_str(json_get(notes, STR("karpenter.sh/do-not-disrupt"))), "true");
+}
+
 bool victim_is_leaving(const struct spod *p)
 {
     if (p->evicting)

@@ -32,6 +32,9 @@ bool victim_is_lower(const struct spod *victim, int64_t priority);
 bool victim_may_leave(const struct preempt_policy *policy,
                       const struct spod *by,
                       const struct spod *victim);
+/* Its annotations ask autoscalers to leave it alone (safe-to-evict: "false", do-not-disrupt): it is
+ * never moved, and of pods of one priority it leaves last. */
+bool victim_is_costly(const struct spod *p);
 /* The pod leaves because of a preemption: nobody need be evicted for the room it gives. Not one
  * that was to be gone long ago. */
 bool victim_is_leaving(const struct spod *p);

@@ -341,6 +341,32 @@ static void a_stuck_victim_is_named(void **state)
     }
 }
 
+/* Those that autoscalers must leave alone leave last, though they are younger here. */
+static void costly_victims_leave_last(void **state)
+{
+    (void)state;
+    for (int costly = 0; costly < 2; costly++) {
+        struct world w;
+        const char *note = ",'annotations':{'karpenter.sh/do-not-disrupt':'true'}";
+        world_init(&w, 1, 2);
+        fixture_pod(w.s,
+                    (struct fixture_pod){
+                        .name = "a", .gpus = 8, .node = "n0", .meta = costly ? "" : note },
+                    at_s(1));
+        fixture_pod(w.s,
+                    (struct fixture_pod){
+                        .name = "b", .gpus = 8, .node = "n1", .meta = costly ? note : "" },
+                    at_s(1));
+        fixture_member(w.s,
+                       (struct fixture_pod){ .name = "high", .gpus = 8, .spec = ",'priority':9" },
+                       "g", "1", at_s(2));
+        CHECK_I64(step(&w, 2), DECISION_PREEMPT);
+        CHECK_I64(w.d.n_victims, 1);
+        CHECK_STR_EQ(w.d.victims[0]->key, costly ? STR("default/a") : STR("default/b"));
+        world_fini(&w);
+    }
+}
+
 /* ---- after a restart ---- */
 
 /* As the API has it: high waits for n0, on which one of its victims is gone already, and a cheaper
@@ -557,6 +583,7 @@ int main(void)
         cmocka_unit_test(kept_room_has_a_deadline),
         cmocka_unit_test(a_victim_that_never_goes_is_not_waited_for),
         cmocka_unit_test(a_stuck_victim_is_named),
+        cmocka_unit_test(costly_victims_leave_last),
         cmocka_unit_test(an_earlier_plan_is_finished),
         cmocka_unit_test(an_earlier_plan_that_cannot_be_is_dropped),
         cmocka_unit_test(a_stuck_victim_of_an_earlier_plan),
