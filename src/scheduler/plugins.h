@@ -24,6 +24,10 @@ extern const struct sched_plugin volume_binding_plugin;
 extern const struct sched_plugin volume_restrictions_plugin;
 extern const struct sched_plugin volume_zone_plugin;
 
+/* How long a pod's devices may take to be made ready (bindingTimeout), by the arguments of
+ * DynamicResources. */
+int64_t dynamic_resources_timeout_ns(const void *args);
+
 /* How long a pod's volumes may take to be bound (bindTimeoutSeconds), by the arguments of
  * VolumeBinding. */
 int64_t volume_binding_timeout_ns(const void *args);

@@ -105,6 +105,32 @@ static void releases_a_shared_claim(void **state)
     world_free(w);
 }
 
+/* The scheduler made it, for what the pod asks for by number. */
+static void a_claim_of_extended_resources_ends_too(void **state)
+{
+    (void)state;
+    struct world *w = world_new(&resourceclaim_controller);
+    const struct kobj *pod = world_create(
+        w, "pods",
+        "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"d\",\"name\":\"p\"},"
+        "\"spec\":{\"nodeName\":\"n\"},\"status\":{\"phase\":\"Running\","
+        "\"extendedResourceClaimStatus\":{\"resourceClaimName\":\"c\"}}}");
+    world_create(
+        w, "resourceclaims",
+        "{\"apiVersion\":\"resource.k8s.io/v1\",\"kind\":\"ResourceClaim\",\"metadata\":{"
+        "\"namespace\":\"d\",\"name\":\"c\",\"ownerReferences\":[{\"apiVersion\":\"v1\","
+        "\"kind\":\"Pod\",\"name\":\"p\",\"uid\":\"%.*s\",\"controller\":true}]},\"spec\":{},"
+        "\"status\":{\"allocation\":{\"devices\":{}},\"reservedFor\":[{\"resource\":\"pods\","
+        "\"name\":\"p\",\"uid\":\"%.*s\"}]}}",
+        STR_ARG(pod->uid), STR_ARG(pod->uid));
+    world_advance(w, 5);
+    CHECK_I64(world_count(w, "resourceclaims"), 1);
+    world_merge(w, "pods", "d/p", "{\"status\":{\"phase\":\"Succeeded\"}}");
+    world_advance(w, 5);
+    CHECK_I64(world_count(w, "resourceclaims"), 0);
+    world_free(w);
+}
+
 /* The claim's stream is ahead of the pod's: what the cache does not have may exist. */
 static void asks_before_it_releases(void **state)
 {
@@ -139,6 +165,7 @@ int main(void)
         cmocka_unit_test(makes_a_claim),
         cmocka_unit_test(ends_with_its_pod),
         cmocka_unit_test(releases_a_shared_claim),
+        cmocka_unit_test(a_claim_of_extended_resources_ends_too),
         cmocka_unit_test(asks_before_it_releases),
     };
     return CHECK_MAIN(tests);

@@ -92,9 +92,14 @@ static bool asks_in_vain(const struct sched_core *s, const struct spod *p, bool 
 
 void core_claims_failed(const struct sched_core *s, const struct gang *g, struct plan *plan)
 {
+    const struct shape *last = NULL;
     LIST_EACH (&g->members, at) {
         const struct spod *p = LIST_ITEM(at, struct spod, in_gang);
-        if (!spod_is_pending(p) || !asks_in_vain(s, p, false))
+        bool same = p->shape == last;
+        if (same || !spod_is_pending(p))
+            continue;
+        last = p->shape;
+        if (!asks_in_vain(s, p, false))
             continue;
         plan->wakes |= WAKE_OBJECTS;                                 /* a class may come */
         plan->singular = plan->singular || asks_in_vain(s, p, true); /* each has its own claim */

@@ -4,6 +4,29 @@
  * pod is placed, inside the gang's transaction, and lands in the API with the Binding. Pure. */
 #include "scheduler/claims/dra_score.h"
 #include "scheduler/framework.h"
+#include "scheduler/plugins.h"
+
+struct dra_args {
+    int64_t binding_timeout_ns;
+};
+
+static int dra_configure(void *args, struct json in, struct arena *a, struct err *err)
+{
+    struct dra_args *out = args;
+    struct str text = json_str(json_get(in, STR("bindingTimeout")));
+    (void)a;
+    out->binding_timeout_ns = DRA_BINDING_TIMEOUT_NS;
+    if (!text.n)
+        return 0;
+    if (duration_parse(text, &out->binding_timeout_ns) && out->binding_timeout_ns >= NS_PER_S)
+        return 0;
+    return err_set(err, ERR_INVALID, "bindingTimeout: must be a duration of a second at least");
+}
+
+int64_t dynamic_resources_timeout_ns(const void *args)
+{
+    return ((const struct dra_args *)args)->binding_timeout_ns;
+}
 
 static enum prepare dra_prepare(struct sched_cycle *c, struct plugin_run *run, struct why *why)
 {
@@ -64,6 +87,8 @@ const struct sched_plugin dynamic_resources_plugin = {
     .scope = SCOPE_CLUSTER,
     .default_weight = 2,
     .wakes = WAKE_NODE_ADDED | WAKE_NODE_CHANGED | WAKE_POD_GONE | WAKE_OBJECTS,
+    .args_size = sizeof(struct dra_args),
+    .configure = dra_configure,
     .prepare = dra_prepare,
     .filter = dra_filter,
     .score = dra_score,

@@ -11,6 +11,8 @@
 
 #include "client/calls.h"
 #include "client/claim_chain.h"
+#include "scheduler/config/profile.h"
+#include "scheduler/plugins.h"
 #include "scheduler/service/bind_batch.h"
 
 struct wait_part { /* one pod */
@@ -95,8 +97,20 @@ static void give_up(struct bind_wait *w, const struct reply *reply, const struct
     service_bind_give_up(leave(w), reply, err);
 }
 
+/* As the pod's profile says. */
+static int64_t timeout_ns(const struct spod *p)
+{
+    const struct profile *profile = p->shape->profile;
+    for (size_t i = 0; i < profile->n; i++) {
+        if (profile->plugins[i].plugin == &dynamic_resources_plugin)
+            return dynamic_resources_timeout_ns(profile->plugins[i].args);
+    }
+    return DRA_BINDING_TIMEOUT_NS;
+}
+
 static void look(struct bind_wait *w)
 {
+    int64_t timeout = DRA_BINDING_TIMEOUT_NS;
     AUTO(arena_freep) struct arena *a = arena_new();
     struct wall since = w->began, now = loop_wall(w->s->t->loop);
     struct str why = { 0 };
@@ -119,9 +133,10 @@ static void look(struct bind_wait *w)
             continue;
         ready = false;
         why = one;
+        timeout = timeout_ns(p);
         since.ns = t.ns && t.ns < since.ns ? t.ns : since.ns;
     }
-    int64_t left = since.ns + DRA_BINDING_TIMEOUT_NS - now.ns;
+    int64_t left = since.ns + timeout - now.ns;
     if (ready)
         service_bind_send(leave(w));
     else if (left <= 0)

@@ -449,6 +449,30 @@ static void test_unready_devices_are_given_back(void **state)
     }
 }
 
+/* A node that offers GPUs in two ways, and nobody says which are the same: it hears of it. */
+static void test_tells_of_gpus_in_two_ways(void **state)
+{
+    (void)state;
+    const struct given given[] = {
+        { "nodes",
+          { "{'apiVersion':'v1','kind':'Node','metadata':{'name':'n0','resourceVersion':'3'},"
+            "'status':{'allocatable':{'cpu':'4','pods':'10','nvidia.com/gpu':'2'}}}" } },
+        { "resourceslices",
+          { "{'apiVersion':'resource.k8s.io/v1','kind':'ResourceSlice','metadata':{'name':'s',"
+            "'resourceVersion':'2'},'spec':{'driver':'gpu.nvidia.com','pool':{'name':'n0',"
+            "'generation':1,'resourceSliceCount':1},'nodeName':'n0','devices':[{'name':'g'}]}}" } },
+        { "pods", { POD("a", "") } } /* somebody asks for devices */
+    };
+    struct world *w = world_new(given, COUNT_OF(given));
+    bool told = false;
+    for (size_t i = 0; i < fake_pending(w->fake); i++) {
+        struct json body = json_root(fake_at(w->fake, i)->body);
+        told = told || str_is(json_str(json_get(body, STR("reason"))), "GPUsInTwoWays");
+    }
+    CHECK(told);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -458,6 +482,7 @@ int main(void)
         cmocka_unit_test(test_makes_claims_of_extended_resources),
         cmocka_unit_test(test_binds_volumes_before_the_pod),
         cmocka_unit_test(test_places_anew_when_no_volume_is_made),
+        cmocka_unit_test(test_tells_of_gpus_in_two_ways),
         cmocka_unit_test(test_binds_when_devices_are_ready),
         cmocka_unit_test(test_unready_devices_are_given_back),
     };

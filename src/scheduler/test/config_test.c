@@ -173,6 +173,8 @@ static const struct {
     { HEAD "profiles: [{pluginConfig: [{name: VolumeBinding, args: {shape: "
            "[{utilization: 0, score: 11}]}}]}]\n",
       "args.shape[0].score: must be 0 to 10" },
+    { HEAD "profiles: [{pluginConfig: [{name: DynamicResources, args: {bindingTimeout: 1ms}}]}]\n",
+      "bindingTimeout: must be a duration of a second at least" },
     { HEAD "profiles: [{pluginConfig: [{name: DynamicResources, args: {filterTimeout: 3}}]}]\n",
       "args.filterTimeout: must be a duration" },
     { HEAD "profiles: [{pluginConfig: [{name: NodeName, args: {x: 1}}]}]\n",
