@@ -102,15 +102,15 @@ static void pod_came(struct sched_core *s, const struct kobj *obj, struct mono n
     const struct profile *profile = core_profile(s, view->scheduler_name);
     if (!profile && !bound)
         return; /* another scheduler's */
-    struct spod *p =
-        spod_new(&s->cluster, &s->shapes, profile ? profile : s->profiles.items[0], obj);
+    struct snode *n = bound ? snapshot_node(&s->cluster.snap, view->node_name) : NULL;
+    struct spod *p = (n ? spod_new_running : spod_new)(
+        &s->cluster, &s->shapes, profile ? profile : s->profiles.items[0], obj);
     snapshot_pod_enter(&s->cluster.snap, p);
     gpu_sense_arrived(s->cluster.gpus, p->shape);
     map_put(&s->pods, p->key, p);
     if (profile)
         core_join_gang(s, p);
     if (bound) {
-        struct snode *n = snapshot_node(&s->cluster.snap, view->node_name);
         if (n)
             core_place_bound(s, p, n);
         else

@@ -159,7 +159,8 @@ static bool may_hold_places(const struct pod *view)
 
 /* Everything that plugins of class and node scope look at. Each pod that comes pays for it: no
  * printf. */
-static void put_key(struct buf *b, const struct profile *p, const struct kobj *obj)
+/* Pods that run share shapes whatever their nodes, but with none that waits. */
+static void put_key(struct buf *b, const struct profile *p, const struct kobj *obj, bool runs)
 {
     const struct pod *view = pod_of(obj);
     struct json spec = kobj_path(obj, "spec");
@@ -170,7 +171,7 @@ static void put_key(struct buf *b, const struct profile *p, const struct kobj *o
     buf_char(b, may_hold_places(view) ? '1' : '0');
     put_numa(b, view);
     buf_char(b, view->has_pod_resources ? '1' : '0');
-    buf_str(b, view->node_name);
+    buf_str(b, runs ? STR("*") : view->node_name);
     buf_char(b, '\n');
     put_amounts(b, &view->requests);
     put_share(b, view);
@@ -276,11 +277,12 @@ shape_new(struct cluster *c, const struct profile *profile, const struct kobj *o
 static struct shape *shape_get(struct cluster *c,
                                struct shapes *s,
                                const struct profile *profile,
-                               const struct kobj *obj)
+                               const struct kobj *obj,
+                               bool runs)
 {
     struct buf key;
     buf_init(&key, SHAPE_KEY_BYTES_MAX);
-    put_key(&key, profile, obj);
+    put_key(&key, profile, obj, runs);
     if (key.failed) { /* too long to compare: a shape of its own */
         buf_clear(&key);
         buf_printf(&key, "uid %.*s", STR_ARG(obj->uid));
@@ -308,14 +310,17 @@ static void shape_put(struct shapes *s, struct shape *shape)
 
 /* ---- pods ---- */
 
-struct spod *
-spod_new(struct cluster *c, struct shapes *s, const struct profile *profile, const struct kobj *obj)
+static struct spod *make(struct cluster *c,
+                         struct shapes *s,
+                         const struct profile *profile,
+                         const struct kobj *obj,
+                         bool runs)
 {
     struct spod *p = MEM_NEW(struct spod);
     p->obj = kobj_ref(obj);
     p->view = pod_of(p->obj);
     p->labels = labelset_decode(p->view->labels);
-    p->shape = shape_get(c, s, profile, obj);
+    p->shape = shape_get(c, s, profile, obj, runs);
     dra_claims_init(c->snap.dra, &p->claims, obj);
     p->volumes = pod_volumes_new(c->snap.volumes, obj);
     p->demands = p->shape->demands;
@@ -335,6 +340,20 @@ spod_new(struct cluster *c, struct shapes *s, const struct profile *profile, con
     list_init(&p->nominated);
     list_init(&p->in_hold);
     return p;
+}
+
+struct spod *
+spod_new(struct cluster *c, struct shapes *s, const struct profile *profile, const struct kobj *obj)
+{
+    return make(c, s, profile, obj, false);
+}
+
+struct spod *spod_new_running(struct cluster *c,
+                              struct shapes *s,
+                              const struct profile *profile,
+                              const struct kobj *obj)
+{
+    return make(c, s, profile, obj, true);
 }
 
 void spod_free(struct shapes *s, struct spod *p)

@@ -24,6 +24,12 @@ struct spod *spod_new(struct cluster *c,
                       struct shapes *s,
                       const struct profile *profile,
                       const struct kobj *obj);
+/* The same of one that runs on a node of the snapshot: where else it would fit must not be asked.
+ */
+struct spod *spod_new_running(struct cluster *c,
+                              struct shapes *s,
+                              const struct profile *profile,
+                              const struct kobj *obj);
 /* Must have left the snapshot and its gang. */
 void spod_free(struct shapes *s, struct spod *p);
 
