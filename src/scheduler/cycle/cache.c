@@ -23,6 +23,9 @@ struct score_cache {
     uint64_t version, score_version, seq;
     struct plugin_run runs[SCHED_PLUGINS_MAX];
     size_t n_runs;
+    /* Those of node scope, by what is asked of them: */
+    struct plugin_run *refuse[SCHED_PLUGINS_MAX], *score[SCHED_PLUGINS_MAX];
+    size_t n_refuse, n_score;
     bool rejected; /* a prepare refused the shape: no node fits */
     bool complete;
     size_t n, cap;
@@ -105,9 +108,9 @@ static void fill_classes(struct sched_cycle *c, struct score_cache *k)
     k->class_raw = ARENA_ARRAY(k->a, int64_t, k->n_classes * k->n_runs);
     bool *seen = ARENA_ARRAY(k->a, bool, k->n_classes);
     for (uint32_t n = 0; n < s->nodes.n; n++) {
-        if (!s->nodes.items[n]->alive || seen[s->class_of[n]])
-            continue;
         uint32_t class = s->class_of[n];
+        if (class == CLASS_GONE || seen[class])
+            continue;
         seen[class] = true;
         k->class_ok[class] = class_passes(c, k, n);
         for (size_t i = 0; i < k->n_runs; i++) {
@@ -161,24 +164,18 @@ static bool refresh_bonus(struct score_cache *k)
 static int32_t ask_node(struct sched_cycle *c, struct score_cache *k, uint32_t node)
 {
     const struct snapshot *s = c->snap;
-    if (!s->nodes.items[node]->alive || !k->class_ok[s->class_of[node]])
+    if (!k->class_ok[s->class_of[node]])
         return -1;
     int64_t sum = 0;
-    for (size_t i = 0; i < k->n_runs; i++) {
-        struct plugin_run *run = &k->runs[i];
-        if (is_class_run(run))
-            continue;
+    for (size_t i = 0; i < k->n_refuse; i++) {
+        struct plugin_run *run = k->refuse[i];
         if (run->admits && !run->plugin->admits(c, run, node))
             return -1;
         if (run->filters && run->plugin->filter(c, run, node, NULL) != SCHED_OK)
             return -1;
     }
-    for (size_t i = 0; i < k->n_runs; i++) {
-        struct plugin_run *run = &k->runs[i];
-        if (is_class_run(run) || !run->scores || run->plugin->normalize != NORMALIZE_NONE)
-            continue;
-        sum += run->weight * run->plugin->score(c, run, node);
-    }
+    for (size_t i = 0; i < k->n_score; i++)
+        sum += k->score[i]->weight * k->score[i]->plugin->score(c, k->score[i], node);
     return (int32_t)(sum < 0 ? 0 : sum);
 }
 
@@ -220,6 +217,16 @@ static void refresh_block(struct score_cache *k, size_t b)
 
 /* ---- keeping it current ---- */
 
+static void sort_run(struct score_cache *k, struct plugin_run *run)
+{
+    if (is_class_run(run))
+        return;
+    if (run->admits || run->filters)
+        k->refuse[k->n_refuse++] = run;
+    if (run->scores && run->plugin->normalize == NORMALIZE_NONE)
+        k->score[k->n_score++] = run;
+}
+
 static void prepare_runs(struct sched_cycle *c, struct score_cache *k)
 {
     int rejected;
@@ -227,6 +234,7 @@ static void prepare_runs(struct sched_cycle *c, struct score_cache *k)
     k->n_runs = runs_prepare(c, 1u << SCOPE_CLASS | 1u << SCOPE_NODE, k->runs, &rejected, &why);
     k->rejected = rejected >= 0;
     k->complete = true;
+    k->n_refuse = k->n_score = 0;
     for (size_t i = 0; i < k->n_runs; i++) {
         struct plugin_run *run = &k->runs[i];
         if (run->scores && run->plugin->prescore &&
@@ -234,6 +242,7 @@ static void prepare_runs(struct sched_cycle *c, struct score_cache *k)
             run->scores = false;
         if (run->scores && !is_class_run(run) && run->plugin->normalize != NORMALIZE_NONE)
             k->complete = false;
+        sort_run(k, run);
     }
 }
 

@@ -429,7 +429,7 @@ static struct str fit_text(const struct quest *q, struct arena *a, const struct 
 static void explain(const struct quest *q, struct arena *a, struct plan *out)
 {
     struct evaluation *e = ARENA_NEW(a, struct evaluation);
-    evaluate(q->c, out->failed, false, a, e);
+    evaluate_refused(q->c, out->failed, a, e);
     out->answers = e;
     out->message = evaluation_message(a, q->c, e);
     out->wakes = evaluation_wakes(out->failed->shape->profile, e);

@@ -7,10 +7,79 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+/* ---- reasons ---- */
+
+#define KNOWN_LOOK_MAX 16 /* so many kept reasons are compared; then one is kept twice */
+
+struct known_why {
+    struct known_why *next;
+    struct why why;
+};
+
+const struct why whys_none;
+
+static bool same_why(const struct why *a, const struct why *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (size_t i = 0; i < a->n; i++) {
+        if (a->text[i].p != b->text[i].p && !str_eq(a->text[i], b->text[i]))
+            return false;
+    }
+    return true;
+}
+
+const struct why *whys_keep(struct whys *w, const struct why *why)
+{
+    if (!why->n)
+        return &whys_none;
+    if (w->known && same_why(&w->known->why, why))
+        return &w->known->why;
+    struct known_why **at = &w->known;
+    for (int i = 0; *at && i < KNOWN_LOOK_MAX; i++, at = &(*at)->next) {
+        struct known_why *k = *at;
+        if (!same_why(&k->why, why))
+            continue;
+        *at = k->next;
+        k->next = w->known;
+        w->known = k;
+        return &k->why;
+    }
+    struct known_why *k = ARENA_NEW(w->a, struct known_why);
+    *k = (struct known_why){ w->known, *why };
+    for (size_t i = 0; w->copies && i < why->n; i++)
+        k->why.text[i] = arena_str(w->a, why->text[i]);
+    w->known = k;
+    return &k->why;
+}
+
+/* ---- one node ---- */
+
+struct class_answer { /* of one plugin of class scope about one class of nodes */
+    bool asked;
+    enum verdict verdict;
+    const struct why *why;
+};
+
 struct run_set {
     struct plugin_run runs[SCHED_PLUGINS_MAX];
     size_t n;
+    bool admits;                   /* some of them want to be asked first */
+    struct whys *whys;             /* NULL: nobody asks why */
+    struct class_answer *by_class; /* [class][run]; NULL: every node is asked */
 };
+
+static void prepare_set(struct sched_cycle *c,
+                        unsigned scopes,
+                        struct run_set *set,
+                        int *rejected,
+                        struct why *why)
+{
+    set->n = runs_prepare(c, scopes, set->runs, rejected, why);
+    set->admits = false;
+    for (size_t i = 0; i < set->n; i++)
+        set->admits = set->admits || set->runs[i].admits;
+}
 
 static struct sched_cycle cycle_of(struct cluster *c, const struct spod *pod, struct arena *a)
 {
@@ -25,31 +94,62 @@ static struct sched_cycle cycle_of(struct cluster *c, const struct spod *pod, st
 static bool
 is_admitted(struct sched_cycle *c, struct run_set *set, uint32_t node, struct node_answer *out)
 {
-    for (size_t i = 0; i < set->n; i++) {
+    for (size_t i = 0; set->admits && i < set->n; i++) {
         struct plugin_run *run = &set->runs[i];
         if (!run->admits || run->plugin->admits(c, run, node))
             continue;
-        *out = (struct node_answer){ .verdict = SCHED_UNRESOLVABLE, .plugin = run->index };
-        why_add(&out->why,
-                arena_printf(c->a, "node(s) didn't satisfy plugin(s) [%s]", run->plugin->name));
+        *out = (struct node_answer){ SCHED_UNRESOLVABLE, run->index, &whys_none };
+        if (!set->whys)
+            return false;
+        struct why why = { .n = 1 };
+        why.text[0] =
+            arena_printf(c->a, "node(s) didn't satisfy plugin(s) [%s]", run->plugin->name);
+        out->why = whys_keep(set->whys, &why);
         return false;
     }
     return true;
 }
 
-/* why: where reasons go, NULL when nobody asks. */
-static void filter_node(struct sched_cycle *c,
-                        struct run_set *set,
-                        uint32_t node,
-                        struct node_answer *out,
-                        struct why *why)
+static enum verdict ask_node(struct sched_cycle *c,
+                             const struct run_set *set,
+                             const struct plugin_run *run,
+                             uint32_t node,
+                             const struct why **why)
 {
-    *out = (struct node_answer){ .plugin = -1 };
+    struct why said;
+    said.n = 0; /* the texts are no one's yet */
+    enum verdict v = run->plugin->filter(c, run, node, set->whys ? &said : NULL);
+    *why = said.n ? whys_keep(set->whys, &said) : &whys_none;
+    return v;
+}
+
+static enum verdict ask_class(struct sched_cycle *c,
+                              const struct run_set *set,
+                              size_t i,
+                              uint32_t node,
+                              const struct why **why)
+{
+    struct class_answer *k = &set->by_class[c->snap->class_of[node] * set->n + i];
+    if (!k->asked) {
+        k->verdict = ask_node(c, set, &set->runs[i], node, &k->why);
+        k->asked = true;
+    }
+    *why = k->why;
+    return k->verdict;
+}
+
+static void
+filter_node(struct sched_cycle *c, struct run_set *set, uint32_t node, struct node_answer *out)
+{
+    *out = (struct node_answer){ SCHED_OK, -1, &whys_none };
     for (size_t i = 0; i < set->n; i++) {
         struct plugin_run *run = &set->runs[i];
         if (!run->filters)
             continue;
-        out->verdict = run->plugin->filter(c, run, node, why);
+        if (set->by_class && run->scope == SCOPE_CLASS)
+            out->verdict = ask_class(c, set, i, node, &out->why);
+        else
+            out->verdict = ask_node(c, set, run, node, &out->why);
         if (out->verdict != SCHED_OK) {
             out->plugin = run->index;
             return;
@@ -108,21 +208,24 @@ static bool place_nominated(struct cluster *cl, const struct spod *pod, struct s
     return any;
 }
 
-/* The first pass of the two: with the nominated pods. False: it decided. */
-static bool
-passes_nominated(struct cluster *cl, struct sched_cycle *c, uint32_t node, struct node_answer *out)
+/* The first pass of the two: with the nominated pods. False: it decided. whys may be NULL. */
+static bool passes_nominated(struct cluster *cl,
+                             struct sched_cycle *c,
+                             uint32_t node,
+                             struct whys *whys,
+                             struct node_answer *out)
 {
-    struct snode *n = cl->snap.nodes.items[node];
-    if (list_empty(&n->nominated))
+    if (!cl->n_nominated || list_empty(&cl->snap.nodes.items[node]->nominated))
         return true;
+    struct snode *n = cl->snap.nodes.items[node];
     size_t mark = snapshot_mark(&cl->snap);
     bool ok = true;
     if (place_nominated(cl, c->pod, n)) {
-        struct run_set set;
+        struct run_set set = { .whys = whys };
         int rejected;
         struct why ignored = { 0 };
-        set.n = runs_prepare(c, ~0u, set.runs, &rejected, &ignored);
-        filter_node(c, &set, node, out, &out->why);
+        prepare_set(c, ~0u, &set, &rejected, &ignored);
+        filter_node(c, &set, node, out);
         ok = out->verdict == SCHED_OK;
     }
     snapshot_rollback(&cl->snap, mark);
@@ -136,7 +239,7 @@ bool evaluate_beside_nominated(struct cluster *cl,
 {
     struct sched_cycle c = cycle_of(cl, pod, a);
     struct node_answer ignored;
-    return passes_nominated(cl, &c, node, &ignored);
+    return passes_nominated(cl, &c, node, NULL, &ignored);
 }
 
 static void answer_node(struct cluster *cl,
@@ -145,8 +248,8 @@ static void answer_node(struct cluster *cl,
                         uint32_t node,
                         struct node_answer *out)
 {
-    if (is_admitted(c, set, node, out) && passes_nominated(cl, c, node, out))
-        filter_node(c, set, node, out, &out->why);
+    if (is_admitted(c, set, node, out) && passes_nominated(cl, c, node, set->whys, out))
+        filter_node(c, set, node, out);
 }
 
 static void score_all(struct sched_cycle *c, struct run_set *set, struct evaluation *out)
@@ -163,30 +266,39 @@ static void score_all(struct sched_cycle *c, struct run_set *set, struct evaluat
     }
 }
 
-static void
-evaluate_cycle(struct cluster *cl, struct sched_cycle c, bool with_scores, struct evaluation *out)
+static const struct node_answer not_asked = { SCHED_UNRESOLVABLE, -1, &whys_none };
+
+enum evaluate_how { WITH_SCORES, WITHOUT_SCORES, REFUSED };
+
+static void evaluate_cycle(struct cluster *cl,
+                           struct sched_cycle c,
+                           enum evaluate_how how,
+                           struct evaluation *out)
 {
     struct arena *a = c.a;
-    struct run_set set;
+    struct whys whys = { .a = a };
+    struct run_set set = { .whys = &whys };
     int rejected;
     size_t n = cl->snap.nodes.n;
     cluster_images_refresh(cl);
     *out = (struct evaluation){ .rejected_by = -1, .n_nodes = n };
     out->nodes = ARENA_ARRAY(a, struct node_answer, n);
     out->feasible = ARENA_ARRAY(a, uint32_t, n);
-    set.n = runs_prepare(&c, ~0u, set.runs, &rejected, &out->rejected_why);
+    prepare_set(&c, ~0u, &set, &rejected, &out->rejected_why);
     if (rejected >= 0)
         out->rejected_by = set.runs[rejected].index;
+    if (how == REFUSED && cl->snap.classes.n <= n / 4 + 1)
+        set.by_class = ARENA_ARRAY(a, struct class_answer, cl->snap.classes.n * set.n);
     for (uint32_t i = 0; i < n; i++) {
         struct node_answer *answer = &out->nodes[i];
-        *answer = (struct node_answer){ .verdict = SCHED_UNRESOLVABLE, .plugin = -1 };
-        if (!cl->snap.nodes.items[i]->alive || rejected >= 0)
+        *answer = not_asked;
+        if (cl->snap.class_of[i] == CLASS_GONE || rejected >= 0)
             continue;
         answer_node(cl, &c, &set, i, answer);
         if (answer->verdict == SCHED_OK)
             out->feasible[out->n_feasible++] = i;
     }
-    if (with_scores)
+    if (how == WITH_SCORES)
         score_all(&c, &set, out);
 }
 
@@ -196,7 +308,15 @@ void evaluate(struct cluster *cl,
               struct arena *a,
               struct evaluation *out)
 {
-    evaluate_cycle(cl, cycle_of(cl, pod, a), with_scores, out);
+    evaluate_cycle(cl, cycle_of(cl, pod, a), with_scores ? WITH_SCORES : WITHOUT_SCORES, out);
+}
+
+void evaluate_refused(struct cluster *cl,
+                      const struct spod *pod,
+                      struct arena *a,
+                      struct evaluation *out)
+{
+    evaluate_cycle(cl, cycle_of(cl, pod, a), REFUSED, out);
 }
 
 void evaluate_as(struct cluster *cl,
@@ -207,7 +327,7 @@ void evaluate_as(struct cluster *cl,
 {
     struct sched_cycle c = cycle_of(cl, pod, a);
     c.profile = profile;
-    evaluate_cycle(cl, c, false, out);
+    evaluate_cycle(cl, c, WITHOUT_SCORES, out);
 }
 
 void evaluate_node(struct cluster *cl,
@@ -217,15 +337,16 @@ void evaluate_node(struct cluster *cl,
                    struct node_answer *out)
 {
     struct sched_cycle c = cycle_of(cl, pod, a);
-    struct run_set set;
+    struct whys whys = { .a = a };
+    struct run_set set = { .whys = &whys };
     struct why why = { 0 };
     int rejected;
     cluster_images_refresh(cl);
-    set.n = runs_prepare(&c, ~0u, set.runs, &rejected, &why);
-    *out = (struct node_answer){ .verdict = SCHED_UNRESOLVABLE, .plugin = -1 };
+    prepare_set(&c, ~0u, &set, &rejected, &why);
+    *out = not_asked;
     if (rejected >= 0) {
         out->plugin = set.runs[rejected].index;
-        out->why = why;
+        out->why = whys_keep(&whys, &why);
         return;
     }
     if (cl->snap.nodes.items[node]->alive)
@@ -238,15 +359,15 @@ bool evaluate_shape(struct cluster *cl, struct shape *shape, uint32_t node)
     struct sched_cycle c = {
         .cluster = cl, .snap = &cl->snap, .profile = shape->profile, .shape = shape, .a = a
     };
-    struct run_set set;
+    struct run_set set = { 0 };
     struct why why = { 0 };
     struct node_answer answer;
     int rejected;
-    set.n = runs_prepare(&c, 1u << SCOPE_CLASS | 1u << SCOPE_NODE, set.runs, &rejected, &why);
+    prepare_set(&c, 1u << SCOPE_CLASS | 1u << SCOPE_NODE, &set, &rejected, &why);
     if (rejected >= 0 || !cl->snap.nodes.items[node]->alive ||
         !is_admitted(&c, &set, node, &answer))
         return false;
-    filter_node(&c, &set, node, &answer, NULL);
+    filter_node(&c, &set, node, &answer);
     return answer.verdict == SCHED_OK;
 }
 
@@ -266,7 +387,7 @@ static void asking_prepare(struct asking *q, struct arena *a)
     int rejected;
     q->c.a = a;
     q->rejected_why = (struct why){ 0 };
-    q->set.n = runs_prepare(&q->c, ~0u, q->set.runs, &rejected, &q->rejected_why);
+    prepare_set(&q->c, ~0u, &q->set, &rejected, &q->rejected_why);
     q->rejected = rejected >= 0;
 }
 
@@ -304,20 +425,20 @@ bool asking_reserve(struct asking *q, uint32_t node, struct placement *out)
     return runs_reserve(&q->c, node, out);
 }
 
-enum verdict asking_node(struct asking *q, uint32_t node, struct why *why)
+enum verdict asking_node(struct asking *q, uint32_t node, const struct why **why)
 {
-    struct node_answer answer = { .verdict = SCHED_UNRESOLVABLE };
+    struct node_answer answer = not_asked;
+    struct whys whys = { .a = q->scratch };
     arena_reset(q->scratch);
     q->c.a = q->scratch;
+    q->set.whys = why ? &whys : NULL;
     if (q->related)
         asking_prepare(q, q->scratch);
     if (q->rejected)
-        answer.why = q->rejected_why;
-    else if (!q->cl->snap.nodes.items[node]->alive)
-        answer.why.n = 0;
-    else if (is_admitted(&q->c, &q->set, node, &answer) &&
-             passes_nominated(q->cl, &q->c, node, &answer))
-        filter_node(&q->c, &q->set, node, &answer, why ? &answer.why : NULL);
+        answer.why = &q->rejected_why;
+    else if (q->cl->snap.nodes.items[node]->alive && is_admitted(&q->c, &q->set, node, &answer) &&
+             passes_nominated(q->cl, &q->c, node, q->set.whys, &answer))
+        filter_node(&q->c, &q->set, node, &answer);
     if (why)
         *why = answer.why;
     return answer.verdict;
@@ -333,16 +454,16 @@ struct reason_count {
     struct str line; /* "16 Insufficient cpu" */
 };
 
-static void count_reason(struct reason_count *list, size_t *n, struct str text)
+static void count_reason(struct reason_count *list, size_t *n, struct str text, size_t times)
 {
     for (size_t i = 0; i < *n; i++) {
         if (str_eq(list[i].text, text)) {
-            list[i].n++;
+            list[i].n += times;
             return;
         }
     }
     if (*n < REASONS_MAX)
-        list[(*n)++] = (struct reason_count){ .text = text, .n = 1 };
+        list[(*n)++] = (struct reason_count){ .text = text, .n = times };
 }
 
 static int compare_lines(const void *a, const void *b)
@@ -355,9 +476,12 @@ static void put_counts(struct arena *a, struct buf *b, const struct evaluation *
 {
     struct reason_count *list = ARENA_ARRAY(a, struct reason_count, REASONS_MAX);
     size_t n = 0;
-    for (size_t i = 0; i < e->n_nodes; i++) {
-        for (size_t j = 0; j < e->nodes[i].why.n; j++)
-            count_reason(list, &n, e->nodes[i].why.text[j]);
+    for (size_t i = 0, same = 1; i < e->n_nodes; i += same, same = 1) {
+        const struct why *why = e->nodes[i].why;
+        while (i + same < e->n_nodes && e->nodes[i + same].why == why)
+            same++;
+        for (size_t j = 0; j < why->n; j++)
+            count_reason(list, &n, why->text[j], same);
     }
     for (size_t i = 0; i < n; i++)
         list[i].line = arena_printf(a, "%zu %.*s", list[i].n, STR_ARG(list[i].text));

@@ -9,7 +9,7 @@
 struct node_answer {
     enum verdict verdict;
     int plugin; /* index in the profile of the plugin that said no; -1: none did */
-    struct why why;
+    const struct why *why; /* never NULL; nodes with the same reasons mostly share one */
 };
 
 struct evaluation {
@@ -30,6 +30,12 @@ void evaluate(struct cluster *c,
               bool with_scores,
               struct arena *a,
               struct evaluation *out);
+/* The same without scores, for a pod that did not fit: plugins of class scope are asked once for
+ * each class of nodes. */
+void evaluate_refused(struct cluster *c,
+                      const struct spod *pod,
+                      struct arena *a,
+                      struct evaluation *out);
 /* The same with another profile than the pod's own: what if a rule did not exist? */
 void evaluate_as(struct cluster *c,
                  const struct spod *pod,
@@ -60,14 +66,26 @@ bool evaluate_beside_nominated(struct cluster *c,
 struct asking;
 struct asking *asking_new(struct cluster *c, const struct spod *pod);
 void asking_free(struct asking *q); /* NULL is fine */
-/* The verdict for one node now. why may be NULL; its texts live until the next question. */
-enum verdict asking_node(struct asking *q, uint32_t node, struct why *why);
+/* The verdict for one node now. why may be NULL; what it gets lives until the next question. */
+enum verdict asking_node(struct asking *q, uint32_t node, const struct why **why);
 /* What the pod would take there; false: it does not fit after all. */
 bool asking_reserve(struct asking *q, uint32_t node, struct placement *out);
 /* Other pods decide too: the answer for one node may change when pods move elsewhere. */
 bool asking_is_related(const struct asking *q);
 
 DEFINE_FREEP(struct asking *, asking_freep, asking_free)
+
+/* Reasons that many nodes give: each different one is kept once, mostly. */
+struct whys {
+    struct arena *a;
+    struct known_why *known; /* the last used first */
+    bool copies;             /* texts too: they go before the arena */
+};
+
+/* n 0: nobody gave any. */
+extern const struct why whys_none;
+/* The kept one that says the same. */
+const struct why *whys_keep(struct whys *w, const struct why *why);
 
 /* "0/17 nodes are available: 1 node(s) had untolerated taint(s), 16 Insufficient nvidia.com/gpu."
  * as kube-scheduler words it. */

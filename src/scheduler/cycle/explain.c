@@ -57,9 +57,9 @@ static void list_reasons(struct cluster *c,
 {
     for (size_t i = 0; i < e->n_nodes; i++) {
         const struct node_answer *answer = &e->nodes[i];
-        for (size_t j = 0; answer->plugin >= 0 && j < answer->why.n; j++) {
+        for (size_t j = 0; answer->plugin >= 0 && j < answer->why->n; j++) {
             struct explain_reason *r =
-                reason_slot(out, p->plugins[answer->plugin].plugin->name, answer->why.text[j]);
+                reason_slot(out, p->plugins[answer->plugin].plugin->name, answer->why->text[j]);
             if (r)
                 add_example(a, r, c->snap.nodes.items[i]->name);
         }
@@ -305,7 +305,7 @@ static void explain_blocked(struct cluster *c,
     size_t mark = snapshot_mark(&c->snap);
     for (size_t i = 0; i < plan->n; i++)
         snapshot_place(&c->snap, plan->items[i].pod, &plan->items[i].where);
-    evaluate(c, plan->failed, false, a, &e);
+    evaluate_refused(c, plan->failed, a, &e);
     list_reasons(c, plan->failed->shape->profile, &e, a, out);
     size_t lacks = gang_lacks(g, 0);
     size_t missing = lacks > plan->fits ? lacks - plan->fits : 1;

@@ -288,10 +288,10 @@ same_node(struct replay *r, const struct evaluation *e, struct str name, struct 
     const struct node_answer *got = &e->nodes[n->id];
     buf_printf(r->diff, "node %.*s: ", STR_ARG(name));
     if (!json_bool(json_get(want, STR("ok")), false))
-        return same_refusal(r, want, got->plugin, code_of(got->verdict), &got->why);
+        return same_refusal(r, want, got->plugin, code_of(got->verdict), got->why);
     if (got->verdict != SCHED_OK) {
         buf_printf(r->diff, "refused by %s [", plugin_name(r, got->plugin));
-        put_why(r->diff, &got->why);
+        put_why(r->diff, got->why);
         buf_str(r->diff, STR("], should be feasible"));
         return false;
     }

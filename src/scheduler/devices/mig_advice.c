@@ -81,11 +81,11 @@ static bool add_one(struct cut_node *n, struct str profile, struct buf *text, do
 
 static bool lacks_only_instances(const struct node_answer *answer)
 {
-    for (size_t i = 0; i < answer->why.n; i++) {
-        if (!str_starts(answer->why.text[i], STR("Insufficient " RESOURCE)))
+    for (size_t i = 0; i < answer->why->n; i++) {
+        if (!str_starts(answer->why->text[i], STR("Insufficient " RESOURCE)))
             return false;
     }
-    return answer->why.n > 0;
+    return answer->why->n > 0;
 }
 
 /* Instances that the node has and nobody uses count as they are: plans find them first. */

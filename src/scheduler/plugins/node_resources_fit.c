@@ -169,11 +169,6 @@ static enum prepare fit_prepare(struct sched_cycle *c, struct plugin_run *run, s
     return PREPARE_OK;
 }
 
-static struct str insufficient(const struct sched_cycle *c, uint32_t res)
-{
-    return arena_printf(c->a, "Insufficient %.*s", STR_ARG(c->snap->res_names[res]));
-}
-
 static enum verdict fit_filter(const struct sched_cycle *c,
                                const struct plugin_run *run,
                                uint32_t node,
@@ -193,8 +188,7 @@ static enum verdict fit_filter(const struct sched_cycle *c,
             continue;
         if (v != SCHED_UNRESOLVABLE)
             v = want > have ? SCHED_UNRESOLVABLE : SCHED_UNSCHEDULABLE;
-        if (why)
-            why_add(why, insufficient(c, res));
+        why_add(why, s->res_lacks[res]);
     }
     return v;
 }

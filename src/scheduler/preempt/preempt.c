@@ -27,6 +27,9 @@ struct search {
     struct budget_ledger *budgets;
     struct arena *a;
     struct node_answer *statuses; /* by node: why it is no candidate */
+    struct whys whys;             /* of them */
+    const struct why *no_victims, *not_helpful;
+    bool reclaims;                /* not only lower priorities may be evicted */
     size_t violating;             /* candidates that violate budgets */
 };
 
@@ -41,11 +44,15 @@ struct dry_run {
 
 static void collect(struct search *s, uint32_t node, struct dry_run *d)
 {
-    const struct snapshot *snap = &s->c->snap;
+    struct snapshot *snap = &s->c->snap;
     int64_t first = snap->nodes.items[node]->first_pod;
     size_t all = 0;
-    for (int64_t id = first; id >= 0; id = snap->pods.items[id]->next)
+    int64_t least = INT64_MAX;
+    for (int64_t id = first; id >= 0; id = snap->pods.items[id]->next) {
+        least = num_min_i64(least, snap->pods.items[id]->view->priority);
         all++;
+    }
+    snap->least_priority[node] = least; /* nobody is off this node for now */
     d->n = 0;
     d->pods = ARENA_ARRAY(s->a, struct spod *, all);
     for (int64_t id = first; id >= 0; id = snap->pods.items[id]->next) {
@@ -87,10 +94,13 @@ static void reprieve(struct search *s, struct dry_run *d, uint32_t node, bool vi
 /* The transaction must be open; the caller rolls it back. False: no candidate, status says why. */
 static bool find_victims(struct search *s, uint32_t node, struct dry_run *d)
 {
-    struct node_answer *status = &s->statuses[node];
+    if (!s->reclaims && s->c->snap.least_priority[node] >= s->pod->view->priority) {
+        s->statuses[node].why = s->no_victims;
+        return false;
+    }
     collect(s, node, d);
     if (d->n == 0) {
-        why_add(&status->why, NO_VICTIMS);
+        s->statuses[node].why = s->no_victims;
         return false;
     }
     for (size_t i = 0; i < d->n; i++) {
@@ -98,10 +108,9 @@ static bool find_victims(struct search *s, uint32_t node, struct dry_run *d)
         lifted_pods_push(&s->c->lifted, (struct lifted){ d->pods[i], node, false });
         lift(s, d, i);
     }
-    struct why why = { 0 };
+    const struct why *why;
     if (asking_node(s->asking, node, &why) != SCHED_OK) {
-        for (size_t i = 0; i < why.n; i++)
-            why_add(&status->why, arena_str(s->a, why.text[i]));
+        s->statuses[node].why = whys_keep(&s->whys, why);
         return false;
     }
     budget_ledger_reset(s->budgets);
@@ -209,6 +218,19 @@ static bool goes_on(struct search *s, struct preemption *out)
     return out->n == 1;
 }
 
+static void
+add_candidate(struct arena *a, struct preemption *out, const struct candidate *k, size_t *cap)
+{
+    if (out->n == *cap) {
+        *cap = *cap ? *cap * 2 : 16;
+        struct candidate *more = ARENA_ARRAY(a, struct candidate, *cap);
+        for (size_t i = 0; i < out->n; i++)
+            more[i] = out->candidates[i];
+        out->candidates = more;
+    }
+    out->candidates[out->n++] = *k;
+}
+
 static void find_candidates(struct search *s, struct preemption *out)
 {
     if (goes_on(s, out))
@@ -217,21 +239,22 @@ static void find_candidates(struct search *s, struct preemption *out)
     uint32_t *nodes = ARENA_ARRAY(s->a, uint32_t, e->n_nodes);
     size_t n = 0;
     for (uint32_t i = 0; i < e->n_nodes; i++) {
-        if (!s->c->snap.nodes.items[i]->alive)
+        if (s->c->snap.class_of[i] == CLASS_GONE)
             continue;
         if (e->rejected_by < 0 && e->nodes[i].verdict == SCHED_UNSCHEDULABLE)
             nodes[n++] = i;
         else
-            why_add(&s->statuses[i].why, NOT_HELPFUL);
+            s->statuses[i].why = s->not_helpful;
     }
     size_t want = enough(&s->pod->shape->profile->preempt, n), first = first_of(s->pod, n);
-    out->candidates = ARENA_ARRAY(s->a, struct candidate, n);
+    size_t cap = 0;
     for (size_t i = 0; i < n; i++) {
-        struct candidate *k = &out->candidates[out->n];
-        if (!try_node(s, nodes[(first + i) % n], k))
+        struct candidate k;
+        if (!try_node(s, nodes[(first + i) % n], &k))
             continue;
-        s->violating += k->victims.violations > 0;
-        if (++out->n >= want && s->violating < out->n)
+        add_candidate(s->a, out, &k, &cap);
+        s->violating += k.victims.violations > 0;
+        if (out->n >= want && s->violating < out->n)
             return;
     }
 }
@@ -308,6 +331,7 @@ void preempt_pod(struct cluster *c,
 {
     const struct spod *pod = want->pod;
     const struct evaluation *e = want->answers;
+    assert(snapshot_mark(&c->snap) == 0);
     *out = (struct preemption){ 0 };
     if (pod->view->preempt_never) {
         out->message = STR("preemption: not eligible due to preemptionPolicy=Never.");
@@ -324,7 +348,13 @@ void preempt_pod(struct cluster *c,
         .c = c, .pod = pod, .e = e, .policy = &want->policy, .asking = asking, .a = a
     };
     s.budgets = budget_ledger_new(c, a);
+    s.whys = (struct whys){ .a = a, .copies = true };
+    s.no_victims = whys_keep(&s.whys, &(struct why){ 1, { NO_VICTIMS } });
+    s.not_helpful = whys_keep(&s.whys, &(struct why){ 1, { NOT_HELPFUL } });
+    s.reclaims = want->policy.reclaims && quota_has_rules(c->quota);
     s.statuses = ARENA_ARRAY(a, struct node_answer, e->n_nodes);
+    for (size_t i = 0; i < e->n_nodes; i++)
+        s.statuses[i].why = &whys_none;
     dra_suppose(c->snap.dra, true);
     snapshot_quiet(&c->snap, true);
     find_candidates(&s, out);

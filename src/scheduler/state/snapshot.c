@@ -17,6 +17,16 @@ static const struct str fixed_names[RES_FIXED] = {
     [RES_NOBODY] = STR_INIT("(too many resource names)"),
 };
 
+static void set_name(struct snapshot *s, uint32_t r, struct str name)
+{
+    static const struct str prefix = STR_INIT("Insufficient ");
+    char *text = mem_alloc(prefix.n + name.n);
+    memcpy(text, prefix.p, prefix.n);
+    memcpy(text + prefix.n, name.p, name.n);
+    s->res_lacks[r] = str_make(text, prefix.n + name.n);
+    s->res_names[r] = str_make(text + prefix.n, name.n);
+}
+
 void snapshot_init(struct snapshot *s)
 {
     *s = (struct snapshot){ .static_version = 1, .alloc_version = 1, .journal_end = 1 };
@@ -24,8 +34,9 @@ void snapshot_init(struct snapshot *s)
     map_init(&s->reports);
     s->journal = mem_alloc_array(SCHED_JOURNAL, sizeof *s->journal);
     for (uint32_t r = 0; r < RES_FIXED; r++)
-        s->res_names[r] = fixed_names[r];
+        set_name(s, r, fixed_names[r]);
     s->n_res = RES_FIXED;
+    node_classes_push(&s->classes, (struct node_class){ .members = 1 }); /* CLASS_GONE */
     s->tallies = tallies_new(s);
     s->relations = relation_pool_new();
 }
@@ -51,12 +62,12 @@ void snapshot_fini(struct snapshot *s)
     for (uint32_t r = 0; r < s->n_res; r++) {
         free(s->alloc[r]);
         free(s->used[r]);
-        if (r >= RES_FIXED)
-            free((void *)(uintptr_t)s->res_names[r].p); /* our copy */
+        free((void *)(uintptr_t)s->res_lacks[r].p); /* our text; the name is a part of it */
     }
     free(s->nz_cpu);
     free(s->nz_mem);
     free(s->class_of);
+    free(s->least_priority);
     snapshot_classes_fini(s);
     spod_ptrs_fini(&s->pods);
     id_vec_fini(&s->free_nodes);
@@ -91,6 +102,7 @@ static void grow_nodes(struct snapshot *s)
     s->nz_cpu = grow_column(s->nz_cpu, s->cap, cap);
     s->nz_mem = grow_column(s->nz_mem, s->cap, cap);
     s->class_of = mem_realloc(s->class_of, cap * sizeof *s->class_of);
+    s->least_priority = grow_column(s->least_priority, s->cap, cap);
     s->cap = cap;
 }
 
@@ -122,8 +134,7 @@ uint32_t snapshot_res(struct snapshot *s, struct str name)
         return found;
     s->static_version++; /* plugins look columns up when caches are filled */
     uint32_t r = s->n_res++;
-    char *copy = str_dup(name);
-    s->res_names[r] = str_make(copy, name.n);
+    set_name(s, r, name);
     if (s->cap) {
         s->alloc[r] = mem_alloc_array(s->cap, sizeof(int64_t));
         s->used[r] = mem_alloc_array(s->cap, sizeof(int64_t));
@@ -148,6 +159,7 @@ static struct snode *node_new(struct snapshot *s)
     n->alive = true;
     n->first_pod = -1;
     n->n_ports = n->n_terms = 0;
+    s->least_priority[n->id] = INT64_MAX;
     list_init(&n->nominated);
     s->n_alive++;
     return n;

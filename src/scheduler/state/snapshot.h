@@ -80,6 +80,8 @@ struct relation_pool;
 struct dra;     /* scheduler/claims/dra.h */
 struct volumes; /* scheduler/volumes/volumes.h */
 
+#define CLASS_GONE 0u /* the class of dead nodes */
+
 struct node_class {
     struct labelset labels; /* without kubernetes.io/hostname */
     struct kobj *obj;       /* of one member, for the taints */
@@ -103,11 +105,13 @@ struct snapshot {
     size_t n_alive;
     size_t cap; /* length of the arrays below */
     struct str res_names[SCHED_RESOURCES_MAX];
+    struct str res_lacks[SCHED_RESOURCES_MAX]; /* "Insufficient NAME" */
     uint32_t n_res;
     int64_t *alloc[SCHED_RESOURCES_MAX], *used[SCHED_RESOURCES_MAX]; /* [res][node] */
     int64_t *nz_cpu, *nz_mem; /* used, with the scheduler's defaults for silent containers */
-    uint32_t *class_of;
+    uint32_t *class_of; /* CLASS_GONE: a dead node */
     struct node_classes classes;
+    int64_t *least_priority; /* no pod on the node is below; it may be too low. Not a word */
     struct spod_ptrs pods; /* by id; NULL: free id */
     struct id_vec free_nodes, free_pods;
     struct map by_name; /* node name → snode */

@@ -67,8 +67,8 @@ void snapshot_class_join(struct snapshot *s, struct snode *n)
 {
     struct labelset l = without_hostname(&n->labels);
     uint64_t hash = hash_node(n->view, &l);
-    size_t id = 0;
-    for (; id < s->classes.n; id++) {
+    size_t id;
+    for (id = CLASS_GONE + 1; id < s->classes.n; id++) {
         struct node_class *c = &s->classes.items[id];
         if (c->members && c->hash == hash && same_class(c, n->view, &l))
             break;
@@ -97,6 +97,7 @@ static void class_clear(struct node_class *c)
 void snapshot_class_leave(struct snapshot *s, struct snode *n)
 {
     struct node_class *c = &s->classes.items[n->class_id];
+    s->class_of[n->id] = CLASS_GONE;
     if (--c->members == 0)
         class_clear(c);
 }

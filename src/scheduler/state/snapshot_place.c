@@ -160,6 +160,13 @@ void snapshot_set_claimed(struct snapshot *s,
     snapshot_touch(s, n->id);
 }
 
+/* Of those that are or were there; preempt.c finds out what is true. */
+static void note_priority(struct snapshot *s, uint32_t node, const struct spod *p)
+{
+    if (p->view->priority < s->least_priority[node])
+        s->least_priority[node] = p->view->priority;
+}
+
 static void link_pod(struct snapshot *s, struct snode *n, struct spod *p)
 {
     tx_set(s, &p->next, n->first_pod);
@@ -196,6 +203,7 @@ void snapshot_relabel(struct snapshot *s, struct spod *pod, int sign)
     if (pod->node < 0)
         return;
     count_kinds(s, s->nodes.items[pod->node], pod, sign);
+    note_priority(s, (uint32_t)pod->node, pod);
     tallies_pod(s->tallies, pod, (uint32_t)pod->node, sign);
 }
 
@@ -225,6 +233,7 @@ void snapshot_place(struct snapshot *s, struct spod *pod, const struct placement
     count_kinds(s, n, pod, 1);
     quota_charge(&pod->quota, pod->demands, pod->n_demands, 1);
     link_pod(s, n, pod);
+    note_priority(s, n->id, pod);
     tallies_pod(s->tallies, pod, n->id, 1);
     snapshot_touch(s, n->id);
 }

@@ -121,7 +121,7 @@ static void check_case(const struct verdict_case *v)
         got.plugin < 0 ? NULL : p->shape->profile->plugins[got.plugin].plugin->name;
     if (v->plugin) {
         CHECK_CSTR(plugin, v->plugin);
-        CHECK_STR_EQ(got.why.text[0], str_from(v->why));
+        CHECK_STR_EQ(got.why->text[0], str_from(v->why));
     } else {
         CHECK_CSTR(plugin, NULL);
     }

@@ -144,6 +144,20 @@ static void remove_random(struct sched_core *s, struct mono now)
     }
 }
 
+/* Asking classes against asking every node. */
+static void
+check_refused(struct cluster *c, const struct spod *p, struct arena *a, const struct evaluation *e)
+{
+    struct evaluation by_class;
+    evaluate_refused(c, p, a, &by_class);
+    CHECK_I64(by_class.n_feasible, e->n_feasible);
+    for (size_t i = 0; i < e->n_nodes; i++) {
+        CHECK_I64(by_class.nodes[i].verdict, e->nodes[i].verdict);
+        CHECK_I64(by_class.nodes[i].plugin, e->nodes[i].plugin);
+    }
+    CHECK_STR_EQ(evaluation_message(a, c, &by_class), evaluation_message(a, c, e));
+}
+
 /* The kept scores against asking everybody anew. */
 static void check_cache(struct sched_core *s)
 {
@@ -156,6 +170,7 @@ static void check_cache(struct sched_core *s)
         struct evaluation e;
         struct placement where;
         evaluate(c, p, true, a, &e);
+        check_refused(c, p, a, &e);
         bool found = select_node(c, p, a, &where);
         CHECK_I64(found, e.n_feasible > 0);
         int64_t best = -1, got = -2;
