@@ -295,8 +295,8 @@ static struct alike *find(struct score_cache *cache, const struct sched_readings
     return all[at];
 }
 
-const struct groups *
-alike_groups(struct score_cache *cache, const struct snapshot *s, const struct sched_readings *r)
+struct alike *
+alike_of(struct score_cache *cache, const struct snapshot *s, const struct sched_readings *r)
 {
     struct source from = { cache, s, r };
     struct alike *k = find(cache, r, s->journal_end);
@@ -306,7 +306,23 @@ alike_groups(struct score_cache *cache, const struct snapshot *s, const struct s
         rebuild(k, &from);
     else
         catch_up(k, &from);
+    return k;
+}
+
+const struct groups *alike_groups(const struct alike *k)
+{
     return &k->groups;
+}
+
+void alike_hide(struct alike *k, uint32_t node)
+{
+    assert(k->score_of[node] >= 0);
+    take_out(k, k->group_of[node], node, k->score_of[node]);
+}
+
+void alike_show(struct alike *k, uint32_t node)
+{
+    put_in(k, k->group_of[node], node, k->score_of[node]);
 }
 
 /* ---- choosing ---- */

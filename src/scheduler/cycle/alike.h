@@ -27,8 +27,12 @@ struct alike;
 void alike_free(struct alike *k); /* NULL is fine */
 size_t alike_bytes(const struct alike *k);
 
-/* The groups, up to date; cache must be. Borrowed until the next question about this shape. */
-const struct groups *
-alike_groups(struct score_cache *cache, const struct snapshot *s, const struct sched_readings *r);
+/* Up to date; cache must be. Borrowed until the next question about this shape. */
+struct alike *
+alike_of(struct score_cache *cache, const struct snapshot *s, const struct sched_readings *r);
+const struct groups *alike_groups(const struct alike *k);
+/* The node counts as not feasible until it is shown again. Nothing may change in between. */
+void alike_hide(struct alike *k, uint32_t node);
+void alike_show(struct alike *k, uint32_t node);
 /* The node at place `at` in node order among the best ranks of the chosen groups. */
 uint32_t alike_pick(const struct groups *groups, const uint32_t *chosen, size_t n, uint32_t at);

@@ -179,10 +179,10 @@ static int32_t ask_node(struct sched_cycle *c, struct score_cache *k, uint32_t n
     return (int32_t)(sum < 0 ? 0 : sum);
 }
 
-static void update_node(struct sched_cycle *c, struct score_cache *k, uint32_t node)
+static void set_local(struct score_cache *k, const struct snapshot *s, uint32_t node, int32_t now)
 {
-    int32_t before = k->local[node], now = ask_node(c, k, node);
-    uint32_t class = c->snap->class_of[node];
+    int32_t before = k->local[node];
+    uint32_t class = s->class_of[node];
     if (before == now)
         return;
     k->local[node] = now;
@@ -193,6 +193,11 @@ static void update_node(struct sched_cycle *c, struct score_cache *k, uint32_t n
     }
     k->total[node] = now < 0 ? -1 : now + k->bonus[class];
     k->blocks[node / BLOCK].stale = true;
+}
+
+static void update_node(struct sched_cycle *c, struct score_cache *k, uint32_t node)
+{
+    set_local(k, c->snap, node, ask_node(c, k, node));
 }
 
 static void refresh_totals(struct score_cache *k, const struct snapshot *s)
@@ -213,6 +218,16 @@ static void refresh_block(struct score_cache *k, size_t b)
     for (size_t i = from; i < to; i++)
         count += k->total[i] == best;
     k->blocks[b] = (struct block){ best, best < 0 ? 0 : count, false };
+}
+
+static void refresh_stale(struct score_cache *k, const struct snapshot *s)
+{
+    if (k->bonus_stale && refresh_bonus(k))
+        refresh_totals(k, s);
+    for (size_t b = 0; b * BLOCK < k->n; b++) {
+        if (k->blocks[b].stale)
+            refresh_block(k, b);
+    }
 }
 
 /* ---- keeping it current ---- */
@@ -273,6 +288,7 @@ static void rebuild(struct cluster *cl, struct score_cache *k, struct shape *sha
     }
     refresh_bonus(k);
     refresh_totals(k, &cl->snap);
+    refresh_stale(k, &cl->snap);
 }
 
 static void catch_up(struct cluster *cl, struct score_cache *k, struct shape *shape)
@@ -281,8 +297,7 @@ static void catch_up(struct cluster *cl, struct score_cache *k, struct shape *sh
     const struct snapshot *s = &cl->snap;
     for (; k->seq < s->journal_end; k->seq++)
         update_node(&c, k, s->journal[k->seq & (SCHED_JOURNAL - 1)]);
-    if (k->bonus_stale && refresh_bonus(k))
-        refresh_totals(k, s);
+    refresh_stale(k, s);
 }
 
 bool score_cache_is_stale(const struct score_cache *k, const struct snapshot *s)
@@ -303,11 +318,50 @@ struct score_cache *score_cache_of(struct cluster *cl, struct shape *shape)
         rebuild(cl, k, shape);
     else if (!k->rejected)
         catch_up(cl, k, shape);
-    for (size_t b = 0; b * BLOCK < k->n; b++) {
-        if (k->blocks[b].stale)
-            refresh_block(k, b);
-    }
     return k;
+}
+
+/* ---- nodes that are kept for others ---- */
+
+int32_t score_cache_total(const struct score_cache *k, uint32_t node)
+{
+    return node < k->n ? k->total[node] : -1;
+}
+
+bool score_cache_is_flat(const struct score_cache *k)
+{
+    int64_t bonus = -1;
+    for (size_t i = 0; i < k->n_classes; i++) {
+        if (!k->class_feasible[i])
+            continue;
+        if (bonus >= 0 && bonus != k->bonus[i])
+            return false;
+        bonus = k->bonus[i];
+    }
+    return true;
+}
+
+int32_t score_cache_hide(struct score_cache *k, const struct snapshot *s, uint32_t node)
+{
+    int32_t hidden = k->local[node];
+    set_local(k, s, node, -1);
+    refresh_stale(k, s);
+    return hidden;
+}
+
+void score_cache_show(struct score_cache *k,
+                      const struct snapshot *s,
+                      uint32_t node,
+                      int32_t hidden)
+{
+    set_local(k, s, node, hidden);
+    refresh_stale(k, s);
+}
+
+bool score_cache_try(struct cluster *cl, struct shape *shape, uint32_t node)
+{
+    struct sched_cycle c = cycle_of(cl, shape->cache, shape);
+    return ask_node(&c, shape->cache, node) >= 0;
 }
 
 /* ---- questions ---- */

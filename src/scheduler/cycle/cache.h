@@ -25,6 +25,21 @@ uint32_t score_cache_pick(const struct score_cache *k, uint32_t at);
 /* False: some score of this shape must be normalised over nodes, use score_cache_sum. */
 bool score_cache_complete(const struct score_cache *k);
 
+/* ---- for select.c: nodes that are kept for other pods ---- */
+/* The node's score as score_cache_best counts it; -1: it does not fit. */
+int32_t score_cache_total(const struct score_cache *k, uint32_t node);
+/* Hiding some nodes changes nobody else's score: no class is preferred to another. */
+bool score_cache_is_flat(const struct score_cache *k);
+/* The node counts as one that the shape does not fit, until it is shown again; returns what show
+ * must be given. Nothing may change in between. */
+int32_t score_cache_hide(struct score_cache *k, const struct snapshot *s, uint32_t node);
+void score_cache_show(struct score_cache *k,
+                      const struct snapshot *s,
+                      uint32_t node,
+                      int32_t hidden);
+/* Would the shape fit the node as the snapshot is now, changed by a dry run? Nothing is kept. */
+bool score_cache_try(struct cluster *c, struct shape *shape, uint32_t node);
+
 /* ---- for alike.c ---- */
 #define SCORE_CACHE_ALIKE 4 /* groupings of nodes kept per shape */
 struct alike;

@@ -193,19 +193,20 @@ bool evaluate_minds(const struct spod *pod, const struct spod *kept)
     return kept->view->priority >= pod->view->priority;
 }
 
-/* Places the pods that have this node kept for them and matter to the pod; true if there were any.
- */
-static bool place_nominated(struct cluster *cl, const struct spod *pod, struct snode *node)
+size_t
+evaluate_place_nominated(struct cluster *cl, const struct spod *pod, uint32_t node, bool *related)
 {
-    bool any = false;
-    LIST_EACH (&node->nominated, at) {
+    size_t n = 0;
+    *related = false;
+    LIST_EACH (&cl->snap.nodes.items[node]->nominated, at) {
         struct spod *other = LIST_ITEM(at, struct spod, nominated);
         if (other == pod || !evaluate_minds(pod, other))
             continue;
         snapshot_place(&cl->snap, other, &other->kept_where);
-        any = true;
+        *related = *related || other->relations;
+        n++;
     }
-    return any;
+    return n;
 }
 
 /* The first pass of the two: with the nominated pods. False: it decided. whys may be NULL. */
@@ -217,10 +218,11 @@ static bool passes_nominated(struct cluster *cl,
 {
     if (!cl->n_nominated || list_empty(&cl->snap.nodes.items[node]->nominated))
         return true;
-    struct snode *n = cl->snap.nodes.items[node];
     size_t mark = snapshot_mark(&cl->snap);
-    bool ok = true;
-    if (place_nominated(cl, c->pod, n)) {
+    bool ok = true, related, quiet = cl->snap.quiet;
+    if (!quiet)
+        snapshot_quiet(&cl->snap, true);
+    if (evaluate_place_nominated(cl, c->pod, node, &related)) {
         struct run_set set = { .whys = whys };
         int rejected;
         struct why ignored = { 0 };
@@ -229,6 +231,8 @@ static bool passes_nominated(struct cluster *cl,
         ok = out->verdict == SCHED_OK;
     }
     snapshot_rollback(&cl->snap, mark);
+    if (!quiet)
+        snapshot_quiet(&cl->snap, false);
     return ok;
 }
 

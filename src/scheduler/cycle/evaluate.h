@@ -8,7 +8,7 @@
 
 struct node_answer {
     enum verdict verdict;
-    int plugin; /* index in the profile of the plugin that said no; -1: none did */
+    int plugin;            /* index in the profile of the plugin that said no; -1: none did */
     const struct why *why; /* never NULL; nodes with the same reasons mostly share one */
 };
 
@@ -61,6 +61,10 @@ bool evaluate_beside_nominated(struct cluster *c,
                                const struct spod *pod,
                                uint32_t node,
                                struct arena *a);
+/* Puts those there for which the node is kept, for a dry run: it must be quiet and roll back. How
+ * many count for the pod; related: one of them has something to say about other pods. */
+size_t
+evaluate_place_nominated(struct cluster *c, const struct spod *pod, uint32_t node, bool *related);
 /* Many questions about one pod while others come and go: what depends on its shape is prepared
  * once, what depends on other pods anew for each question. */
 struct asking;

@@ -78,6 +78,65 @@ static bool passes_kept(struct cluster *cl, struct sched_cycle *c, uint32_t node
            evaluate_beside_nominated(cl, c->pod, node, c->a);
 }
 
+/* The same for a pod that looks at its own node only, unless those pods speak of others. */
+static bool passes_kept_alone(struct cluster *cl, struct sched_cycle *c, uint32_t node)
+{
+    struct snapshot *s = &cl->snap;
+    size_t mark = snapshot_mark(s);
+    bool related;
+    snapshot_quiet(s, true);
+    bool ok = !evaluate_place_nominated(cl, c->pod, node, &related) ||
+              (!related && score_cache_try(cl, c->pod->shape, node));
+    snapshot_rollback(s, mark);
+    snapshot_quiet(s, false);
+    return related ? passes_kept(cl, c, node) : ok;
+}
+
+/* ---- nodes that are kept for others ---- */
+
+struct hidden { /* while one pod chooses: it would not fit beside those for whom they are kept */
+    uint32_t node;
+    int32_t score;
+};
+VEC_TYPE(hidden_nodes, struct hidden);
+
+/* Of nodes with this score (-1: any). False: none did. */
+static bool
+hide_kept(struct cluster *cl, struct sched_cycle *c, int64_t score, struct hidden_nodes *out)
+{
+    struct score_cache *k = c->shape->cache;
+    size_t before = out->n;
+    LIST_EACH (&cl->kept_nodes, at) {
+        uint32_t node = LIST_ITEM(at, struct snode, in_kept)->id;
+        int32_t total = score_cache_total(k, node);
+        if (total >= 0 && (score < 0 || total == score) && !passes_kept_alone(cl, c, node))
+            hidden_nodes_push(out, (struct hidden){ node, 0 });
+    }
+    for (size_t i = before; i < out->n; i++)
+        out->items[i].score = score_cache_hide(k, c->snap, out->items[i].node);
+    return out->n > before;
+}
+
+static void show_again(struct sched_cycle *c, struct hidden_nodes *hidden)
+{
+    for (size_t i = 0; i < hidden->n; i++)
+        score_cache_show(c->shape->cache, c->snap, hidden->items[i].node, hidden->items[i].score);
+    hidden_nodes_fini(hidden);
+}
+
+/* How many nodes are best, without those that are kept for others: the cache hides them. */
+static uint32_t count_best(struct cluster *cl, struct sched_cycle *c, struct hidden_nodes *hidden)
+{
+    const struct score_cache *k = c->shape->cache;
+    int64_t score;
+    if (!score_cache_is_flat(k))
+        hide_kept(cl, c, -1, hidden);
+    uint32_t count = score_cache_best(k, &score);
+    while (count && hide_kept(cl, c, score, hidden))
+        count = score_cache_best(k, &score);
+    return count;
+}
+
 /* The weighted sum of all scores over these feasible nodes. */
 static int64_t *sum_up(struct sched_cycle *c,
                        struct plugin_run *runs,
@@ -96,7 +155,7 @@ static int64_t *sum_up(struct sched_cycle *c,
     return totals;
 }
 
-/* With plugins of cluster scope, or nodes that are kept for others. */
+/* Asks about every node that the cache calls feasible. */
 static bool select_related(struct cluster *cl,
                            struct sched_cycle *c,
                            struct plugin_run *runs,
@@ -220,14 +279,12 @@ static uint32_t keep_best(const struct groups *groups, const int64_t *totals, st
 
 enum picked { PICKED, PICKED_NONE, PICKED_FULL /* what is best cannot be reserved */ };
 
-/* As select_related, where every plugin says by what it tells nodes apart. */
-static enum picked select_alike(struct sched_cycle *c,
-                                struct plugin_run *runs,
-                                size_t n_runs,
-                                const struct sched_readings *readings,
-                                struct placement *out)
+static enum picked pick_alike(struct sched_cycle *c,
+                              struct plugin_run *runs,
+                              size_t n_runs,
+                              const struct groups *groups,
+                              struct placement *out)
 {
-    const struct groups *groups = alike_groups(c->shape->cache, c->snap, readings);
     struct sorts sorts = passing_sorts(c, runs, n_runs, groups);
     if (!sorts.n)
         return PICKED_NONE;
@@ -237,6 +294,42 @@ static enum picked select_alike(struct sched_cycle *c,
     uint32_t count = keep_best(groups, totals, &sorts);
     uint32_t node = alike_pick(groups, sorts.groups, sorts.n, tie(c, count));
     return runs_reserve(c, node, out) ? PICKED : PICKED_FULL;
+}
+
+/* As select_related, where every plugin says by what it tells nodes apart. */
+static enum picked select_alike(struct cluster *cl,
+                                struct sched_cycle *c,
+                                struct plugin_run *runs,
+                                size_t n_runs,
+                                const struct sched_readings *readings,
+                                struct placement *out)
+{
+    const struct score_cache *k = c->shape->cache;
+    struct id_vec hidden = { 0 };
+    LIST_EACH (&cl->kept_nodes, at) {
+        uint32_t node = LIST_ITEM(at, struct snode, in_kept)->id;
+        if (score_cache_fits(k, node) && !passes_kept(cl, c, node))
+            id_vec_push(&hidden, node);
+    }
+    struct alike *alike = alike_of(c->shape->cache, c->snap, readings);
+    for (size_t i = 0; i < hidden.n; i++)
+        alike_hide(alike, hidden.items[i]);
+    enum picked picked = pick_alike(c, runs, n_runs, alike_groups(alike), out);
+    for (size_t i = 0; i < hidden.n; i++)
+        alike_show(alike, hidden.items[i]);
+    id_vec_fini(&hidden);
+    return picked;
+}
+
+/* For a pod that no plugin of cluster scope minds. */
+static bool select_plain(struct cluster *cl, struct sched_cycle *c, struct placement *out)
+{
+    const struct score_cache *k = c->shape->cache;
+    struct hidden_nodes hidden = { 0 };
+    uint32_t count = count_best(cl, c, &hidden);
+    bool ok = count && runs_reserve(c, score_cache_pick(k, tie(c, count)), out);
+    show_again(c, &hidden);
+    return ok || (count && select_related(cl, c, NULL, 0, out));
 }
 
 /* A pod for which a node is kept goes there if it fits, as in kube-scheduler. */
@@ -260,7 +353,6 @@ bool select_node(struct cluster *cl, const struct spod *pod, struct arena *a, st
                              .a = a };
     if (select_kept(cl, &c, out))
         return true;
-    bool others = cl->n_nominated > (pod->kept ? 1u : 0u);
     struct score_cache *k = score_cache_of(cl, pod->shape);
     int64_t score;
     struct plugin_run runs[SCHED_PLUGINS_MAX];
@@ -274,16 +366,13 @@ bool select_node(struct cluster *cl, const struct spod *pod, struct arena *a, st
     if (sample_size(&c) < cl->snap.n_alive)
         return select_sampled(cl, &c, runs, n, out) || select_related(cl, &c, runs, n, out);
     struct sched_readings readings;
-    if (n && !others && score_cache_complete(k) && read_all(runs, n, &readings)) {
-        enum picked picked = select_alike(&c, runs, n, &readings, out);
+    if (n && score_cache_complete(k) && read_all(runs, n, &readings)) {
+        enum picked picked = select_alike(cl, &c, runs, n, &readings, out);
         return picked == PICKED || (picked == PICKED_FULL && select_related(cl, &c, runs, n, out));
     }
-    if (n || others || !score_cache_complete(k))
+    if (n || !score_cache_complete(k))
         return select_related(cl, &c, runs, n, out);
-    uint32_t count = score_cache_best(k, &score);
-    if (count && runs_reserve(&c, score_cache_pick(k, tie(&c, count)), out))
-        return true;
-    return count && select_related(cl, &c, runs, 0, out);
+    return select_plain(cl, &c, out);
 }
 
 bool select_on(struct cluster *cl,
@@ -300,7 +389,8 @@ bool select_on(struct cluster *cl,
                              .a = a };
     if (!score_cache_fits(score_cache_of(cl, pod->shape), node))
         return false;
-    if (pod->relations || pod->extended || pod->volumes || cl->snap.n_terms || cl->n_nominated ||
+    if (pod->relations || pod->extended || pod->volumes || cl->snap.n_terms ||
+        !list_empty(&cl->snap.nodes.items[node]->nominated) ||
         forecast_holds(cl->forecast)) { /* other pods decide too */
         struct node_answer answer;
         evaluate_node(cl, pod, node, a, &answer);

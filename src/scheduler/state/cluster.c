@@ -27,6 +27,7 @@ void cluster_init(struct cluster *c)
     map_init(&c->images);
     map_init(&c->budgets);
     list_init(&c->reservations);
+    list_init(&c->kept_nodes);
 }
 
 static void namespace_free(struct namespace_entry *e)
@@ -76,6 +77,7 @@ void cluster_fini(struct cluster *c)
     map_fini(&c->images);
     cluster_budgets_fini(c);
     lifted_pods_fini(&c->lifted);
+    spod_ptrs_fini(&c->supposed);
     snapshot_commit(&c->snap);
     quota_free(c->quota);
     dra_free(c->snap.dra);
@@ -208,12 +210,16 @@ void cluster_nominate(struct cluster *c, struct spod *pod, struct snode *node)
     if (pod->kept) {
         list_remove(&pod->nominated);
         c->n_nominated--;
+        if (list_empty(&pod->kept->nominated))
+            list_remove(&pod->kept->in_kept);
     }
     if (pod->held_by)
         reservation_leave(pod);
     pod->kept = node;
     if (node) {
         pod->kept_where = (struct placement){ .node = node->id };
+        list_remove(&node->in_kept);
+        list_push_back(&c->kept_nodes, &node->in_kept);
         list_push_back(&node->nominated, &pod->nominated);
         c->n_nominated++;
     }

@@ -65,9 +65,11 @@ struct cluster {
     struct domain_forest *forest; /* network topologies */
     struct forecast *forecast;    /* what will be free when, and what is held of it */
     size_t n_nominated;           /* pods that have a node kept for them */
+    struct list kept_nodes;       /* these nodes, by in_kept */
     uint64_t nominations;         /* how often that changed */
     uint32_t sample_from;         /* the node where the next sample begins (select.c) */
     struct list reservations;     /* reservation.h */
+    struct spod_ptrs supposed;    /* held pods that quota counts while a question is asked */
     struct mono reservations_due; /* none ends earlier; ns 0: none is there */
 };
 

@@ -161,6 +161,7 @@ static struct snode *node_new(struct snapshot *s)
     n->n_ports = n->n_terms = 0;
     s->least_priority[n->id] = INT64_MAX;
     list_init(&n->nominated);
+    list_init(&n->in_kept);
     s->n_alive++;
     return n;
 }

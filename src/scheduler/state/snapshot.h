@@ -62,6 +62,7 @@ struct snode {
     /* not words: */
     struct list nominated; /* pods that have this node kept for them */
     bool ambiguous;        /* which of its GPUs can be had by claim too is not known (dra_gpus.c) */
+    struct list in_kept;   /* of the cluster, while there are any */
 };
 
 struct placement {  /* where a pod goes; plain data */
@@ -109,10 +110,10 @@ struct snapshot {
     uint32_t n_res;
     int64_t *alloc[SCHED_RESOURCES_MAX], *used[SCHED_RESOURCES_MAX]; /* [res][node] */
     int64_t *nz_cpu, *nz_mem; /* used, with the scheduler's defaults for silent containers */
-    uint32_t *class_of; /* CLASS_GONE: a dead node */
+    uint32_t *class_of;       /* CLASS_GONE: a dead node */
     struct node_classes classes;
     int64_t *least_priority; /* no pod on the node is below; it may be too low. Not a word */
-    struct spod_ptrs pods; /* by id; NULL: free id */
+    struct spod_ptrs pods;   /* by id; NULL: free id */
     struct id_vec free_nodes, free_pods;
     struct map by_name; /* node name → snode */
     size_t n_managed;   /* nodes whose kubelet may refuse pods for their cells */
