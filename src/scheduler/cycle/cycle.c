@@ -185,17 +185,32 @@ static struct quota_ask ask_of(const struct quest *q, size_t from, size_t n)
 }
 
 /* What is held for others counts as used: they evicted for it, and must not lose it to those who
- * left. The caller rolls back. */
-static void charge_kept(const struct quest *q)
+ * left. Until forget_kept; false: nothing is held that this claim has to do with. */
+static bool suppose_kept(const struct quest *q, const struct quota_claim *claim)
 {
+    struct spod_ptrs *supposed = &q->c->supposed;
     LIST_EACH (&q->c->reservations, in_all) {
         const struct reservation *r = LIST_ITEM(in_all, struct reservation, in_all);
         LIST_EACH (&r->held, at) {
-            const struct spod *p = LIST_ITEM(at, struct spod, in_hold);
-            if (evaluate_minds(q->items[0].pod, p))
-                quota_charge(&p->quota, p->demands, p->n_demands, 1);
+            struct spod *p = LIST_ITEM(at, struct spod, in_hold);
+            if (!quota_concerns(q->c->quota, claim, &p->quota) ||
+                !evaluate_minds(q->items[0].pod, p))
+                continue;
+            quota_suppose(&p->quota, p->demands, p->n_demands, 1);
+            spod_ptrs_push(supposed, p);
         }
     }
+    return supposed->n > 0;
+}
+
+static void forget_kept(const struct quest *q)
+{
+    struct spod_ptrs *supposed = &q->c->supposed;
+    for (size_t i = 0; i < supposed->n; i++) {
+        const struct spod *p = supposed->items[i];
+        quota_suppose(&p->quota, p->demands, p->n_demands, -1);
+    }
+    spod_ptrs_clear(supposed);
 }
 
 /* The largest come first: when not all may start, the smallest are counted, so that nothing is
@@ -211,7 +226,7 @@ static bool fits_quota(struct quest *q, struct arena *a, struct str *why)
     q->rationed = true;
     least = least < q->n ? least : q->n;
     struct quota_ask ask = ask_of(q, q->n - least, least);
-    if (quota_fits(q->c->quota, claim, &ask, a, why))
+    if (least < q->n && quota_fits(q->c->quota, claim, &ask, a, why))
         return true;
     q->bound = quota_bound(q->c->quota, claim, &ask);
     return false;
@@ -226,10 +241,8 @@ static bool has_quota(struct quest *q, struct arena *a, struct str *why)
         return false; /* whatever is kept */
     if (list_empty(&q->c->reservations))
         return true;
-    size_t mark = snapshot_mark(&q->c->snap);
-    charge_kept(q);
-    bool ok = fits_quota(q, a, why);
-    snapshot_rollback(&q->c->snap, mark);
+    bool ok = !suppose_kept(q, &q->items[0].pod->quota) || fits_quota(q, a, why);
+    forget_kept(q);
     return ok;
 }
 
@@ -238,10 +251,9 @@ static bool may_start(const struct quest *q, size_t i)
     if (!q->rationed)
         return true;
     struct quota_ask ask = ask_of(q, i, 1);
-    size_t mark = snapshot_mark(&q->c->snap);
-    charge_kept(q);
+    suppose_kept(q, &q->items[i].pod->quota);
     bool ok = quota_fits(q->c->quota, &q->items[i].pod->quota, &ask, NULL, NULL);
-    snapshot_rollback(&q->c->snap, mark);
+    forget_kept(q);
     return ok;
 }
 
@@ -456,8 +468,9 @@ try_in_order(struct quest *q, int (*order)(const void *, const void *), struct p
 static bool deny(const struct quest *q, struct str why, uint32_t wakes, struct plan *out)
 {
     struct arena *a = q->a;
-    out->message =
-        q->g->dialect ? arena_printf(a, "gang %.*s: %.*s", STR_ARG(q->g->key), STR_ARG(why)) : why;
+    out->message = q->g->dialect && !out->silent
+                       ? arena_printf(a, "gang %.*s: %.*s", STR_ARG(q->g->key), STR_ARG(why))
+                       : why;
     out->wakes = wakes;
     out->failed = NULL;
     return false;
@@ -515,7 +528,7 @@ static bool attempt(struct cluster *c, struct gang *g, struct arena *a, struct p
     sort_large_first(&q);
     if (!has_min_resources(&q, a, out))
         return false;
-    if (!has_quota(&q, a, &why)) {
+    if (!has_quota(&q, a, out->silent ? NULL : &why)) {
         out->bound = q.bound;
         return deny(&q, why, WAKE_QUOTA, out);
     }

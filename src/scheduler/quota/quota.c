@@ -471,6 +471,13 @@ static void reset_line(struct quota_queue *q)
     q->gangs = 0;
 }
 
+static void find_top(struct quota_queue *q)
+{
+    q->top = q;
+    while (q->top->parent && !(q->top->closed && !q->top->parent->parent))
+        q->top = q->top->parent;
+}
+
 static void relink(struct quota *t, struct quota_queues *all)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
@@ -482,6 +489,8 @@ static void relink(struct quota *t, struct quota_queues *all)
     collect(t->root, all);
     for (size_t i = 0; i < all->n; i++)
         reset_line(all->items[i]);
+    for (size_t i = 0; i < all->n; i++)
+        find_top(all->items[i]);
 }
 
 /* Gangs run in a queue where a job of it has pods. */

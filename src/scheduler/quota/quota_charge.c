@@ -17,37 +17,54 @@ struct quota_kin quota_kin_of(const struct quota_claim *c)
     return (struct quota_kin){ c->queue, j ? j->user : NULL, j ? j->namespace : NULL };
 }
 
-static void add(struct quota *t, int64_t *word, int64_t delta)
+/* log: NULL, nothing is to be undone. */
+static void add(struct snapshot *log, int64_t *word, int64_t delta)
 {
-    if (delta)
-        tx_set(t->snap, word, *word + delta);
+    if (!log)
+        *word += delta;
+    else if (delta)
+        tx_set(log, word, *word + delta);
 }
 
-static void charge_one(struct quota_queue *q, size_t r, int64_t delta)
+static void charge_one(struct snapshot *log, struct quota_queue *q, size_t r, int64_t delta)
 {
-    struct quota *t = q->tree;
     int64_t up = delta; /* what changes in `taken`, on the way up */
-    add(t, &q->own[r], delta);
+    add(log, &q->own[r], delta);
     for (struct quota_queue *at = q; at; at = at->parent) {
         int64_t before = num_max_i64(0, at->taken[r] - at->kept_own[r]);
-        add(t, &at->used[r], delta);
-        add(t, &at->taken[r], up);
+        add(log, &at->used[r], delta);
+        add(log, &at->taken[r], up);
         up = num_max_i64(0, at->taken[r] - at->kept_own[r]) - before;
     }
 }
 
-static void charge_gang(struct quota_queue *q, struct quota_job *j, int sign)
+static void charge_gang(struct snapshot *log, struct quota_queue *q, struct quota_job *j, int sign)
 {
-    struct quota *t = q->tree;
-    add(t, &j->pods, sign);
+    add(log, &j->pods, sign);
     if (j->pods != (sign > 0 ? 1 : 0))
         return; /* neither its first pod nor its last */
     for (struct quota_queue *at = q; at; at = at->parent)
-        add(t, &at->gangs, sign);
+        add(log, &at->gangs, sign);
     if (j->user)
-        add(t, &j->user->gangs, sign);
+        add(log, &j->user->gangs, sign);
     if (j->namespace)
-        add(t, &j->namespace->gangs, sign);
+        add(log, &j->namespace->gangs, sign);
+}
+
+static void charge(struct snapshot *log,
+                   const struct quota_claim *c,
+                   const struct demand *d,
+                   size_t n,
+                   int sign)
+{
+    struct quota *t = c->queue->tree;
+    for (size_t i = 0; t->n_res && i < n; i++) {
+        unsigned r = quota_column(t, d[i].res);
+        if (r != QUOTA_NO_RES)
+            charge_one(log, c->queue, r, sign * d[i].amount);
+    }
+    if (c->job)
+        charge_gang(log, c->queue, c->job, sign);
 }
 
 void quota_charge(const struct quota_claim *c, const struct demand *d, size_t n, int sign)
@@ -61,13 +78,15 @@ void quota_charge(const struct quota_claim *c, const struct demand *d, size_t n,
         for (struct quota_queue *at = c->queue; at; at = at->parent)
             quota_mark_dirty(at);
     }
-    for (size_t i = 0; t->n_res && i < n; i++) {
-        unsigned r = quota_column(t, d[i].res);
-        if (r != QUOTA_NO_RES)
-            charge_one(c->queue, r, sign * d[i].amount);
-    }
-    if (c->job)
-        charge_gang(c->queue, c->job, sign);
+    charge(t->snap, c, d, n, sign);
+}
+
+void quota_suppose(const struct quota_claim *c, const struct demand *d, size_t n, int sign)
+{
+    if (!c->queue)
+        return;
+    quota_link(c->queue->tree);
+    charge(NULL, c, d, n, sign);
 }
 
 void quota_ask_add(struct quota *t, struct quota_ask *ask, const struct demand *d, size_t n)
@@ -89,16 +108,26 @@ struct verdict_of { /* of one resource */
     const struct quota_queue *at; /* the queue that sets the bound */
 };
 
-/* From q up to the last queue that counts: the root, or the top of a closed tree. */
+/* From q up to the last queue that counts. */
 static size_t path_of(const struct quota_queue *q, const struct quota_queue **path)
 {
+    const struct quota_queue *top = q->top;
     size_t n = 0;
-    for (; q && n < QUOTA_DEPTH_MAX + 2; q = q->parent) {
+    for (; n < QUOTA_DEPTH_MAX + 2; q = q->parent) {
         path[n++] = q;
-        if (q->closed && q->parent && !q->parent->parent)
+        if (q == top)
             break;
     }
     return n;
+}
+
+bool quota_concerns(struct quota *t, const struct quota_claim *c, const struct quota_claim *other)
+{
+    quota_link(t);
+    if (!c->queue || !other->queue)
+        return false;
+    const struct quota_queue *top = c->queue->top;
+    return top == t->root || top == other->queue->top || t->root->max_gangs != QUOTA_ANY;
 }
 
 static struct verdict_of room_of(const struct quota_queue *q, size_t r)

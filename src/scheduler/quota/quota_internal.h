@@ -40,6 +40,7 @@ struct quota_queue {
     int64_t lend[QUOTA_RES_MAX], limit[QUOTA_RES_MAX];
 
     struct quota_queue *parent; /* NULL: the root */
+    struct quota_queue *top;    /* the last one that counts above: the root, or of a closed tree */
     struct list children, sibling;
     int mark;                        /* of the search for cycles */
     int64_t subtree[QUOTA_RES_MAX];  /* own and what the children lend */
