@@ -193,8 +193,7 @@ static bool suppose_kept(const struct quest *q, const struct quota_claim *claim)
         const struct reservation *r = LIST_ITEM(in_all, struct reservation, in_all);
         LIST_EACH (&r->held, at) {
             struct spod *p = LIST_ITEM(at, struct spod, in_hold);
-            if (!quota_concerns(q->c->quota, claim, &p->quota) ||
-                !evaluate_minds(q->items[0].pod, p))
+            if (!quota_concerns(claim, &p->quota) || !evaluate_minds(q->items[0].pod, p))
                 continue;
             quota_suppose(&p->quota, p->demands, p->n_demands, 1);
             spod_ptrs_push(supposed, p);

@@ -65,6 +65,7 @@ struct run_set {
     struct plugin_run runs[SCHED_PLUGINS_MAX];
     size_t n;
     bool admits;                   /* some of them want to be asked first */
+    bool related;                  /* some look at other nodes and pods */
     struct whys *whys;             /* NULL: nobody asks why */
     struct class_answer *by_class; /* [class][run]; NULL: every node is asked */
 };
@@ -76,9 +77,11 @@ static void prepare_set(struct sched_cycle *c,
                         struct why *why)
 {
     set->n = runs_prepare(c, scopes, set->runs, rejected, why);
-    set->admits = false;
-    for (size_t i = 0; i < set->n; i++)
+    set->admits = set->related = false;
+    for (size_t i = 0; i < set->n; i++) {
         set->admits = set->admits || set->runs[i].admits;
+        set->related = set->related || set->runs[i].scope == SCOPE_CLUSTER;
+    }
 }
 
 static struct sched_cycle cycle_of(struct cluster *c, const struct spod *pod, struct arena *a)
@@ -209,11 +212,28 @@ evaluate_place_nominated(struct cluster *cl, const struct spod *pod, uint32_t no
     return n;
 }
 
-/* The first pass of the two: with the nominated pods. False: it decided. whys may be NULL. */
+/* Asks with others placed for a dry run. related: they have something to say about other pods. */
+static void filter_beside(struct sched_cycle *c,
+                          struct run_set *set,
+                          uint32_t node,
+                          bool related,
+                          struct node_answer *out)
+{
+    struct run_set anew = { .whys = set->whys };
+    struct why ignored = { 0 };
+    int rejected;
+    if (related || set->related) {
+        prepare_set(c, ~0u, &anew, &rejected, &ignored);
+        set = &anew;
+    }
+    filter_node(c, set, node, out);
+}
+
+/* The first pass of the two: with the nominated pods. False: it decided. */
 static bool passes_nominated(struct cluster *cl,
                              struct sched_cycle *c,
+                             struct run_set *set,
                              uint32_t node,
-                             struct whys *whys,
                              struct node_answer *out)
 {
     if (!cl->n_nominated || list_empty(&cl->snap.nodes.items[node]->nominated))
@@ -223,11 +243,7 @@ static bool passes_nominated(struct cluster *cl,
     if (!quiet)
         snapshot_quiet(&cl->snap, true);
     if (evaluate_place_nominated(cl, c->pod, node, &related)) {
-        struct run_set set = { .whys = whys };
-        int rejected;
-        struct why ignored = { 0 };
-        prepare_set(c, ~0u, &set, &rejected, &ignored);
-        filter_node(c, &set, node, out);
+        filter_beside(c, set, node, related, out);
         ok = out->verdict == SCHED_OK;
     }
     snapshot_rollback(&cl->snap, mark);
@@ -242,8 +258,9 @@ bool evaluate_beside_nominated(struct cluster *cl,
                                struct arena *a)
 {
     struct sched_cycle c = cycle_of(cl, pod, a);
+    struct run_set set = { .related = true }; /* nothing is prepared */
     struct node_answer ignored;
-    return passes_nominated(cl, &c, node, NULL, &ignored);
+    return passes_nominated(cl, &c, &set, node, &ignored);
 }
 
 static void answer_node(struct cluster *cl,
@@ -252,7 +269,7 @@ static void answer_node(struct cluster *cl,
                         uint32_t node,
                         struct node_answer *out)
 {
-    if (is_admitted(c, set, node, out) && passes_nominated(cl, c, node, set->whys, out))
+    if (is_admitted(c, set, node, out) && passes_nominated(cl, c, set, node, out))
         filter_node(c, set, node, out);
 }
 
@@ -441,7 +458,7 @@ enum verdict asking_node(struct asking *q, uint32_t node, const struct why **why
     if (q->rejected)
         answer.why = &q->rejected_why;
     else if (q->cl->snap.nodes.items[node]->alive && is_admitted(&q->c, &q->set, node, &answer) &&
-             passes_nominated(q->cl, &q->c, node, q->set.whys, &answer))
+             passes_nominated(q->cl, &q->c, &q->set, node, &answer))
         filter_node(&q->c, &q->set, node, &answer);
     if (why)
         *why = answer.why;

@@ -129,7 +129,7 @@ static uint32_t count_best(struct cluster *cl, struct sched_cycle *c, struct hid
 {
     const struct score_cache *k = c->shape->cache;
     int64_t score;
-    if (!score_cache_is_flat(k))
+    if (!list_empty(&cl->kept_nodes) && !score_cache_is_flat(k))
         hide_kept(cl, c, -1, hidden);
     uint32_t count = score_cache_best(k, &score);
     while (count && hide_kept(cl, c, score, hidden))

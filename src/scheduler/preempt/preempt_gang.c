@@ -189,15 +189,17 @@ static bool find_prefix(struct hunt *h, struct probe *p, size_t *out)
         if (!prefix_fits(h, p, high))
             return false;
     }
+    bool fits = true; /* as the snapshot is */
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
-        if (prefix_fits(h, p, middle))
+        fits = prefix_fits(h, p, middle);
+        if (fits)
             high = middle;
         else
             low = middle;
     }
     *out = high;
-    return prefix_fits(h, p, high);
+    return fits || prefix_fits(h, p, high);
 }
 
 static bool touches(const struct unit *u, const struct plan *plan)

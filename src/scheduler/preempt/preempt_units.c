@@ -167,14 +167,18 @@ static int compare_cost(const void *pa, const void *pb)
     return str_cmp(b->pods[0]->key, a->pods[0]->key); /* as victim_compare */
 }
 
-static void mark_violations(struct hunt *h)
+/* True: any does. */
+static bool mark_violations(struct hunt *h)
 {
+    bool any = false;
     struct budget_ledger *ledger = budget_ledger_new(h->c, h->a);
     for (size_t i = 0; i < h->units.n; i++) {
         struct unit *u = &h->units.items[i];
         for (size_t k = 0; k < u->n && !u->leaving; k++)
             u->violates = !budget_take(ledger, u->pods[k]) || u->violates;
+        any = any || u->violates;
     }
+    return any;
 }
 
 /* ---- which nodes need few evictions ---- */
@@ -254,8 +258,8 @@ void unit_find_all(struct hunt *h)
     if (!h->units.n)
         return;
     qsort(h->units.items, h->units.n, sizeof(struct unit), compare_cost);
-    mark_violations(h);
-    qsort(h->units.items, h->units.n, sizeof(struct unit), compare_cost);
+    if (mark_violations(h))
+        qsort(h->units.items, h->units.n, sizeof(struct unit), compare_cost);
     snapshot_quiet(&h->c->snap, true);
     rank_nodes(h);
     snapshot_quiet(&h->c->snap, false);

@@ -474,7 +474,7 @@ static void reset_line(struct quota_queue *q)
 static void find_top(struct quota_queue *q)
 {
     q->top = q;
-    while (q->top->parent && !(q->top->closed && !q->top->parent->parent))
+    while (q->top->parent && !is_closed_top(q->top))
         q->top = q->top->parent;
 }
 

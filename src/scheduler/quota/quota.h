@@ -110,7 +110,8 @@ void quota_join(struct quota *t, const struct quota_owner *o, struct quota_claim
 void quota_leave(struct quota *t, struct quota_claim *c);
 /* Takes (sign 1) or gives back (-1) what a pod demands, through the undo log. */
 void quota_charge(const struct quota_claim *c, const struct demand *d, size_t n, int sign);
-/* The same for a question, outside the undo log: to be taken back before anything else changes. */
+/* The same for a question, outside the undo log: to be taken back before anything else changes.
+ * After quota_fits. */
 void quota_suppose(const struct quota_claim *c, const struct demand *d, size_t n, int sign);
 
 /* One queue, one user, one namespace: what quota says to one of two equal asks it says to both.
@@ -120,9 +121,9 @@ struct quota_kin {
 };
 struct quota_kin quota_kin_of(const struct quota_claim *c);
 
-/* Something that `other` uses counts in a limit of `c`: of a tree that is closed, only what is in
- * it. */
-bool quota_concerns(struct quota *t, const struct quota_claim *c, const struct quota_claim *other);
+/* What `other` uses may count in a limit of `c`: of a tree that is closed, only what is in it.
+ * After quota_fits. */
+bool quota_concerns(const struct quota_claim *c, const struct quota_claim *other);
 
 struct quota_ask { /* what a gang wants to add */
     int64_t amount[QUOTA_RES_MAX];

@@ -83,10 +83,8 @@ void quota_charge(const struct quota_claim *c, const struct demand *d, size_t n,
 
 void quota_suppose(const struct quota_claim *c, const struct demand *d, size_t n, int sign)
 {
-    if (!c->queue)
-        return;
-    quota_link(c->queue->tree);
-    charge(NULL, c, d, n, sign);
+    if (c->queue)
+        charge(NULL, c, d, n, sign);
 }
 
 void quota_ask_add(struct quota *t, struct quota_ask *ask, const struct demand *d, size_t n)
@@ -121,13 +119,12 @@ static size_t path_of(const struct quota_queue *q, const struct quota_queue **pa
     return n;
 }
 
-bool quota_concerns(struct quota *t, const struct quota_claim *c, const struct quota_claim *other)
+bool quota_concerns(const struct quota_claim *c, const struct quota_claim *other)
 {
-    quota_link(t);
     if (!c->queue || !other->queue)
         return false;
     const struct quota_queue *top = c->queue->top;
-    return top == t->root || top == other->queue->top || t->root->max_gangs != QUOTA_ANY;
+    return top == other->queue->top || !top->parent;
 }
 
 static struct verdict_of room_of(const struct quota_queue *q, size_t r)
