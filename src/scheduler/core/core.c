@@ -325,10 +325,12 @@ static void assume(struct sched_core *s, struct gang *g, const struct plan *plan
     g->since = (struct mono){ 0 };
     gang_set_message(g, STR(""));
     struct hitch why = { ~0u, plan->failed ? plan->failed->shape : NULL, NULL };
-    if (gang_pending(g)) /* members beyond the minimum */
+    if (gang_pending(g)) { /* members beyond the minimum */
+        queue_part(&s->queue, g);
         queue_park(&s->queue, g, &why, now);
-    else
+    } else {
         queue_remove(&s->queue, g);
+    }
     core_late_watch(s, g);
     core_wake(s, WAKE_POD_PLACED, -1, now);
 }
@@ -392,6 +394,7 @@ static bool tell(struct sched_core *s, struct decision *out)
     struct gang *g = queue_tell(&s->queue);
     if (!g)
         return false;
+    core_touch(s, g);
     *out = (struct decision){
         .kind = DECISION_WAIT, .gang = g, .message = g->message, .attempts = g->attempts
     };

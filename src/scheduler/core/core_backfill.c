@@ -34,6 +34,7 @@ struct backfill {
     size_t n;
     struct mono planned;
     bool moved; /* somebody left the line: others come nearer */
+    bool holds; /* the last plan held room */
     bool freed; /* and room was held for it */
 };
 
@@ -149,7 +150,8 @@ static void plan_from(struct sched_core *s, size_t first)
         if (!b->line[i]->room.held)
             forecast_give(f, &b->line[i]->room);
     }
-    s->cluster.nominations++; /* what failed before may fit now */
+    s->cluster.nominations += b->holds || held; /* what failed before may fit now */
+    b->holds = held > 0;
 }
 
 static void plan_all(struct sched_core *s)

@@ -176,6 +176,8 @@ void core_leave_gang(struct sched_core *s, struct spod *p)
     struct gang *g = p->gang;
     if (!g)
         return;
+    if (g->dialect)
+        queue_remove(&s->queue, g); /* it is not like others any more; who calls queues it anew */
     gang_remove(g, p);
     core_touch(s, g);
     if (g->n_members)
@@ -223,6 +225,8 @@ static bool awaits_owner(struct gang *g, struct mono now)
 void core_gang_changed(struct sched_core *s, struct gang *g, struct mono now)
 {
     core_touch(s, g);
+    if (g->dialect && g->crowd)
+        queue_remove(&s->queue, g); /* what it has in common with others may have changed */
     core_places_lose(s, g);
     gang_settle(g);
     if (!gang_is_complete(g) || gang_has_started(g))

@@ -74,6 +74,8 @@ static struct str late_text(struct sched_core *s, struct gang *g, struct arena *
 
 static void act(struct sched_core *s, struct gang *g, struct mono now)
 {
+    if (g->on_late != GANG_WAITS)
+        queue_part(&s->queue, g); /* others like it have more time */
     switch (g->on_late) {
     case GANG_WAITS:
         break;

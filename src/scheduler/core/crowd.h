@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * crowd — gangs that wait and are alike: pods alone of one shape, priority and queue, with nothing
- * that sets one apart. What is decided about the oldest of them, the leader, holds for all: only
- * the leader stands in the queue, the others are behind it (GANG_BEHIND). When it does not fit
- * nobody else is tried; when it is placed the next one leads. So ten thousand twins that do not fit
- * cost one attempt, and an event that may help them one question.
+ * crowd — gangs that wait and are alike: as many members of each shape, part, priority and queue,
+ * the same minima and wishes, and nothing that sets one apart. What is decided about the oldest of
+ * them, the leader, holds for all: only the leader stands in the queue, the others are behind it
+ * (GANG_BEHIND). When it does not fit nobody else is tried; when it is placed the next one leads.
+ * So ten thousand twins that do not fit cost one attempt, and an event that may help them one
+ * question.
  *
  * For queue.c, which moves leaders; others see crowds only through queue.h. Loop thread only. */
 #pragma once
 
 #include "scheduler/gang/gang.h"
 
-struct crowd_key { /* all that decides; compared as bytes */
-    const struct shape *shape;
-    struct quota_kin kin;
-    int64_t priority, ticket_priority;
-    uint32_t tier, never; /* never: it does not preempt */
-};
-
 struct crowd {
-    struct crowd_key key;
+    struct str key;           /* all that decides; own bytes */
     struct gang *leader;      /* anything but BEHIND; IDLE while it is being tried */
     struct heap behind;       /* the oldest first */
     struct list told, untold; /* those behind, by whether they were told why they wait */
@@ -26,7 +20,7 @@ struct crowd {
     /* of the last attempt in vain: */
     struct mono tried;
     unsigned attempts;
-    struct str message;          /* own text; absent: there was none */
+    struct str message;          /* own text, without the gang's name; absent: there was none */
     struct mono said;            /* since when it is that */
     uint64_t epoch, nominations; /* as they were */
     bool by_quota;               /* its queue said no, not the nodes */
@@ -44,5 +38,10 @@ void crowd_pull(struct crowd *c, struct gang *g);
 struct gang *crowd_lead(struct crowd *c);
 /* The leader leaves; the next one, now idle, leads. NULL: there is none, and the crowd is gone. */
 struct gang *crowd_succeed(struct map *crowds, struct crowd *c);
+/* What a gang says begins with its name, which is not that of those like it. False: this text does
+ * not. */
+bool crowd_text(const struct gang *g, struct str message, struct str *out);
+/* The text of its crowd, for this one; in a. */
+struct str crowd_message(const struct gang *g, struct arena *a);
 /* Everybody behind must hear this; not again soon when only the words differ. */
 void crowd_say(struct crowd *c, struct str message, struct mono now);

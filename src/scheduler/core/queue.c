@@ -200,14 +200,19 @@ static void want_tellers(struct queue *q, struct crowd *c)
 void queue_say(struct queue *q, struct gang *g, struct str message, struct mono now)
 {
     struct crowd *c = g->crowd;
+    struct str text;
     if (!c)
         return;
+    if (!crowd_text(g, message, &text)) {
+        queue_part_and_try_next(q, g);
+        return;
+    }
     c->tried = now;
     c->attempts = g->attempts;
     c->epoch = q->epoch;
     c->nominations = q->cluster->nominations;
     c->by_quota = (g->wakes & WAKE_QUOTA) && !g->blocked;
-    crowd_say(c, message, now);
+    crowd_say(c, text, now);
     want_tellers(q, c);
 }
 
@@ -221,7 +226,8 @@ struct gang *queue_tell(struct queue *q)
     list_push_back(&c->told, &g->parked);
     if (list_empty(&c->untold))
         list_remove(&c->telling);
-    gang_set_message(g, c->message);
+    AUTO(arena_freep) struct arena *a = arena_new();
+    gang_set_message(g, crowd_message(g, a));
     g->by_quota = c->by_quota;
     g->attempts = c->attempts > g->attempts ? c->attempts : g->attempts;
     return g;

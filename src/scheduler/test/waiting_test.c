@@ -64,6 +64,55 @@ static void test_twins_cost_one_attempt(void **state)
     core_free(s);
 }
 
+static void put_gang(struct sched_core *s, const char *gang, int n, const char *cpu, int64_t t)
+{
+    char name[32], min[8];
+    snprintf(min, sizeof min, "%d", n);
+    for (int i = 0; i < n; i++) {
+        snprintf(name, sizeof name, "%s-%d", gang, i);
+        fixture_member(s, (struct fixture_pod){ .name = name, .cpu = cpu }, gang, min, at_s(t));
+    }
+}
+
+static struct str message_of(const struct sched_core *s, const char *pod)
+{
+    return core_pod(s, STR("default"), str_from(pod))->gang->message;
+}
+
+/* Each hears it under its own name; who loses a member, or starts, lets the next one lead. */
+static void test_alike_gangs_cost_one_attempt(void **state)
+{
+    (void)state;
+    struct sched_core *s = core_new_default();
+    char name[32];
+    size_t bound;
+    fixture_node(s, "n0", "", ""); /* 16 CPUs */
+    for (int i = 0; i < 50; i++) {
+        snprintf(name, sizeof name, "g%d", i);
+        put_gang(s, name, 4, "5", 1);
+    }
+    put_gang(s, "other", 3, "9", 1); /* like none of them */
+    CHECK_I64(drain(s, 1, &bound), 51);
+    CHECK_I64(core_count(s).cycles, 2);
+    CHECK_I64(core_count(s).parked, 51);
+    CHECK(str_starts(message_of(s, "g0-0"), STR("gang default/g0: 3 of 4 members fit: 0/1 nodes")));
+    CHECK(str_starts(message_of(s, "g7-0"), STR("gang default/g7: 3 of 4 members fit: 0/1 nodes")));
+    put_gang(s, "late", 4, "5", 2); /* hears it without an attempt of its own */
+    CHECK_I64(drain(s, 2, &bound), 1);
+    CHECK_I64(core_count(s).cycles, 2);
+    CHECK(str_starts(message_of(s, "late-0"), STR("gang default/late: 3 of 4 members fit")));
+    core_pod_del(s, STR("default"), STR("g0-3"), at_s(3));
+    drain(s, 5, &bound);
+    size_t before = core_count(s).cycles;
+    fixture_node(s, "n1", "", "");
+    drain(s, 6, &bound);
+    CHECK_I64(bound, 1);
+    CHECK(fixture_where(s, "g1-0").n > 0);       /* the oldest that is complete */
+    CHECK_I64(core_count(s).cycles - before, 3); /* the next one does not fit, nor does the other */
+    CHECK_I64(core_count(s).parked, 51);
+    core_free(s);
+}
+
 /* Room for two: the oldest two get it, in their order, and the third attempt parks the rest. */
 static void test_twins_start_oldest_first(void **state)
 {
@@ -243,8 +292,9 @@ static void node_del(struct pair *w, unsigned i)
     core_node_del(w->all, str_from(name), at_s(w->t));
 }
 
-/* Priorities all differ but within a gang and among twins, so that who is first does not depend on
- * who was tried when. */
+/* Those of kind 1 are gangs with twins, those of kinds 4 and 5 pods with twins; priorities all
+ * differ but within a gang and among twins, so that who is first does not depend on who was tried
+ * when. */
 static void arrive(struct pair *w)
 {
     static const char *const cpus[] = { "1", "3", "6", "11", "16", "40" };
@@ -254,6 +304,10 @@ static void arrive(struct pair *w)
     int gpus = check_random_below(3) ? 0 : (int)check_random_below(9);
     int priority = kind < 4 ? (int)id : 1000000 + (int)strtoul(cpu, NULL, 10);
     char name[32], spec[96], meta[320], queue[64] = "";
+    if (kind == 1)
+        priority = 2000000 + 100 * (int)strtoul(cpu, NULL, 10) + (int)(10 * n + id % 3);
+    else if (kind == 5)
+        priority += 1000 * (int)(1 + id % 3); /* of its queue */
     snprintf(spec, sizeof spec, ",'priority':%d,'preemptionPolicy':'Never'", priority);
     if (kind % 2)
         snprintf(queue, sizeof queue, "'scheduling.volcano.sh/queue-name':'q%u'", id % 3);
@@ -267,7 +321,7 @@ static void arrive(struct pair *w)
         else
             snprintf(meta, sizeof meta, ",'annotations':{%s}", queue);
         struct fixture_pod p = { .name = name, .cpu = cpu, .spec = spec, .meta = meta };
-        p.gpus = kind < 4 ? gpus : 0;
+        p.gpus = kind < 4 && kind != 1 ? gpus : 0;
         p.scheduler = "default-scheduler";
         AUTO(kobj_unrefp) struct kobj *o = fixture_pod_object(&p);
         core_pod_set(w->aimed, o, at_s(w->t));
@@ -343,6 +397,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_twins_cost_one_attempt),
+        cmocka_unit_test(test_alike_gangs_cost_one_attempt),
         cmocka_unit_test(test_twins_start_oldest_first),
         cmocka_unit_test(test_events_ask_once_and_wake_whom_they_help),
         cmocka_unit_test(test_quota_that_is_given_back_wakes_its_queue),
