@@ -277,6 +277,12 @@ static uint32_t keep_best(const struct groups *groups, const int64_t *totals, st
     return count;
 }
 
+struct asked { /* plugins of cluster scope that have a say */
+    struct plugin_run runs[SCHED_PLUGINS_MAX];
+    size_t n;
+    struct sched_readings readings;
+};
+
 enum picked { PICKED, PICKED_NONE, PICKED_FULL /* what is best cannot be reserved */ };
 
 static enum picked pick_alike(struct sched_cycle *c,
@@ -297,12 +303,8 @@ static enum picked pick_alike(struct sched_cycle *c,
 }
 
 /* As select_related, where every plugin says by what it tells nodes apart. */
-static enum picked select_alike(struct cluster *cl,
-                                struct sched_cycle *c,
-                                struct plugin_run *runs,
-                                size_t n_runs,
-                                const struct sched_readings *readings,
-                                struct placement *out)
+static enum picked
+select_alike(struct cluster *cl, struct sched_cycle *c, struct asked *asked, struct placement *out)
 {
     const struct score_cache *k = c->shape->cache;
     struct id_vec hidden = { 0 };
@@ -311,10 +313,10 @@ static enum picked select_alike(struct cluster *cl,
         if (score_cache_fits(k, node) && !passes_kept(cl, c, node))
             id_vec_push(&hidden, node);
     }
-    struct alike *alike = alike_of(c->shape->cache, c->snap, readings);
+    struct alike *alike = alike_of(c->shape->cache, c->snap, &asked->readings);
     for (size_t i = 0; i < hidden.n; i++)
         alike_hide(alike, hidden.items[i]);
-    enum picked picked = pick_alike(c, runs, n_runs, alike_groups(alike), out);
+    enum picked picked = pick_alike(c, asked->runs, asked->n, alike_groups(alike), out);
     for (size_t i = 0; i < hidden.n; i++)
         alike_show(alike, hidden.items[i]);
     id_vec_fini(&hidden);
@@ -355,23 +357,24 @@ bool select_node(struct cluster *cl, const struct spod *pod, struct arena *a, st
         return true;
     struct score_cache *k = score_cache_of(cl, pod->shape);
     int64_t score;
-    struct plugin_run runs[SCHED_PLUGINS_MAX];
+    struct asked asked;
     struct why why = { 0 };
     int rejected;
     if (score_cache_complete(k) && score_cache_best(k, &score) == 0)
         return false;
-    size_t n = runs_prepare(&c, 1u << SCOPE_CLUSTER, runs, &rejected, &why);
+    size_t n = asked.n = runs_prepare(&c, 1u << SCOPE_CLUSTER, asked.runs, &rejected, &why);
     if (rejected >= 0)
         return false;
     if (sample_size(&c) < cl->snap.n_alive)
-        return select_sampled(cl, &c, runs, n, out) || select_related(cl, &c, runs, n, out);
-    struct sched_readings readings;
-    if (n && score_cache_complete(k) && read_all(runs, n, &readings)) {
-        enum picked picked = select_alike(cl, &c, runs, n, &readings, out);
-        return picked == PICKED || (picked == PICKED_FULL && select_related(cl, &c, runs, n, out));
+        return select_sampled(cl, &c, asked.runs, n, out) ||
+               select_related(cl, &c, asked.runs, n, out);
+    if (n && score_cache_complete(k) && read_all(asked.runs, n, &asked.readings)) {
+        enum picked picked = select_alike(cl, &c, &asked, out);
+        return picked == PICKED ||
+               (picked == PICKED_FULL && select_related(cl, &c, asked.runs, n, out));
     }
     if (n || !score_cache_complete(k))
-        return select_related(cl, &c, runs, n, out);
+        return select_related(cl, &c, asked.runs, n, out);
     return select_plain(cl, &c, out);
 }
 
