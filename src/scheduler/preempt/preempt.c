@@ -29,8 +29,8 @@ struct search {
     struct node_answer *statuses; /* by node: why it is no candidate */
     struct whys whys;             /* of them */
     const struct why *no_victims, *not_helpful;
-    bool reclaims;                /* not only lower priorities may be evicted */
-    size_t violating;             /* candidates that violate budgets */
+    bool reclaims;    /* not only lower priorities may be evicted */
+    size_t violating; /* candidates that violate budgets */
 };
 
 /* ---- one node ---- */

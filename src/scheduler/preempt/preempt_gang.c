@@ -176,10 +176,53 @@ static bool prefix_fits(struct hunt *h, struct probe *p, size_t n)
     return probe(h, p);
 }
 
+/* The first n units leave (-1) or come back (1), as far as the gang's quota minds. */
+static void suppose_units(struct hunt *h, size_t n, int sign)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct unit *u = &h->units.items[i];
+        for (size_t k = 0; k < u->n; k++) {
+            const struct spod *p = u->pods[k];
+            if (quota_concerns(&h->failed->quota, &p->quota))
+                quota_suppose(&p->quota, p->demands, p->n_demands, sign);
+        }
+    }
+}
+
+/* Would the queue let the gang start without the first n units? Cheaper than taking them, and no
+ * prefix that is too short for the queue makes room. */
+static bool has_quota_without(struct hunt *h, size_t n)
+{
+    struct quota_queue *bound;
+    suppose_units(h, n, -1);
+    bool ok = cycle_has_quota(h->c, h->g, &bound);
+    suppose_units(h, n, 1);
+    return ok;
+}
+
+/* At least 1; when all of them are enough. */
+static size_t least_for_quota(struct hunt *h)
+{
+    size_t low = 0, high = 1; /* low is too short */
+    while (high < h->units.n && !has_quota_without(h, high)) {
+        low = high;
+        high *= 2;
+    }
+    high = high < h->units.n ? high : h->units.n;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (has_quota_without(h, middle))
+            high = middle;
+        else
+            low = middle;
+    }
+    return high;
+}
+
 /* The shortest prefix that makes room; false: none does. */
 static bool find_prefix(struct hunt *h, struct probe *p, size_t *out)
 {
-    size_t low = 0, high = 1; /* low does not fit */
+    size_t low = h->by_quota ? least_for_quota(h) - 1 : 0, high = low + 1; /* low does not fit */
     while (high < h->units.n && !prefix_fits(h, p, high)) {
         low = high;
         high *= 2;
@@ -371,13 +414,17 @@ void preempt_gang(struct cluster *c,
     h.policy = &want->policy;
     struct places places = { 0 };
     h.asking = asking;
+    h.by_quota = want->by_quota;
     dra_suppose(c->snap.dra, true);
-    unit_find_all(&h);
-    bool counted = h.units.n && !want->by_quota && is_countable(&h, &places);
+    unit_collect(&h);
+    bool hopeless = !h.units.n || (h.by_quota && !has_quota_without(&h, h.units.n));
+    if (!hopeless)
+        unit_sort(&h);
+    bool counted = !hopeless && !h.by_quota && is_countable(&h, &places);
     if (counted)
         out->found = try_counting(&h, &places, out);
-    bool hopeless = counted && places.sum < places.need;
-    if (h.units.n && !out->found && !hopeless) {
+    hopeless = hopeless || (counted && places.sum < places.need);
+    if (!out->found && !hopeless) {
         start_anew(&h);
         out->found = try_probing(&h, out);
     }

@@ -126,7 +126,7 @@ static void collect_one(struct hunt *h, struct spod *p)
     }
 }
 
-static void collect(struct hunt *h)
+void unit_collect(struct hunt *h)
 {
     const struct snapshot *snap = &h->c->snap;
     for (size_t n = 0; n < snap->nodes.n; n++) { /* those that wait may be many more */
@@ -252,11 +252,8 @@ static void rank_nodes(struct hunt *h)
     }
 }
 
-void unit_find_all(struct hunt *h)
+void unit_sort(struct hunt *h)
 {
-    collect(h);
-    if (!h->units.n)
-        return;
     qsort(h->units.items, h->units.n, sizeof(struct unit), compare_cost);
     if (mark_violations(h))
         qsort(h->units.items, h->units.n, sizeof(struct unit), compare_cost);

@@ -34,10 +34,11 @@ struct hunt {
     struct arena *a;
     struct asking *asking; /* about failed */
     struct unit_vec units; /* the cheapest first */
+    bool by_quota;         /* its queue denied the gang, not the nodes */
 };
 
-/* Collects and sorts the units. */
-void unit_find_all(struct hunt *h);
+void unit_collect(struct hunt *h); /* in no order */
+void unit_sort(struct hunt *h);
 /* Takes a unit's pods off their nodes, and puts them back. */
 void unit_take(struct hunt *h, struct unit *u);
 void unit_return(struct hunt *h, struct unit *u);
