@@ -117,7 +117,7 @@ struct day {
     struct sched_core *s;
     struct heap events;
     int64_t *began_ms; /* of each workload, by number: its uid; 0: it does not run */
-    size_t admitted, evicted;
+    size_t admitted, evicted, present; /* present: in the core */
 };
 
 static int64_t *began(const struct day *d, const struct kobj *pod)
@@ -224,9 +224,11 @@ static void happen(struct day *d, const struct event *e)
     struct mono now = { e->at_ms * 1000000 };
     if (!e->began_ms) {
         core_pod_set(d->s, e->pod, now);
+        d->present++;
     } else if (*began(d, e->pod) == e->began_ms) {
         *began(d, e->pod) = 0;
         core_pod_del(d->s, e->pod->namespace, e->pod->name, now);
+        d->present--;
     }
 }
 
@@ -241,7 +243,7 @@ static void pass_time(struct day *d, int64_t *now_ms)
 {
     const struct event *next = heap_peek(&d->events);
     struct mono due;
-    while (core_next_due(d->s, &due) && due.ns / 1000000 + 1 > *now_ms && core_count(d->s).pods &&
+    while (core_next_due(d->s, &due) && due.ns / 1000000 + 1 > *now_ms && d->present &&
            (!next || due.ns / 1000000 + 1 < next->at_ms)) {
         *now_ms = due.ns / 1000000 + 1;
         settle(d, *now_ms);
