@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "node/agent/agent_internal.h"
-#include "node/agent/podlogs.h"
+#include "node/executor/podlogs.h"
 
 #define UNSENT_MAX ((size_t)1 << 20)
 #define FOLLOW_NS (100 * NS_PER_MS)

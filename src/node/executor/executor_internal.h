@@ -4,11 +4,11 @@
 
 #include "base/map.h"
 #include "base/vec.h"
-#include "node/executor/addresses.h"
 #include "node/executor/executor.h"
 #include "node/executor/probe_fetch.h"
 #include "node/executor/shim_client.h"
 #include "node/machine/cgroups.h"
+#include "node/pod/addresses.h"
 #include "node/pod/podhook.h"
 #include "node/pod/podprobe.h"
 

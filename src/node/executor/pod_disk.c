@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "io/file.h"
-#include "node/agent/podlogs.h"
 #include "node/executor/executor_internal.h"
+#include "node/executor/podlogs.h"
 
 #define LOST_CODE 137
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "kube/names.h"
-#include "node/executor/addresses.h"
+#include "node/pod/addresses.h"
 #include "node/pod/podstate.h"
 
 struct spec_pass {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Reading logs back: all files of a run, tails over files, following over rotation. */
-#include "node/agent/podlogs.h"
+#include "node/executor/podlogs.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -8,8 +8,8 @@
 
 #include "base/mem.h"
 #include "io/file.h"
-#include "node/executor/addresses.h"
 #include "node/executor/podvolumes.h"
+#include "node/pod/addresses.h"
 #include "node/pod/podhook.h"
 #include "node/pod/podprobe.h"
 #include "testkit/check.h"

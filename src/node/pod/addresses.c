@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * addresses — see addresses.h. */
-#include "node/executor/addresses.h"
+#include "node/pod/addresses.h"
 
 #define PREFIX STR("127.64.")
 

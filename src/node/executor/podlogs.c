@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * podlogs — see podlogs.h. A file that is rotated while it is read keeps its inode: at its end the
  * reader looks which number the inode has now, and goes on with the next younger file. */
-#include "node/agent/podlogs.h"
+#include "node/executor/podlogs.h"
 
 #include <dirent.h>
 #include <fcntl.h>
