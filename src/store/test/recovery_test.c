@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -105,6 +106,28 @@ static void test_full_disk(void **state)
     fixture_close(&fx);
     fixture_open(&fx, (struct store_options){ .path = fx.path });
     CHECK_I64(store_count(fx.pods), 2);
+}
+
+/* Written much more than the log may hold: it is copied back and started over while writes go on,
+ * so that neither the disk nor the next start pays for all that was ever written. */
+static void test_the_log_stays_short(void **state)
+{
+    (void)state;
+    enum { WRITES = 200, BYTES = 500000, LOG_MAX = 48 << 20 };
+    char *big = mem_alloc(BYTES + 1), log[sizeof fx.path + 8];
+    struct stat st;
+    fixture_open(&fx, (struct store_options){ .path = fx.path });
+    for (int i = 1; i <= WRITES; i++) {
+        memset(big, 'a' + i % 26, BYTES); /* pages that stay the same are not written */
+        fixture_put(&fx, "a", big);
+        fixture_wait(&fx, i);
+    }
+    free(big);
+    CHECK_I64(fx.failures, 0);
+    snprintf(log, sizeof log, "%s-wal", fx.path);
+    CHECK_I64(stat(log, &st), 0);
+    CHECK(st.st_size < LOG_MAX); /* of 100 MB; the file keeps the longest size that it had */
+    fixture_close(&fx);
 }
 
 /* The room that files may take, for this process: 0 is a disk that is completely full. */
@@ -304,6 +327,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_failed_commit_fails_all_that_builds_on_it),
         TEST(test_every_failing_point_leaves_a_whole_store),
+        TEST(test_the_log_stays_short),
         TEST(test_full_disk),
         TEST(test_start_on_full_disk),
         TEST(test_start_on_full_disk_after_a_crash),
