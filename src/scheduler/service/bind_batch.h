@@ -25,6 +25,7 @@ struct bind_batch {
     struct call *call;
     struct arena *a;
     struct bound_pods pods;
+    struct bound_pods asked; /* that extenders bind, once the plan is carried out */
     size_t n_gangs;
     struct mono started;
 };

@@ -26,6 +26,9 @@ static void batch_free(struct bind_batch *b)
     list_remove(&b->in_flight);
     for (size_t i = 0; i < b->pods.n; i++)
         kobj_unref(b->pods.items[i].pod);
+    for (size_t i = 0; i < b->asked.n; i++)
+        kobj_unref(b->asked.items[i].pod);
+    bound_pods_fini(&b->asked);
     bound_pods_fini(&b->pods);
     arena_free(b->a);
     free(b);
@@ -210,7 +213,11 @@ static void add_plan(struct bind_batch *batch, const struct decision *d)
     for (size_t i = 0; i < d->n; i++) {
         const struct planned *p = &d->items[i];
         if (service_ask_binds(batch->s, p->pod->obj)) {
-            service_ask_bind(batch->s, p->pod->obj, snap->nodes.items[p->where.node]->name);
+            const struct bound_pod asked = {
+                .pod = kobj_ref(p->pod->obj),
+                .node = arena_str(batch->a, snap->nodes.items[p->where.node]->name),
+            };
+            bound_pods_push(&batch->asked, asked);
             continue;
         }
         struct bound_pod b = { .pod = p->pod->obj,
@@ -225,6 +232,15 @@ static void add_plan(struct bind_batch *batch, const struct decision *d)
         batch->n_gangs++;
 }
 
+static void ask_extenders(struct bind_batch *b)
+{
+    for (size_t i = 0; i < b->asked.n; i++) {
+        service_ask_bind(b->s, b->asked.items[i].pod, b->asked.items[i].node);
+        kobj_unref(b->asked.items[i].pod);
+    }
+    b->asked.n = 0;
+}
+
 void service_bind(struct scheduler *s, const struct decision *d)
 {
     if (service_must_wait(d) || service_volumes_must_wait(d)) {
@@ -236,6 +252,7 @@ void service_bind(struct scheduler *s, const struct decision *d)
     if (!s->batch)
         s->batch = batch_new(s);
     add_plan(s->batch, d);
+    ask_extenders(s->batch);
 }
 
 /* ---- plans that wait for a record ---- */
@@ -255,6 +272,7 @@ void service_bind_go_on(struct bind_batch *b)
 
 void service_bind_go(struct bind_batch *b)
 {
+    ask_extenders(b);
     if (b->pods.n == 0)
         batch_free(b); /* an extender binds all of them */
     else if (!service_volumes_wait(b))
@@ -263,6 +281,8 @@ void service_bind_go(struct bind_batch *b)
 
 void service_bind_give_up(struct bind_batch *b, const struct reply *reply, const struct err *err)
 {
+    for (size_t i = 0; i < b->asked.n; i++)
+        batch_add(b, &b->asked.items[i]);
     take_back(b, reply, err);
     batch_free(b);
 }

@@ -664,6 +664,41 @@ static void test_an_extender_filters_and_binds(void **state)
     extender_stop(&e);
 }
 
+#define GANG_POD(name)                                                                             \
+    "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"d\",\"name\":\"" name   \
+    "\",\"uid\":\"u-" name "\",\"resourceVersion\":\"4\",\"labels\":{"                             \
+    "\"scheduling.ganglion.io/pod-group\":\"g\",\"scheduling.ganglion.io/min-available\":\"2\"}}," \
+    "\"spec\":{\"schedulerName\":\"ganglion\",\"containers\":[{\"name\":\"c\",\"resources\":{"     \
+    "\"requests\":{\"nvidia.com/gpu\":\"1\"}}}]}}"
+
+/* It binds one by one, so the gang's start is on record before the first. */
+static void test_an_extender_binds_a_gang(void **state)
+{
+    (void)state;
+    struct extender_process e = extender_start();
+    const char *pods[] = { GANG_POD("g0"), GANG_POD("g1") };
+    char config[1024];
+    snprintf(config, sizeof config,
+             "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n"
+             "extenders: [{urlPrefix: 'http://127.0.0.1:%d', bindVerb: bind}]\n",
+             e.port);
+    struct world *w = world_configured(str_from(config), pods, 2, NULL, 0);
+    CHECK(comes(w, "podgroups/d", "PodGroup"));
+    CHECK(!has_bind(w) && !is_pending(w, "events/d"));
+    fake_reply(w->fake, find(w, "podgroups/d"), 201,
+               "{\"kind\":\"PodGroup\",\"metadata\":{\"name\":\"g\",\"namespace\":\"d\"}}");
+    CHECK(comes(w, "podgroups/d/g/status", "u-g1"));
+    run_briefly(w, 50);
+    CHECK(!is_pending(w, "events/d")); /* nobody is bound yet */
+    fake_reply(w->fake, find(w, "podgroups/d/g/status"), 200,
+               "{\"kind\":\"PodGroup\",\"metadata\":{\"name\":\"g\",\"namespace\":\"d\"}}");
+    CHECK(comes(w, "events/d", "Successfully assigned d/g0 to n0"));
+    CHECK(comes(w, "events/d", "Successfully assigned d/g1 to n0"));
+    CHECK(!has_bind(w));
+    world_free(w);
+    extender_stop(&e);
+}
+
 static void test_extenders_that_fail_are_told(void **state)
 {
     (void)state;
@@ -739,6 +774,7 @@ int main(void)
         cmocka_unit_test(test_places_are_recorded_before_the_bind),
         cmocka_unit_test(test_recorded_places_outlive_the_scheduler),
         cmocka_unit_test(test_an_extender_filters_and_binds),
+        cmocka_unit_test(test_an_extender_binds_a_gang),
         cmocka_unit_test(test_extenders_that_fail_are_told),
         cmocka_unit_test(test_a_lone_pod_has_no_mirror),
         cmocka_unit_test(test_no_mirror_where_it_is_not_served),
