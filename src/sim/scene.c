@@ -150,7 +150,8 @@ static void decide(struct scene *s)
         s->out->decisions += d.kind != DECISION_NONE;
         if (d.kind == DECISION_BIND)
             place_all(s, &d);
-        else if (d.kind == DECISION_PREEMPT || d.kind == DECISION_UNDO)
+        else if (d.kind == DECISION_PREEMPT || d.kind == DECISION_UNDO ||
+                 d.kind == DECISION_RELIEVE)
             evict_all(s, &d);
         else if (d.kind == DECISION_LATE && d.fails)
             fail_all(s, &d);

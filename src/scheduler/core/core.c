@@ -66,6 +66,7 @@ void core_free(struct sched_core *s)
     spod_ptrs_fini(&s->orphans);
     gangs_fini(&s->resumed);
     gangs_fini(&s->half);
+    core_pressure_fini(s);
     core_ended_fini(s);
     core_late_fini(s);
     queue_fini(&s->queue);
@@ -133,6 +134,7 @@ void core_node_set(struct sched_core *s, const struct kobj *node, struct mono no
     struct snode *n = snapshot_node_set(&s->cluster.snap, node);
     if (!n)
         return;
+    core_pressure_look(s, n, now);
     if (fresh)
         adopt_orphans(s, n);
     if (s->cluster.snap.journal_end != before)
@@ -436,7 +438,7 @@ void core_step(struct sched_core *s, struct mono now, struct arena *a, struct de
     s->now = now;
     core_reserved_tick(s);
     if (core_eviction_resume(s, a, out) || core_start_step(s, a, out) ||
-        core_late_step(s, now, a, out))
+        core_pressure_step(s, a, out) || core_late_step(s, now, a, out))
         return;
     core_backfill_tick(s);
     if (++s->steps % TELL_EVERY == 0 && tell(s, out))
@@ -477,6 +479,10 @@ bool core_next_due(const struct sched_core *s, struct mono *when)
     }
     struct mono half;
     if (core_reserved_due(s, &half) && (!any || half.ns < when->ns)) {
+        *when = half;
+        any = true;
+    }
+    if (core_pressure_due(s, &half) && (!any || half.ns < when->ns)) {
         *when = half;
         any = true;
     }

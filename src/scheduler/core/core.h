@@ -133,6 +133,7 @@ enum decision_kind {
     DECISION_LATE,    /* the gang's time-out passed: message says it, and what would help */
     DECISION_ASK,     /* ask the extenders about these members, then tell core_answer */
     DECISION_PREEMPT, /* the same, and it will fit when the victims left: evict them */
+    DECISION_RELIEVE, /* a NUMA cell is short of memory: evict the victim; no gang */
     DECISION_UNDO,    /* this gang is bound in part, and the rest found no room in its time: evict
                          the victims, and tell about those who stay */
 };

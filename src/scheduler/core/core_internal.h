@@ -7,6 +7,13 @@
 VEC_TYPE(profile_ptrs, struct profile *);
 VEC_TYPE(gangs, struct gang *);
 
+struct press { /* a NUMA cell of a node (core_pressure.c) */
+    uint32_t node, cell;
+    struct mono since;   /* reported from here on; ns 0: it is not */
+    struct mono not_yet; /* somebody leaves, or left a moment ago */
+};
+VEC_TYPE(presses, struct press);
+
 struct sched_core {
     struct profile_ptrs profiles;
     struct cluster cluster;
@@ -31,6 +38,7 @@ struct sched_core {
     struct map reserved;         /* "namespace/name" → reserved (core_reserved.c) */
     size_t n_reserved;           /* entries of all of them */
     bool reserved_changed;       /* their status may differ from what was told */
+    struct presses presses;      /* NUMA cells short of memory (core_pressure.c) */
     struct gangs half;           /* some of their members are bound, others were refused */
     struct mono consolidated_at; /* the last search of core_consolidate.c; ns 0: none */
     size_t n_stuck;              /* pods that do not go though they were deleted (core_leaving.c) */
@@ -112,6 +120,14 @@ void core_eviction_note(struct sched_core *s, struct gang *g, const struct decis
 /* True: out evicts for a gang what an earlier scheduler recorded and did not get to. */
 bool core_eviction_resume(struct sched_core *s, struct arena *a, struct decision *out);
 void core_eviction_forget(struct sched_core *s, const struct gang *g); /* the gang goes */
+
+/* ---- core_pressure.c ---- */
+/* The node may report other cells than before. */
+void core_pressure_look(struct sched_core *s, const struct snode *n, struct mono now);
+/* True: out says who leaves a cell that is short of memory. */
+bool core_pressure_step(struct sched_core *s, struct arena *a, struct decision *out);
+bool core_pressure_due(const struct sched_core *s, struct mono *when);
+void core_pressure_fini(struct sched_core *s);
 
 /* ---- core_reserved.c ---- */
 /* A pod came: if room is reserved for it, it gets that. */

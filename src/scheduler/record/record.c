@@ -7,9 +7,9 @@
 #include "scheduler/core/intake.h"
 
 static const char *const decision_names[] = {
-    [DECISION_NONE] = "none", [DECISION_BIND] = "bind", [DECISION_WAIT] = "wait",
-    [DECISION_LATE] = "late", [DECISION_ASK] = "ask",   [DECISION_PREEMPT] = "preempt",
-    [DECISION_UNDO] = "undo",
+    [DECISION_NONE] = "none", [DECISION_BIND] = "bind",       [DECISION_WAIT] = "wait",
+    [DECISION_LATE] = "late", [DECISION_ASK] = "ask",         [DECISION_PREEMPT] = "preempt",
+    [DECISION_UNDO] = "undo", [DECISION_RELIEVE] = "relieve",
 };
 
 static void put_line(struct buf *out, struct jnode *root)
@@ -187,7 +187,8 @@ struct jnode *record_decision(struct arena *a, struct sched_core *s, const struc
         return NULL;
     struct jnode *root = jnode_obj(a);
     jnode_set_str(root, STR("kind"), str_from(decision_names[d->kind]));
-    jnode_set_str(root, STR("gang"), d->gang->key);
+    if (d->gang)
+        jnode_set_str(root, STR("gang"), d->gang->key);
     if (d->message.n)
         jnode_set_str(root, STR("message"), d->message);
     put_plan(a, root, s, d);

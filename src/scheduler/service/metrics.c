@@ -215,7 +215,7 @@ attempt_time(struct sched_meter *m, const struct profile *profile, size_t result
 void sched_meter_cycle(struct sched_meter *m, const struct decision *d, int64_t took_ns)
 {
     if (!m || d->kind == DECISION_NONE || d->kind == DECISION_LATE || d->kind == DECISION_ASK ||
-        d->kind == DECISION_UNDO)
+        d->kind == DECISION_UNDO || d->kind == DECISION_RELIEVE)
         return;
     bool binds = d->kind == DECISION_BIND;
     const struct gang *g = d->gang;

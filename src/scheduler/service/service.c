@@ -143,6 +143,9 @@ static void carry_out(struct scheduler *s, const struct decision *d)
     case DECISION_ASK:
         service_ask(s, d);
         break;
+    case DECISION_RELIEVE:
+        service_undo(s, d);
+        break;
     case DECISION_UNDO:
         service_report(s, d);
         service_undo(s, d);

@@ -127,7 +127,8 @@ void service_outside_start(struct scheduler *s, const struct outside *o);
 void service_outside_tell(struct scheduler *s);
 
 void service_preempt(struct scheduler *s, const struct decision *d);
-/* Evicts the members of a gang that is bound in part, and tells about those who stay. */
+/* Evicts the members of a gang that is bound in part, and tells about those who stay; or a pod in a
+ * cell that is short of memory. */
 void service_undo(struct scheduler *s, const struct decision *d);
 /* The same, but carried out by service_eviction_go, or given up: the core looks for room again.
  * drop: when the service ends. */

@@ -23,6 +23,7 @@
 #include "scheduler/service/service_internal.h"
 
 #define IN_FLIGHT_MAX 64
+#define PRESSURE "CellMemoryPressure"
 #define BOUND_IN_PART "GangBoundInPart" /* reason of conditions and events */
 
 enum errand { ERRAND_MARK, ERRAND_WARN, ERRAND_EVICT, ERRAND_NOMINATE, ERRAND_STAY };
@@ -38,6 +39,7 @@ struct preempt_call {
     struct str node;       /* own text: where it is, or is to be; absent: nowhere any more */
     struct str preemptor;  /* own text: that pod's uid */
     struct eviction *then; /* NOMINATE: may begin once that is written; NULL: nothing */
+    const char *reason;    /* of that, one word; NULL: for the preemptor */
     struct str because;    /* own text: why, when it leaves for nobody; absent: for the preemptor */
 };
 
@@ -91,7 +93,7 @@ static struct jnode *mark_patch(struct arena *a, const struct preempt_call *e)
         e->because.n ? e->because
                      : arena_printf(a, "%.*s: preempting to accommodate a higher priority pod",
                                     STR_ARG(scheduler));
-    struct str reason = e->because.n ? STR(BOUND_IN_PART) : STR("PreemptionByScheduler");
+    struct str reason = e->reason ? str_from(e->reason) : STR("PreemptionByScheduler");
     return condition_patch(a, e, "DisruptionTarget", reason, message);
 }
 
@@ -177,11 +179,11 @@ static void send_more(struct scheduler *s)
 static void tell_undone(const struct preempt_call *e)
 {
     const struct recorder_note note = {
-        .about = e->pod, .type = "Warning", .reason = BOUND_IN_PART, .message = e->because
+        .about = e->pod, .type = "Warning", .reason = e->reason, .message = e->because
     };
     recorder_event(e->s->recorder, &note, loop_wall(e->s->t->loop));
-    LOG_WARN("gang.undone", kv_str("namespace", e->pod->namespace), kv_str("pod", e->pod->name),
-             kv_str("why", e->because));
+    LOG_WARN("pod.evicted", kv_cstr("reason", e->reason), kv_str("namespace", e->pod->namespace),
+             kv_str("pod", e->pod->name), kv_str("why", e->because));
 }
 
 static void tell_evicted(const struct preempt_call *e)
@@ -343,6 +345,7 @@ void service_undo(struct scheduler *s, const struct decision *d)
             errand_new(s, &s->errands.waiting, leaves ? ERRAND_MARK : ERRAND_STAY, p);
         e->node = own(snap->nodes.items[p->node]->name);
         e->because = own(d->message);
+        e->reason = d->kind == DECISION_RELIEVE ? PRESSURE : BOUND_IN_PART;
     }
     send_more(s);
 }
