@@ -85,7 +85,8 @@ static struct world *world_new(const struct given *given, size_t n)
                                          "csinodes",
                                          "csidrivers",
                                          "csistoragecapacities",
-                                         "volumeattachments" };
+                                         "volumeattachments",
+                                         "resourcereservations" };
     struct world *w = MEM_NEW(struct world);
     struct err err = { 0 };
     w->loop = loop_new(NULL);
