@@ -9,12 +9,6 @@
 #include "io/http.h"
 
 #define FRONT_ANSWER_BYTES_MAX ((size_t)256 << 20)
-/* Slow readers may hold so many answer bytes before lists are refused with 429: one connection,
- * all.
- */
-#define FRONT_HELD_BYTES_MAX ((size_t)64 << 20)
-#define FRONT_HELD_ALL_BYTES_MAX ((size_t)256 << 20)
-#define FRONT_GZIP_BYTES ((size_t)128 << 10) /* smaller answers are not compressed */
 
 enum front_shape { FRONT_OBJECT, FRONT_TABLE, FRONT_PARTIAL };
 
@@ -55,9 +49,15 @@ void front_write_list(struct buf *out, struct front *f);
 /* The object of one watch event. */
 void front_write_event_object(struct buf *out, struct front *f, const struct watch_event *ev);
 
-/* front.c */
+/* front_answer.c: these end f, also when nobody is there any more. */
+void front_free(struct front *f); /* without an answer */
 void front_respond_text(struct front *f, int status, const char *type, struct str body);
 void front_respond_json(struct front *f, int status, struct str body);
+void front_respond_reply(struct front *f);   /* of its action; the exchange must be there */
+void front_respond_refusal(struct front *f); /* the same, made before the action was started */
+/* Answers that nobody reads pile up: nothing large is made until they are read or cut. True: f was
+ * answered so, and has ended. */
+bool front_refuse_crowd(struct front *f);
 
 /* front_watch.c: begins the stream of a finished watch action. */
 void front_watch_begin(struct front *f);

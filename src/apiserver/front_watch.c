@@ -66,8 +66,7 @@ void front_watch_begin(struct front *f)
     f->watcher = watcher_start(f->a, &sink);
     if (!f->x) { /* went away before it began */
         watcher_free(TAKE(f->watcher));
-        action_free(f->a);
-        free(f);
+        front_free(f);
         return;
     }
     struct http_header headers[] = { { STR("Cache-Control"), STR("no-cache, private") } };
