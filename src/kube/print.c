@@ -237,6 +237,8 @@ static const struct {
     { "", "Event", print_event },
     { "", "Namespace", print_namespace },
     { "", "Node", print_node },
+    { "", "PersistentVolume", print_volume },
+    { "", "PersistentVolumeClaim", print_volume_claim },
     { "", "Pod", print_pod },
     { "", "ResourceQuota", print_quota },
     { "", "Secret", print_secret },
@@ -259,6 +261,9 @@ static const struct {
     { "resource.k8s.io", "ResourceClaimTemplate", print_device_class },
     { "resource.k8s.io", "ResourceSlice", print_resource_slice },
     { "scheduling.k8s.io", "PriorityClass", print_priority_class },
+    { "storage.k8s.io", "CSINode", print_csi_node },
+    { "storage.k8s.io", "StorageClass", print_storage_class },
+    { "storage.k8s.io", "VolumeAttachment", print_volume_attachment },
 };
 
 static print_fn find_printer(const struct resource *r)

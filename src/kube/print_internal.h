@@ -55,3 +55,8 @@ void print_cronjob(struct row *r);
 void print_device_class(struct row *r); /* and templates: only an age */
 void print_resource_claim(struct row *r);
 void print_resource_slice(struct row *r);
+void print_volume(struct row *r);
+void print_volume_claim(struct row *r);
+void print_storage_class(struct row *r);
+void print_csi_node(struct row *r);
+void print_volume_attachment(struct row *r);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Table cells: what kubectl get shows. The wanted rows of pods, services and workloads are those
  * that kube-apiserver 1.36 gave for the same objects. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "testkit/check.h"
@@ -183,6 +184,44 @@ static void core_kinds(void **state)
                 "{'metadata':{'name':'r'," META "}}", "['r','2026-11-22T09:55:00Z']");
 }
 
+static void storage(void **state)
+{
+    (void)state;
+    const struct resource *claims =
+        resource_find(STR(""), STR("v1"), STR("persistentvolumeclaims"));
+    const char *held = "'status':{'phase':'Bound','capacity':{'storage':'2Gi'},'accessModes':["
+                       "'ReadWriteMany','ReadWriteOnce']}}";
+    char text[512];
+    snprintf(text, sizeof text,
+             "{'metadata':{'name':'c'," META "},'spec':{'storageClassName':'fast','volumeName':"
+             "'pv','volumeMode':'Block'},%s",
+             held);
+    check_cells(claims, text, "['c','Bound','pv','2Gi','RWO,RWX','fast','<unset>','5m','Block']");
+    snprintf(text, sizeof text,
+             "{'metadata':{'name':'c'," META ",'deletionTimestamp':'2026-11-22T09:56:00Z'},'spec':"
+             "{'storageClassName':'fast'},%s",
+             held); /* without a volume it has nothing */
+    check_cells(claims, text, "['c','Terminating','','','','fast','<unset>','5m','<unset>']");
+    check_cells(resource_find(STR(""), STR("v1"), STR("persistentvolumes")),
+                "{'metadata':{'name':'pv'," META "},'spec':{'capacity':{'storage':'2Gi'},"
+                "'accessModes':['ReadWriteOncePod'],'persistentVolumeReclaimPolicy':'Retain',"
+                "'claimRef':{'namespace':'n','name':'c'},'storageClassName':'fast','volumeMode':"
+                "'Filesystem'},'status':{'phase':'Bound'}}",
+                "['pv','2Gi','RWOP','Retain','Bound','n/c','fast','<unset>','','5m','Filesystem']");
+    check_cells(resource_find(STR("storage.k8s.io"), STR("v1"), STR("storageclasses")),
+                "{'metadata':{'name':'fast'," META
+                ",'annotations':{'storageclass.kubernetes.io/is-default-class':'true'}},"
+                "'provisioner':'p','volumeBindingMode':'WaitForFirstConsumer'}",
+                "['fast (default)','p','Delete','WaitForFirstConsumer',false,'5m']");
+    check_cells(resource_find(STR("storage.k8s.io"), STR("v1"), STR("csinodes")),
+                "{'metadata':{'name':'n'," META "},'spec':{'drivers':[{'name':'a'},{'name':'b'}]}}",
+                "['n',2,'5m']");
+    check_cells(resource_find(STR("storage.k8s.io"), STR("v1"), STR("volumeattachments")),
+                "{'metadata':{'name':'va'," META "},'spec':{'attacher':'a','nodeName':'n','source':"
+                "{'persistentVolumeName':'pv'}},'status':{'attached':true}}",
+                "['va','a','pv','n',true,'5m']");
+}
+
 static void every_kind_fills_its_columns(void **state)
 {
     (void)state;
@@ -244,6 +283,7 @@ int main(void)
         cmocka_unit_test(sidecars_count),
         cmocka_unit_test(workloads),
         cmocka_unit_test(core_kinds),
+        cmocka_unit_test(storage),
         cmocka_unit_test(every_kind_fills_its_columns),
         cmocka_unit_test(custom_resources),
     };
