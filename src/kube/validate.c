@@ -48,6 +48,10 @@ static const struct kind_rules rules[] = {
       .change = validate_node_update,
       .rename_checked = true },
     { .group = "",
+      .kind = "PersistentVolumeClaim",
+      .name = meta_dns_subdomain,
+      .check = validate_volume_claim },
+    { .group = "",
       .kind = "Pod",
       .name = meta_dns_subdomain,
       .check = validate_pod,
@@ -141,6 +145,10 @@ static const struct kind_rules rules[] = {
       .name = meta_dns_subdomain,
       .check = validate_priority_class,
       .change = validate_priority_class_update },
+    { .group = "storage.k8s.io",
+      .kind = "StorageClass",
+      .name = meta_dns_subdomain,
+      .check = validate_storage_class },
 };
 
 static const struct kind_rules *find_rules(const struct resource *r)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * validate_device — ResourceClaims, their templates, DeviceClasses and ResourceSlices: the rules
- * that decide whether the scheduler can act on them. Selectors are compiled. */
+ * that decide whether the scheduler can act on them; and how pods name claims. Selectors are
+ * compiled. */
 #include "kube/device.h"
 #include "kube/validate_internal.h"
 
@@ -194,4 +195,73 @@ void validate_resource_slice_update(struct causes *c,
     struct at at = at_name(NULL, "spec");
     for (size_t i = 0; i < COUNT_OF(fixed); i++)
         validate_immutable(c, &at, validate_get(obj, "spec"), validate_get(old, "spec"), fixed[i]);
+}
+
+/* ---- claims of pods ---- */
+
+static void check_pod_claim(struct causes *c, const struct at *at, struct jnode *claim)
+{
+    bool named = validate_get(claim, "resourceClaimName");
+    bool made = validate_get(claim, "resourceClaimTemplateName");
+    validate_required_rule(c, at, claim, "name", meta_dns_label);
+    if (named && made)
+        validate_wrong(c, CAUSE_INVALID, at, claim,
+                       "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be "
+                       "specified");
+    if (!named && !made)
+        validate_wrong(c, CAUSE_INVALID, at, claim,
+                       "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`");
+}
+
+/* "must be one of the names in pod.spec.resourceClaims: a, b" */
+static struct str which_names(struct arena *a, struct jnode *claims)
+{
+    struct str text = STR("must be one of the names in pod.spec.resourceClaims");
+    if (jnode_len(claims) == 0)
+        return arena_printf(a, "%.*s which is empty", STR_ARG(text));
+    for (size_t i = 0; i < jnode_len(claims) && i < REQUESTS_MAX; i++)
+        text = arena_printf(a, "%.*s%s %.*s", STR_ARG(text), i ? "," : ":",
+                            STR_ARG(validate_text(jnode_at(claims, i), "name")));
+    return text;
+}
+
+static void check_uses(struct causes *c,
+                       const struct at *up,
+                       struct jnode *containers,
+                       struct map *names,
+                       struct str why)
+{
+    for (size_t i = 0; i < jnode_len(containers); i++) {
+        struct at item_at = at_index(up, i), resources_at = at_name(&item_at, "resources");
+        struct at list_at = at_name(&resources_at, "claims");
+        struct jnode *uses =
+            validate_get(validate_get(jnode_at(containers, i), "resources"), "claims");
+        for (size_t u = 0; u < jnode_len(uses); u++) {
+            struct jnode *use = jnode_at(uses, u);
+            struct at at = at_index(&list_at, u);
+            if (validate_required(c, &at, use, "name") &&
+                !map_get(names, validate_text(use, "name")))
+                validate_wrong(c, CAUSE_NOT_FOUND, AT_IN(&at, "name"), validate_get(use, "name"),
+                               why.p);
+        }
+    }
+}
+
+void validate_pod_claims(struct causes *c, const struct at *at, struct jnode *spec)
+{
+    static const char *const lists[] = { "containers", "initContainers" };
+    struct jnode *claims = validate_get(spec, "resourceClaims");
+    struct at list_at = at_name(at, "resourceClaims");
+    AUTO(map_fini) struct map names = { 0 };
+    for (size_t i = 0; i < jnode_len(claims); i++) {
+        struct at item_at = at_index(&list_at, i);
+        check_pod_claim(c, &item_at, jnode_at(claims, i));
+        if (validate_seen(&names, validate_text(jnode_at(claims, i), "name")))
+            validate_wrong(c, CAUSE_DUPLICATE, AT_IN(&item_at, "name"),
+                           validate_get(jnode_at(claims, i), "name"), NULL);
+    }
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        struct at at_list = at_name(at, lists[i]);
+        check_uses(c, &at_list, validate_get(spec, lists[i]), &names, which_names(c->a, claims));
+    }
 }

@@ -147,6 +147,8 @@ void validate_taint_effect(struct causes *c, const struct at *at, struct jnode *
 
 void validate_containers_of(struct causes *c, const struct at *at, struct jnode *spec);
 void validate_resources(struct causes *c, const struct at *at, struct jnode *resources);
+/* A pod's resourceClaims, and the names by which its containers use them. */
+void validate_pod_claims(struct causes *c, const struct at *at, struct jnode *spec);
 void validate_volumes(struct causes *c, const struct at *at, struct jnode *volumes);
 /* fieldRef and resourceFieldRef, as environment variables and downward API volumes use them. */
 void validate_field_ref(struct causes *c, const struct at *at, struct jnode *ref, bool in_volume);
@@ -223,6 +225,8 @@ void validate_priority_class_update(struct causes *c,
                                     struct jnode *obj,
                                     struct jnode *old);
 void validate_endpoints(struct causes *c, const struct resource *r, struct jnode *obj);
+void validate_volume_claim(struct causes *c, const struct resource *r, struct jnode *obj);
+void validate_storage_class(struct causes *c, const struct resource *r, struct jnode *obj);
 void validate_limit_range(struct causes *c, const struct resource *r, struct jnode *obj);
 void validate_disruption_budget(struct causes *c, const struct resource *r, struct jnode *obj);
 void validate_role(struct causes *c, const struct resource *r, struct jnode *obj);

@@ -50,6 +50,7 @@ void validate_pod_spec(struct causes *c, const struct at *at, struct jnode *spec
     struct at volumes_at = at_name(at, "volumes"), resources_at = at_name(at, "resources");
     validate_volumes(c, &volumes_at, validate_get(spec, "volumes"));
     validate_containers_of(c, at, spec);
+    validate_pod_claims(c, at, spec);
     if (validate_required(c, at, spec, "restartPolicy"))
         validate_enum(c, at, spec, "restartPolicy", restart);
     validate_bounds(c, at, spec, spec_bounds, COUNT_OF(spec_bounds));

@@ -457,6 +457,45 @@ static void devices(void **state)
     check_update(SLICE(",'nodeName':'n'"), SLICE(",'nodeName':'m'"), "spec.nodeName=Invalid");
 }
 
+#define USES(claims, use)                                                                          \
+    POD("", claims "'dnsPolicy':'Default','restartPolicy':'Never'," MAIN(                          \
+                ",'imagePullPolicy':'Never','terminationMessagePolicy':'File','resources':{"       \
+                "'claims':[{'name':'" use "'}]}"))
+
+static void claims_of_pods(void **state)
+{
+    (void)state;
+    check_create(USES("'resourceClaims':[{'name':'g','resourceClaimName':'c'}],", "g"), "");
+    check_create(USES("'resourceClaims':[{'name':'g','resourceClaimName':'c'}],", "gg"),
+                 "spec.containers[0].resources.claims[0].name=NotFound");
+    check_create(USES("", "g"), "spec.containers[0].resources.claims[0].name=NotFound");
+    check_create(USES("'resourceClaims':[{'name':'g'}],", "g"), "spec.resourceClaims[0]=Invalid");
+    check_create(USES("'resourceClaims':[{'name':'g','resourceClaimName':'c',"
+                      "'resourceClaimTemplateName':'t'},{'name':'g','resourceClaimName':'c'}],",
+                      "g"),
+                 "spec.resourceClaims[0]=Invalid spec.resourceClaims[1].name=Duplicate");
+}
+
+#define PVC(modes, size)                                                                           \
+    "{'apiVersion':'v1','kind':'PersistentVolumeClaim','metadata':{'name':'c'},'spec':{"           \
+    "'accessModes':[" modes "],'resources':{'requests':{" size "}}}}"
+
+static void storage(void **state)
+{
+    (void)state;
+    check_create(PVC("'ReadWriteOnce'", "'storage':'1Gi'"), "");
+    check_create(PVC("", ""), "spec.accessModes=Required spec.resources[storage]=Required");
+    check_create(PVC("'ReadWriteOnce'", "'storage':'-1Gi'"), "spec.resources[storage]=Invalid");
+    check_create(PVC("'ReadWriteTwice'", "'storage':0"),
+                 "spec.accessModes=NotSupported spec.resources[storage]=Invalid");
+    check_create(PVC("'ReadWriteOncePod','ReadWriteOnce'", "'storage':1"),
+                 "spec.accessModes=Forbidden");
+    check_create("{'apiVersion':'storage.k8s.io/v1','kind':'StorageClass','metadata':{'name':'s'},"
+                 "'volumeBindingMode':'Later','reclaimPolicy':'Recycle'}",
+                 "provisioner=Required reclaimPolicy=NotSupported "
+                 "volumeBindingMode=NotSupported");
+}
+
 static void hostile_lists_stay_cheap(void **state)
 {
     (void)state;
@@ -481,12 +520,13 @@ static void hostile_lists_stay_cheap(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(metadata),    cmocka_unit_test(containers),
-        cmocka_unit_test(resources),   cmocka_unit_test(volumes),
-        cmocka_unit_test(scheduling),  cmocka_unit_test(pod_updates),
-        cmocka_unit_test(deployments), cmocka_unit_test(jobs),
-        cmocka_unit_test(core_kinds),  cmocka_unit_test(bindings_and_scales),
-        cmocka_unit_test(devices),     cmocka_unit_test(hostile_lists_stay_cheap),
+        cmocka_unit_test(metadata),       cmocka_unit_test(containers),
+        cmocka_unit_test(resources),      cmocka_unit_test(volumes),
+        cmocka_unit_test(scheduling),     cmocka_unit_test(pod_updates),
+        cmocka_unit_test(deployments),    cmocka_unit_test(jobs),
+        cmocka_unit_test(core_kinds),     cmocka_unit_test(bindings_and_scales),
+        cmocka_unit_test(devices),        cmocka_unit_test(hostile_lists_stay_cheap),
+        cmocka_unit_test(claims_of_pods), cmocka_unit_test(storage),
         cmocka_unit_test(pod_parts),
     };
     return CHECK_MAIN(tests);
