@@ -316,7 +316,7 @@ int quota_set(struct quota *t, const struct quota_spec *s, struct err *err)
         take_row(q, &s->rows[i], a);
     take_classes(q, s);
     if (s->weight < 0)
-        blame(q, STR("the weight is negative"));
+        blame(q, arena_printf(a, "the weight is %g, must not be negative", s->weight));
     t->linked = false;
     return 0;
 }

@@ -38,8 +38,8 @@ static void take(struct quota_spec *out,
     if (json_type(value) == JSON_ABSENT || json_type(value) == JSON_NULL)
         return;
     if (!amount_parse(value, parts, amount))
-        fault(out, arena_printf(a, "\"%.*s\" of %.*s is no quantity", STR_ARG(json_text(value)),
-                                STR_ARG(resource)));
+        fault(out, arena_printf(a, "%.*s of %.*s is no quantity such as 4, 500m or 64Gi",
+                                STR_ARG(json_text(value)), STR_ARG(resource)));
 }
 
 /* Sums over flavors: which nodes a flavor means is for node selectors to say. */
