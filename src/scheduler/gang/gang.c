@@ -493,10 +493,14 @@ static struct str text_without_minimum(struct arena *a, const struct gang *g)
     if (g->dialect->with_role)
         return arena_printf(a, "gang %.*s cannot start: none of its members declares %.*s",
                             STR_ARG(g->key), STR_ARG(g->dialect->roles.key));
+    bool or_label = g->dialect->min.key.n > 0;
     return arena_printf(a,
                         "gang %.*s cannot start: no group object says how many members it "
-                        "needs (%s %.*s)",
-                        STR_ARG(g->key), g->dialect->project, STR_ARG(g->object));
+                        "needs (%s %.*s): make this %s%s%.*s%s",
+                        STR_ARG(g->key), g->dialect->project, STR_ARG(g->object),
+                        g->dialect->objects & GANG_BY_WORKLOAD ? "Workload" : "PodGroup",
+                        or_label ? ", or set " : "", STR_ARG(g->dialect->min.key),
+                        or_label ? " on its pods" : "");
 }
 
 struct str gang_waiting_text(struct arena *a, const struct gang *g)
