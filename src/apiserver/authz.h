@@ -6,6 +6,7 @@
 #include "apiserver/action.h"
 
 enum turn authz_check(struct action *a);
+enum turn authz_check_verb(struct action *a, struct str verb); /* the same object, another verb */
 
 struct authz_question {
     struct str verb, group, resource, subresource, namespace, name;

@@ -114,10 +114,11 @@ static enum turn refuse_existing(struct action *a)
     return refuse_exists(a, a->r.name, kobj_deleting(there));
 }
 
+/* Whoever creates by PUT or apply needs the right to create too. */
 static enum turn created(struct action *a)
 {
     a->code = 201;
-    return TURN_GO;
+    return a->r.verb == VERB_CREATE ? TURN_GO : authz_check_verb(a, STR("create"));
 }
 
 /* Body in, object at the end of the pipeline; shared by POST and by a PUT that creates. */

@@ -77,6 +77,20 @@ class Identity(unittest.TestCase):
         self.assertEqual(self.become(self.s.token, "system:admin"),
                          ("system:admin", ["system:authenticated"]))
 
+    def ask(self, token, method, path, body, kind="application/json"):
+        return self.s.request(method, path, body, {"Authorization": "Bearer " + token,
+                                                   "Content-Type": kind})[0]
+
+    def test_creating_by_apply_takes_the_right_to_create(self):
+        rule = {"resources": ["configmaps", "pods"], "verbs": ["patch", "update"]}
+        token = self.proxy(rule)
+        apply = "application/apply-patch+yaml"
+        thing = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "made"}}
+        path = f"{CORE}/configmaps/made?fieldManager=me"
+        self.assertEqual(self.ask(token, "PATCH", path, thing, apply), 403)
+        self.make(f"{CORE}/configmaps", thing)
+        self.assertEqual(self.ask(token, "PATCH", path, thing, apply), 200)
+
     def later(self, path, body):
         """A POST whose body is held back. Returns what sends it and gives the answer's status."""
         text = json.dumps(body).encode()
