@@ -59,7 +59,7 @@ static bool resource_matches(struct json list, const struct authz_question *q)
     return yes;
 }
 
-static bool rule_allows(struct json rule, const struct authz_question *q)
+bool authz_rule_allows(struct json rule, const struct authz_question *q)
 {
     if (!list_has(json_get(rule, STR("verbs")), q->verb))
         return false;
@@ -83,7 +83,7 @@ static bool role_allows(struct apiserver *s,
     const struct kobj *role =
         store_get(t, cluster ? STR("") : namespace, json_str(json_get(ref, STR("name"))));
     for (struct json_iter it = json_iter(kobj_path(role, "rules")); json_next(&it);) {
-        if (rule_allows(it.value, q))
+        if (authz_rule_allows(it.value, q))
             return true;
     }
     return false;

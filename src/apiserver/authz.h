@@ -19,6 +19,8 @@ bool authz_explain(struct apiserver *s,
                    const struct authz_question *q,
                    struct arena *a,
                    struct str *why);
+/* Does this rule of a role allow it? */
+bool authz_rule_allows(struct json rule, const struct authz_question *q);
 struct authz_rule_lists {
     struct arena *a;
     struct jnode *resources, *paths; /* arrays */

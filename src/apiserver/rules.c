@@ -4,6 +4,7 @@
 
 #include "apiserver/crd_rules.h"
 #include "apiserver/device_rules.h"
+#include "apiserver/grants.h"
 #include "apiserver/refuse.h"
 #include "kube/structural.h"
 #include "kube/validate.h"
@@ -33,6 +34,9 @@ static enum turn outcome(struct action *a, struct causes *c)
 
 enum turn rules_new(struct action *a)
 {
+    enum turn t = grants_check(a);
+    if (t != TURN_GO)
+        return t;
     const struct resource *r = a->what->res;
     struct causes c = { .a = a->arena };
     if (!r->custom) {
@@ -50,6 +54,9 @@ enum turn rules_new(struct action *a)
 
 enum turn rules_changed(struct action *a)
 {
+    enum turn t = grants_check(a);
+    if (t != TURN_GO)
+        return t;
     const struct resource *r = a->what->res;
     struct causes c = { .a = a->arena };
     struct jnode *old = jnode_thaw(a->arena, kobj_root(a->old));

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""In whose name a request runs: impersonation, and bodies that come later than their heads.
+"""In whose name a request runs: impersonation, rights that are given away, and bodies
+that come later than their heads.
 usage: PROGRAM"""
 import json
 import sys
@@ -80,6 +81,71 @@ class Identity(unittest.TestCase):
     def ask(self, token, method, path, body, kind="application/json"):
         return self.s.request(method, path, body, {"Authorization": "Bearer " + token,
                                                    "Content-Type": kind})[0]
+
+    ROLES = f"{RBAC}/namespaces/default/roles"
+    BINDINGS = f"{RBAC}/namespaces/default/rolebindings"
+    WRITES = {"apiGroups": ["rbac.authorization.k8s.io"], "verbs": ["create", "update", "patch"],
+              "resources": ["roles", "rolebindings", "clusterrolebindings"]}
+    READS = {"apiGroups": ["", "apps"], "resources": ["configmaps", "pods/log"],
+             "verbs": ["get", "list"]}
+
+    @staticmethod
+    def role(name, *rules):
+        return {"metadata": {"name": name}, "rules": rules}
+
+    @staticmethod
+    def binding(name, role, kind="Role"):
+        return {"metadata": {"name": name},
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role},
+                "subjects": [{"kind": "ServiceAccount", "name": "proxy", "namespace": "default"}]}
+
+    def test_nobody_writes_a_role_beyond_his_own_rights(self):
+        token = self.proxy(self.WRITES, self.READS)
+        one = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}
+        held = [one, {**one, "apiGroups": ["", "apps"]}, {**one, "resources": ["pods/log"]},
+                {**one, "verbs": ["list", "get"]}, {**one, "resourceNames": ["a", "b"]}]
+        more = [{**one, "verbs": ["get", "delete"]}, {**one, "verbs": ["*"]},
+                {**one, "apiGroups": ["", "batch"]}, {**one, "apiGroups": ["*"]},
+                {**one, "resources": ["configmaps", "pods"]}, {**one, "resources": ["*"]},
+                {**one, "resources": ["pods/exec"]},
+                {"nonResourceURLs": ["/metrics"], "verbs": ["get"]},
+                {**one, "resourceNames": [f"n{i}" for i in range(10001)]}]
+        for i, rule in enumerate(held):
+            self.assertEqual(self.ask(token, "POST", self.ROLES, self.role(f"held{i}", rule)), 201)
+        for i, rule in enumerate(more):
+            role = self.role(f"more{i}", one, rule)
+            self.assertEqual(self.ask(token, "POST", self.ROLES, role), 403, rule)
+            role = self.role("held0", rule)
+            self.assertEqual(self.ask(token, "PUT", f"{self.ROLES}/held0", role), 403)
+        self.make(self.ROLES, self.role("more0", more[0]))
+        label = {"metadata": {"labels": {"a": "b"}}}
+        merge = "application/merge-patch+json"
+        self.assertEqual(self.ask(token, "PATCH", f"{self.ROLES}/more0", label, merge), 200)
+
+    def test_nobody_binds_a_role_beyond_his_own_rights(self):
+        token = self.proxy(self.WRITES, self.READS)
+        self.make(self.ROLES, self.role("reads", self.READS))
+        self.make(self.ROLES, self.role("more", {**self.READS, "verbs": ["delete"]}))
+        everywhere = f"{RBAC}/clusterrolebindings"
+        for body, path, status in (
+                (self.binding("b", "reads"), self.BINDINGS, 201),
+                (self.binding("c", "more"), self.BINDINGS, 403),
+                (self.binding("d", "none"), self.BINDINGS, 403),
+                (self.binding("e", "cluster-admin", "ClusterRole"), self.BINDINGS, 403),
+                (self.binding("f", "cluster-admin", "ClusterRole"), everywhere, 403)):
+            self.assertEqual(self.ask(token, "POST", path, body), status, body)
+        self.make(self.BINDINGS, {**self.binding("others", "more"), "subjects": []})
+        path = f"{self.BINDINGS}/others"
+        self.assertEqual(self.ask(token, "PUT", path, self.binding("others", "more")), 403)
+
+    def test_who_may_escalate_or_bind(self):
+        token = self.proxy(self.WRITES, {**self.WRITES, "verbs": ["escalate"]},
+                           {**self.WRITES, "verbs": ["bind"], "resourceNames": ["more"]})
+        for name, verb in (("more", "delete"), ("other", "update")):
+            rule = {**self.READS, "verbs": [verb]}
+            self.assertEqual(self.ask(token, "POST", self.ROLES, self.role(name, rule)), 201)
+        self.assertEqual(self.ask(token, "POST", self.BINDINGS, self.binding("b", "more")), 201)
+        self.assertEqual(self.ask(token, "POST", self.BINDINGS, self.binding("c", "other")), 403)
 
     def test_creating_by_apply_takes_the_right_to_create(self):
         rule = {"resources": ["configmaps", "pods"], "verbs": ["patch", "update"]}
