@@ -352,7 +352,7 @@ static enum turn list(struct action *a)
     struct token_parts after = { 0 };
     AUTO(store_snapshot_unrefp) struct store_snapshot *snapshot = NULL;
     enum turn t = read_select(a, &l.selection);
-    AUTO(selection_freep) struct selection *selection = l.selection;
+    AUTO(selection_freep) struct selection *owned = l.selection;
     if (t == TURN_GO)
         t = choose_snapshot(a, &snapshot, &after);
     if (t != TURN_GO)

@@ -3,6 +3,8 @@
 #include "apiserver/refuse.h"
 
 static struct str format(struct action *a, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
+static struct str format(struct action *a, const char *fmt, va_list ap)
 {
     return arena_vprintf(a->arena, fmt, ap);
 }

@@ -29,7 +29,7 @@ char *mem_dup(const void *p, size_t n) __attribute__((malloc, returns_nonnull));
 
 /* Cleanup (STYLE 11). AUTO(x_freep) runs x_freep(&variable) when the variable leaves its scope;
  * TAKE(variable) hands the pointer over and disarms it. Macros: attributes take no functions. */
-#define AUTO(fn) __attribute__((cleanup(fn)))
+#define AUTO(fn) __attribute__((cleanup(fn), unused)) /* what only frees is of use */
 #define TAKE(p)                                                                                    \
     __extension__({                                                                                \
         __auto_type take_ = (p);                                                                   \

@@ -335,7 +335,7 @@ claim_chain_start(struct transport *t, const struct binding *b, reply_fn done, v
                                      .name = arena_str(a, u->name),
                                      .uid = arena_str(a, u->uid) };
         if (u->allocation.p && json_parse(&l->allocation, u->allocation, &json_limits_own, NULL))
-            assert(!"an allocation that we wrote is JSON");
+            assert(false); /* an allocation that we wrote is JSON */
     }
     read_claim(c);
     return c;

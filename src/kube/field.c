@@ -82,7 +82,7 @@ static bool decode_value(void *at, const struct field *f, struct json v, struct 
         decode_strs(at, v, a);
         return json_type(v) == JSON_ARR;
     }
-    assert(!"unknown field type");
+    assert(false); /* no such type of field */
     return false;
 }
 

@@ -107,7 +107,7 @@ static size_t call_of(const struct world *w, const char *plural)
         if (strncmp(path, plural, strlen(plural)) == 0 && path[strlen(plural)] == '/')
             return i;
     }
-    CHECK(!"the informer lists or watches");
+    fail_msg("the informer lists or watches");
     return 0;
 }
 
@@ -436,7 +436,7 @@ static const char *plural_of(const struct world *w, struct str plural)
     for (size_t i = 0; i < w->n_sides; i++)
         if (str_is(plural, w->sides[i].plural))
             return w->sides[i].plural;
-    CHECK(!"a controller writes resources that it watches");
+    fail_msg("a controller writes resources that it watches");
     return NULL;
 }
 

@@ -363,7 +363,7 @@ struct str raw_read(int fd, struct buf *text, struct str until, int count)
         struct pollfd p = { .fd = fd, .events = POLLIN };
         if (poll(&p, 1, WAIT_MS) <= 0) {
             print_error("got so far: %.*s\n", STR_ARG(buf_view(text)));
-            CHECK(!"the answer came in time");
+            fail_msg("the answer came in time");
         }
         char *room = buf_room(text, 65536);
         CHECK(room != NULL);

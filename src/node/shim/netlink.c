@@ -89,7 +89,7 @@ static int acknowledgement(struct netlink *nl)
             continue;
         if (n < 0)
             return errno;
-        const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)bytes;
+        struct nlmsghdr *h = (struct nlmsghdr *)(void *)bytes;
         if (n < (ssize_t)NLMSG_LENGTH(sizeof(struct nlmsgerr)) || h->nlmsg_type != NLMSG_ERROR ||
             h->nlmsg_seq != nl->sequence)
             continue;
