@@ -9,7 +9,7 @@ struct dra *dra_new(struct snapshot *s)
 {
     struct dra *d = MEM_NEW(struct dra);
     d->snap = s;
-    struct map *maps[] = { &d->pools, &d->claims, &d->classes, &d->programs, &d->local };
+    struct map *maps[] = { &d->pools, &d->homes, &d->claims, &d->classes, &d->programs, &d->local };
     for (size_t i = 0; i < COUNT_OF(maps); i++)
         map_init(maps[i]);
     d->generation = 1;
@@ -67,7 +67,7 @@ void dra_free(struct dra *d)
     for (size_t i = 0; i < d->made.n; i++)
         dra_allocation_free(d->made.items[i]);
     dra_programs_free(d);
-    struct map *maps[] = { &d->pools, &d->claims, &d->classes, &d->programs, &d->local };
+    struct map *maps[] = { &d->pools, &d->homes, &d->claims, &d->classes, &d->programs, &d->local };
     for (size_t i = 0; i < COUNT_OF(maps); i++)
         map_fini(maps[i]);
     dra_allocations_fini(&d->made);
@@ -89,14 +89,14 @@ struct str dra_key(struct buf *b, struct str first, struct str name)
     return buf_view(b);
 }
 
-static struct dra_pool *pool_of(struct dra *d, const struct kobj *slice, bool make)
+static struct dra_pool *pool_of(struct dra *d, const struct kobj *slice)
 {
     struct str driver = json_str(kobj_path(slice, "spec.driver"));
     struct str name = json_str(kobj_path(slice, "spec.pool.name"));
     struct buf b;
     struct str key = dra_key(&b, driver, name);
     struct dra_pool *p = map_get(&d->pools, key);
-    if (!p && make) {
+    if (!p) {
         p = MEM_NEW(struct dra_pool);
         p->dra = d;
         p->key = dra_text_copy(key);
@@ -108,35 +108,27 @@ static struct dra_pool *pool_of(struct dra *d, const struct kobj *slice, bool ma
     return p;
 }
 
-/* The slice leaves whatever pool it is in: a change may move it. */
 static void slice_drop(struct dra *d, struct str name)
 {
-    const struct map_slot *slot;
-    for (size_t i = 0; (slot = map_next(&d->pools, &i));) {
-        struct dra_pool *p = slot->value;
-        for (size_t k = 0; k < p->slices.n; k++) {
-            if (!str_eq(p->slices.items[k]->name, name))
-                continue;
-            dra_slices_push(&p->stale, p->slices.items[k]);
-            p->slices.items[k] = p->slices.items[--p->slices.n];
-            p->dirty = d->dirty = true;
-            return;
-        }
-    }
-}
-
-static void slice_set(struct dra *d, const struct kobj *obj)
-{
-    struct dra_pool *p = pool_of(d, obj, true);
-    for (size_t k = 0; k < p->slices.n; k++) {
-        if (!str_eq(p->slices.items[k]->name, obj->name))
+    struct dra_pool *p = map_del(&d->homes, name);
+    for (size_t k = 0; p && k < p->slices.n; k++) {
+        if (!str_eq(p->slices.items[k]->name, name))
             continue;
         dra_slices_push(&p->stale, p->slices.items[k]);
-        p->slices.items[k] = kobj_ref(obj);
+        p->slices.items[k] = p->slices.items[--p->slices.n];
         p->dirty = d->dirty = true;
         return;
     }
-    dra_slices_push(&p->slices, kobj_ref(obj));
+}
+
+/* It leaves the pool where it was: another slice of its name may have come when nobody looked. */
+static void slice_set(struct dra *d, const struct kobj *obj)
+{
+    slice_drop(d, obj->name);
+    struct dra_pool *p = pool_of(d, obj);
+    struct kobj *slice = kobj_ref(obj);
+    dra_slices_push(&p->slices, slice);
+    map_put(&d->homes, slice->name, p);
     p->dirty = d->dirty = true;
 }
 
@@ -146,7 +138,7 @@ int64_t dra_milli(struct json v)
 {
     struct quantity q;
     struct str text = json_type(v) == JSON_NUM ? json_num_text(v) : json_str(v);
-    return quantity_parse(&q, text, NULL) ? 0 : quantity_milli(&q);
+    return quantity_parse(&q, text, NULL) ? 0 : num_clamp_i64(quantity_milli(&q), 0, DRA_MILLI_MAX);
 }
 
 struct dra_name dra_name_of(struct str text, struct str driver)
@@ -275,7 +267,19 @@ static void read_counters(struct dra_pool *p, struct kobj *const *slices, size_t
     }
 }
 
-/* A pool is used when every slice of its newest generation is known. */
+static bool has_twins(const struct dra_devices *devices)
+{
+    struct map seen;
+    bool twins = false;
+    map_init(&seen);
+    for (size_t i = 0; i < devices->n && !twins; i++)
+        twins = map_put(&seen, devices->items[i]->name, devices->items[i]) != NULL;
+    map_fini(&seen);
+    return twins;
+}
+
+/* A pool is used when every slice of its newest generation is known, and each of its names means
+ * one device. */
 static void pool_read(struct dra_pool *p)
 {
     int64_t newest = INT64_MIN;
@@ -303,6 +307,8 @@ static void pool_read(struct dra_pool *p)
              json_next(&it) && count < DRA_DEVICES_MAX; count++)
             read_device(p, spec, it.value);
     }
+    if (has_twins(&p->devices))
+        dra_devices_clear(&p->devices);
 }
 
 /* ---- the index ---- */
@@ -360,6 +366,23 @@ static void reset_words(struct dra_pool *p)
     }
 }
 
+/* Pools of which the last slice went. */
+static void drop_empty_pools(struct dra *d)
+{
+    struct dra_pools empty = { 0 };
+    const struct map_slot *slot;
+    for (size_t i = 0; (slot = map_next(&d->pools, &i));) {
+        struct dra_pool *p = slot->value;
+        if (p->slices.n == 0)
+            dra_pools_push(&empty, p);
+    }
+    for (size_t i = 0; i < empty.n; i++) {
+        map_del(&d->pools, empty.items[i]->key);
+        pool_free(empty.items[i]);
+    }
+    dra_pools_fini(&empty);
+}
+
 void dra_refresh(struct dra *d)
 {
     const struct map_slot *slot;
@@ -368,6 +391,7 @@ void dra_refresh(struct dra *d)
     d->dirty = false;
     d->refreshing = true;
     d->generation++;
+    drop_empty_pools(d);
     for (size_t i = 0; (slot = map_next(&d->pools, &i));) {
         struct dra_pool *p = slot->value;
         if (p->dirty)

@@ -37,7 +37,9 @@ struct why;
 #define DRA_STEPS 100000     /* devices that one search may try */
 #define DRA_DEVICES_MAX 128  /* of a slice, as Kubernetes; more are not read */
 #define DRA_CAPACITIES_MAX 32
-#define DRA_PROGRAMS_MAX 4096 /* compiled selectors kept */
+#define DRA_MILLI_MAX (INT64_MAX / 64) /* an amount beyond it counts as this: sums stay in range   \
+                                        */
+#define DRA_PROGRAMS_MAX 4096          /* compiled selectors kept */
 
 enum dra_kind { DRA_CLAIM, DRA_CLASS, DRA_SLICE };
 

@@ -206,6 +206,13 @@ static size_t picks_of(const struct dra_search *s, const struct dra_claim *c)
     return n;
 }
 
+/* Somebody else has it. One that was shared is nobody's alone when its driver allows one user only
+ * from now on. */
+static bool is_taken(const struct dra_device *dev, const struct dra_ask *ask)
+{
+    return !ask->admin && (dev->holders > 0 || (!dev->multi && dev->sharers > 0));
+}
+
 /* Takes the device; false: it cannot be had. */
 static bool
 pick(struct dra_search *s, const struct todo *t, const struct dra_ask *ask, struct dra_device *dev)
@@ -213,8 +220,8 @@ pick(struct dra_search *s, const struct todo *t, const struct dra_ask *ask, stru
     struct dra_pick p = { .claim = t->claim, .ask = ask, .request = t->request, .device = dev };
     if (picks_of(s, t->claim) >= DRA_RESULTS_MAX)
         return false;
-    if (!ask->admin &&
-        (dev->holders > 0 || !counters_have(dev) || !dra_gpu_is_free(dev, s->node, s->beside)))
+    if (is_taken(dev, ask) ||
+        (!ask->admin && (!counters_have(dev) || !dra_gpu_is_free(dev, s->node, s->beside))))
         return false;
     if (!ask->admin && !dra_consume(dev, ask->capacity, s->a, &p.taken, &p.n_taken))
         return false;
@@ -249,16 +256,27 @@ static bool is_spared(struct dra_search *s, const struct dra_claim *c, const str
     return true;
 }
 
+/* Are there `left` devices from this place on that may do? Else the subsets of fewer need not be
+ * tried. */
+static bool are_enough(struct dra_search *s, const struct dra_ask *ask, int64_t left, size_t from)
+{
+    for (size_t i = from; i < s->devices.n && left > 0 && !s->failed.p; i++)
+        left -= !is_taken(s->devices.items[i], ask) && suits(s, ask, s->devices.items[i]);
+    return left == 0;
+}
+
 /* `left` more devices for the ask, from place `from` on, then the rest of the requests. */
 static bool
 choose(struct dra_search *s, size_t todo, const struct dra_ask *ask, int64_t left, size_t from)
 {
     if (left == 0)
         return solve(s, todo + 1);
+    if (!are_enough(s, ask, left, from))
+        return false;
     for (size_t i = from; i < s->devices.n && !over(s); i++) {
         struct dra_device *dev = s->devices.items[i];
-        bool taken = dev->holders > 0 && !ask->admin; /* cheaper to ask than the selectors */
-        if (taken || is_spared(s, s->todo[todo].claim, dev) || !suits(s, ask, dev) ||
+        if (is_taken(dev, ask) /* cheaper to ask than the selectors */ ||
+            is_spared(s, s->todo[todo].claim, dev) || !suits(s, ask, dev) ||
             !pick(s, &s->todo[todo], ask, dev))
             continue;
         if (choose(s, todo, ask, left - 1, i + 1))
@@ -291,7 +309,8 @@ static bool solve(struct dra_search *s, size_t todo)
     const struct dra_request *r = s->todo[todo].request;
     for (size_t i = 0; i < r->n_asks && !s->failed.p && s->steps <= DRA_STEPS; i++) {
         const struct dra_ask *ask = &r->asks[i];
-        if (ask->all ? choose_all(s, todo, ask) : choose(s, todo, ask, ask->count, 0))
+        if (ask->all ? choose_all(s, todo, ask)
+                     : ask->count > 0 && choose(s, todo, ask, ask->count, 0))
             return true;
     }
     return false;

@@ -161,6 +161,7 @@ enum { DRA_MEMO_UNKNOWN, DRA_MEMO_NO, DRA_MEMO_YES, DRA_MEMO_FAILED };
 
 struct dra {
     struct map pools, claims, classes, programs; /* key → dra_pool, dra_claim, kobj, dra_program */
+    struct map homes;                            /* slice → dra_pool; keys are the slices' */
     struct map local;                            /* node → dra_devices * */
     struct dra_devices devices, wide;            /* all; those that several nodes reach */
     struct dra_devices reached;                  /* the last answer of dra_reachable */
