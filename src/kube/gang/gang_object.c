@@ -7,6 +7,8 @@
 #include "kube/meta.h"
 
 #define NAME_MAX 253
+#define SUBGROUPS_MAX (2 * GANG_ROLES_MAX) /* of one object, parents included */
+#define SUBGROUP_DEPTH_MAX 16
 
 #define RESOURCE(g, v, p)                                                                          \
     .group = STR_INIT(g), .version = STR_INIT(v), .plural = STR_INIT(p) /* literals only */
@@ -156,6 +158,8 @@ static void add_role(struct arena *a, struct gang_spec *out, struct str name, st
                                 STR_ARG(json_text(min))));
     else if (out->n_roles < GANG_ROLES_MAX)
         out->roles[out->n_roles++] = (struct gang_role){ .name = name, .min = n };
+    else
+        out->crowded = true;
 }
 
 /* KAI's subgroups may have parents, which have no members of their own. */
@@ -168,6 +172,25 @@ static bool is_parent(struct json list, struct str name)
     return false;
 }
 
+static struct json entry_of(struct json list, struct str part);
+
+/* Parents of parents without an end, or nearly. */
+static bool is_in_circle(struct json list, struct json entry)
+{
+    struct str parent = json_str(json_get(entry, STR("parent")));
+    for (int depth = 0; parent.n && depth < SUBGROUP_DEPTH_MAX; depth++)
+        parent = json_str(json_get(entry_of(list, parent), STR("parent")));
+    return parent.n > 0;
+}
+
+/* Nothing of it counts: with part of its subgroups the gang would start in part. */
+static void refuse_roles(struct gang_spec *out, struct str text)
+{
+    wrong(out, text);
+    out->min = 0;
+    out->n_roles = 0;
+}
+
 static void read_roles(const struct gang_object_kind *k,
                        struct json from,
                        struct arena *a,
@@ -175,9 +198,17 @@ static void read_roles(const struct gang_object_kind *k,
 {
     struct json list = at(from, k->roles);
     out->roles = ARENA_ARRAY(a, struct gang_role, GANG_ROLES_MAX);
-    for (struct json_iter it = json_iter(list); json_next(&it);) {
+    out->crowded = json_len(list) > SUBGROUPS_MAX;
+    for (struct json_iter it = json_iter(list); !out->crowded && json_next(&it);) {
         struct str name = json_str(json_get(it.value, STR("name")));
         size_t n = out->n_roles;
+        if (is_in_circle(list, it.value)) {
+            refuse_roles(out, arena_printf(a,
+                                           "subgroup \"%.*s\" of its group is below itself, or "
+                                           "more than %d deep",
+                                           STR_ARG(name), SUBGROUP_DEPTH_MAX));
+            return;
+        }
         if (name.n && is_parent(list, name))
             continue;
         add_role(a, out, name, json_get(it.value, STR("minMember")));
@@ -234,6 +265,12 @@ static struct json entry_of(struct json list, struct str part)
     return (struct json){ 0 };
 }
 
+static void refuse_crowd(struct arena *a, struct gang_spec *out)
+{
+    if (out->crowded)
+        refuse_roles(out, arena_printf(a, "its group has more than %d roles", GANG_ROLES_MAX));
+}
+
 bool gang_object_read(const struct gang_object_kind *k,
                       const struct kobj *o,
                       struct str part,
@@ -247,11 +284,13 @@ bool gang_object_read(const struct gang_object_kind *k,
         return false;
     if (k->read) {
         k->read(k, root, part, a, out);
+        refuse_crowd(a, out);
         return true;
     }
     read_min(k, from, a, out);
     if (k->roles || k->role_mins)
         read_roles(k, from, a, out);
+    refuse_crowd(a, out);
     if (json_len(at(from, k->policies)))
         read_policies(at(from, k->policies), a, out);
     if (k->loss)

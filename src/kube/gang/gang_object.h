@@ -91,6 +91,7 @@ struct gang_spec { /* what an object says; texts borrow from it */
     bool kept;               /* its members must not be preempted */
     struct gang_role *roles; /* in the arena */
     size_t n_roles;
+    bool crowded;                 /* more roles than may be: none of them counts */
     struct gang_policy *policies; /* in the arena */
     size_t n_policies;
     struct str loss;    /* "gang" or "member", as spec.memberLoss of our PodGroup; absent: unsaid */

@@ -31,7 +31,8 @@ add_role(struct arena *a, struct gang_spec *out, struct str name, int64_t n)
 {
     if (!out->roles)
         out->roles = ARENA_ARRAY(a, struct gang_role, GANG_ROLES_MAX);
-    if (!name.n || !n || out->n_roles == GANG_ROLES_MAX)
+    out->crowded = out->crowded || (name.n && n && out->n_roles == GANG_ROLES_MAX);
+    if (!name.n || !n || out->crowded)
         return NULL;
     out->roles[out->n_roles] = (struct gang_role){ .name = name, .min = n };
     return &out->roles[out->n_roles++];

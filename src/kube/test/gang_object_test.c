@@ -121,9 +121,58 @@ static void test_subgroups(void **state)
           .wrong = "policy \"s\"" },
         { VOLCANO("{'minMember':4,'minTaskMember':{'ps':1,'worker':3}}"), .min = 4,
           .roles = "ps=1 worker=3" },
+        { KAI("{'minMember':3,'subGroups':[{'name':'a','parent':'a','minMember':2}]}"),
+          .wrong = "subgroup \"a\" of its group is below itself" },
+        { KAI("{'minMember':3,'subGroups':[{'name':'a','parent':'b'},{'name':'b','parent':'a'},"
+              "{'name':'c','minMember':2}]}"),
+          .wrong = "subgroup \"a\" of its group is below itself" },
+        { KAI("{'minMember':3,'subGroups':[{'name':'a','parent':'none','minMember':2}]}"), .min = 3,
+          .roles = "a=2" },
+        { KAI("{'minMember':1,'subGroups':[7,null,[],{'name':8},{'name':'a','minMember':'2'}]}"),
+          .min = 1, .wrong = "role" },
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         check_row(&rows[i]);
+}
+
+/* The first 64 roles of more would let the gang start in part; and what a stranger's object costs
+ * must not grow with its square. */
+static void test_too_many_roles(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *start, *before, *after, *end;
+    } forms[] = {
+        { "{'apiVersion':'scheduling.run.ai/v2alpha2','kind':'PodGroup'," META
+          ",'spec':{'minMember':3,'subGroups':[",
+          "{'name':'r", "','minMember':1}", "]}}" },
+        { "{'apiVersion':'scheduling.volcano.sh/v1beta1','kind':'PodGroup'," META
+          ",'spec':{'minMember':3,'minTaskMember':{",
+          "'r", "':1", "}}}" },
+        { "{'apiVersion':'ray.io/v1','kind':'RayCluster'," META ",'spec':{'workerGroupSpecs':[",
+          "{'groupName':'r", "','replicas':1}", "]}}" },
+    };
+    static const int counts[] = { 65, 20000 };
+    for (size_t i = 0; i < COUNT_OF(forms) * COUNT_OF(counts); i++) {
+        struct buf b;
+        buf_init(&b, 4 << 20);
+        buf_str(&b, str_from(forms[i / 2].start));
+        for (int k = 0; k < counts[i % 2]; k++)
+            buf_printf(&b, "%s%s%d%s", k ? "," : "", forms[i / 2].before, k, forms[i / 2].after);
+        buf_str(&b, str_from(forms[i / 2].end));
+        buf_char(&b, 0);
+        AUTO(kobj_unrefp) struct kobj *o = parse(b.p);
+        AUTO(arena_freep) struct arena *a = arena_new();
+        struct gang_spec said;
+        bool read = false;
+        for (size_t k = 0; k < gang_object_kinds_count && !read; k++)
+            read = gang_object_read(&gang_object_kinds[k], o, STR(""), a, &said);
+        CHECK(read);
+        CHECK_I64(said.min, 0);
+        CHECK_I64(said.n_roles, 0);
+        CHECK_STR(said.wrong, "its group has more than 64 roles");
+        buf_fini(&b);
+    }
 }
 
 int main(void)
@@ -131,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_owners),
         cmocka_unit_test(test_subgroups),
+        cmocka_unit_test(test_too_many_roles),
     };
     return CHECK_MAIN(tests);
 }

@@ -227,13 +227,42 @@ static void hear(struct gang *g, const struct gang_claim *c)
         wrong(g, c->wrong);
     if (c->ignored.p && !g->heard.ignored.p)
         g->heard.ignored = copy(c->ignored);
-    if (c->role.n && c->role_min)
-        need_part(g, c->role, c->role_min);
+    if (c->role.n && c->role_min && !need_part(g, c->role, c->role_min)) {
+        g->heard.crowded = true;
+        wrong(g, STR("its members name more roles than a gang may have"));
+    }
     take_roles(g, c->roles);
+}
+
+/* Of a gang whose roles come and go: those that nobody has any more make room for others. */
+static void drop_empty_parts(struct gang *g)
+{
+    uint32_t now_at[1 + GANG_ROLES_MAX] = { 0 }, n = 1;
+    if (g->n_parts <= GANG_ROLES_MAX || !list_empty(&g->places))
+        return;
+    for (size_t i = 1; i < g->n_parts; i++) {
+        struct gang_part part = g->parts[i];
+        if (part.n_members || part.n_succeeded || part.n_failed) {
+            now_at[i] = n;
+            g->parts[n++] = part;
+        } else {
+            free_text(&part.name);
+        }
+    }
+    g->n_parts = n;
+    LIST_EACH (&g->members, at) {
+        struct spod *p = LIST_ITEM(at, struct spod, in_gang);
+        p->part = now_at[p->part];
+        if (p->part)
+            continue;
+        p->part = gang_part_of_member(g, p);
+        gang_count_in_part(p, 1);
+    }
 }
 
 static void hear_all(struct gang *g)
 {
+    drop_empty_parts(g);
     free_text(&g->heard.wrong);
     free_text(&g->heard.ignored);
     memset(&g->heard, 0, sizeof g->heard);
@@ -366,6 +395,8 @@ void gang_settle(struct gang *g)
     g->min = num_max_i64(num_max_i64(min, gang_sum_of_parts(g)), g->policies_min);
     if (!g->min && (g->dialect->open || g->dialect->suffix))
         g->min = 1;
+    if (g->heard.crowded)
+        g->min = 0;
     g->size = g->heard.size;
     g->timeout_s = g->heard.timeout_s ? g->heard.timeout_s : g->said.timeout_s;
     if (!g->timeout_s)

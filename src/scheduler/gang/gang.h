@@ -52,6 +52,7 @@ struct gang {
         int64_t size, timeout_s;
         enum gang_late late;
         enum gang_match match;
+        bool crowded;       /* there are roles that do not fit into parts */
         struct str wrong;   /* own text: the first thing that is wrong */
         struct str ignored; /* own text: what one of them asks for in vain */
     } heard;

@@ -86,6 +86,31 @@ static void test_gang_starts_together(void **state)
     world_fini(&w);
 }
 
+/* With the first 64 roles only it would start in part. */
+static void test_a_gang_of_too_many_roles_does_not_start(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w);
+    fixture_node(w.s, "n0", "", "");
+    for (int i = 0; i < 65; i++) {
+        char name[32], meta[300];
+        snprintf(name, sizeof name, "p-%d", i);
+        snprintf(meta, sizeof meta,
+                 ",'labels':{'scheduling.ganglion.io/pod-group':'g','scheduling.ganglion.io/role':"
+                 "'r%d','scheduling.ganglion.io/role-min-available':'1'}",
+                 i);
+        fixture_pod(w.s, (struct fixture_pod){ .name = name, .meta = meta, .cpu = "10m" }, at_s(1));
+    }
+    CHECK_I64(step(&w, 9), DECISION_WAIT);
+    CHECK_STR(w.d.message, "gang default/g cannot start: its members name more roles than a gang "
+                           "may have");
+    core_pod_del(w.s, STR("default"), STR("p-7"), at_s(10));
+    CHECK_I64(step(&w, 20), DECISION_BIND);
+    CHECK_I64(w.d.n, 64);
+    world_fini(&w);
+}
+
 static void test_gang_all_or_none_then_started_by_a_node(void **state)
 {
     (void)state;
@@ -409,6 +434,7 @@ int main(void)
         cmocka_unit_test(test_places_a_pod),
         cmocka_unit_test(test_words_of_a_pod_that_does_not_fit),
         cmocka_unit_test(test_gang_starts_together),
+        cmocka_unit_test(test_a_gang_of_too_many_roles_does_not_start),
         cmocka_unit_test(test_gang_all_or_none_then_started_by_a_node),
         cmocka_unit_test(test_gang_with_nonsense_labels_says_so),
         cmocka_unit_test(test_devices_are_exclusive_and_recovered),
