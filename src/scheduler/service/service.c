@@ -98,10 +98,11 @@ static void on_batch(void *arg)
 
 /* ---- turns ---- */
 
+/* A turn that is asked for meanwhile comes first: both use the timer. */
 static void sleep_until_due(struct scheduler *s)
 {
     struct mono due;
-    if (!core_next_due(s->core, &due))
+    if (s->turn_pending || !core_next_due(s->core, &due))
         return;
     int64_t delay = due.ns - now_of(s).ns;
     if (delay <= 0)

@@ -266,6 +266,11 @@ static void test_makes_claims_of_extended_resources(void **state)
     "'resourceVersion':'4'},'spec':{'schedulerName':'ganglion','volumes':[{'name':'v',"            \
     "'persistentVolumeClaim':{'claimName':'c'}}],'containers':[{'name':'c'}]}}"
 
+#define TOO_LARGE                                                                                  \
+    "{'apiVersion':'v1','kind':'Pod','metadata':{'namespace':'d','name':'b','uid':'u-b',"          \
+    "'resourceVersion':'4'},'spec':{'schedulerName':'ganglion','containers':[{'name':'c',"         \
+    "'resources':{'requests':{'cpu':'99'}}}]}}"
+
 static void tell(struct world *w, const char *path, const char *object)
 {
     for (size_t i = 0; i < fake_pending(w->fake); i++) {
@@ -276,6 +281,21 @@ static void tell(struct world *w, const char *path, const char *object)
         return;
     }
     CHECK(false);
+}
+
+/* The write at `at` is answered, and a controller binds the claim: then the pod is bound. */
+static void volume_gets_bound(struct world *w, size_t at)
+{
+    const char *taken = VOLUME(",'claimRef':{'namespace':'d','name':'c','uid':'u-c'}", "20");
+    fake_reply(w->fake, at, 200, quoted(0, taken));
+    run_briefly(w, 20);
+    tell(w, "persistentvolumes/", taken);
+    run_briefly(w, 20);
+    CHECK(!bind_of(w)); /* the controller has not bound the claim yet */
+    tell(w, "persistentvolumeclaims/",
+         STORED("'pv.kubernetes.io/bind-completed':'yes'", ",'volumeName':'v'", "21"));
+    run_briefly(w, 20);
+    CHECK(bind_of(w) != NULL);
 }
 
 /* A volume that is there: its claimRef is written, and the pod bound when the claim is. */
@@ -297,16 +317,25 @@ static void test_binds_volumes_before_the_pod(void **state)
               "\"pv.kubernetes.io/bound-by-controller\":\"yes\"}},\"spec\":{\"claimRef\":{"
               "\"apiVersion\":\"v1\",\"kind\":\"PersistentVolumeClaim\",\"namespace\":\"d\","
               "\"name\":\"c\",\"uid\":\"u-c\"}}}");
-    const char *taken = VOLUME(",'claimRef':{'namespace':'d','name':'c','uid':'u-c'}", "20");
-    fake_reply(w->fake, at, 200, quoted(0, taken));
-    run_briefly(w, 20);
-    tell(w, "persistentvolumes/", taken);
-    run_briefly(w, 20);
-    CHECK(!bind_of(w)); /* the controller has not bound the claim yet */
-    tell(w, "persistentvolumeclaims/",
-         STORED("'pv.kubernetes.io/bind-completed':'yes'", ",'volumeName':'v'", "21"));
-    run_briefly(w, 20);
-    CHECK(bind_of(w) != NULL);
+    volume_gets_bound(w, at);
+    world_free(w);
+}
+
+/* The same while another pod waits for room: that one's time to be tried again is not waited for.
+ */
+static void test_a_wait_ends_though_others_wait_longer(void **state)
+{
+    (void)state;
+    const struct given given[] = { { "nodes", { NODE("n0", "4") } },
+                                   { "pods", { TOO_LARGE, STORING } },
+                                   { "persistentvolumes", { VOLUME("", "6") } },
+                                   { "persistentvolumeclaims", { STORED("", "", "7") } },
+                                   { "storageclasses",
+                                     { STORAGE_CLASS("kubernetes.io/no-provisioner") } } };
+    struct world *w = world_new(given, COUNT_OF(given));
+    size_t at;
+    CHECK(pending(w, "persistentvolumes//v", &at) != NULL);
+    volume_gets_bound(w, at);
     world_free(w);
 }
 
@@ -482,6 +511,7 @@ int main(void)
         cmocka_unit_test(test_keeps_what_others_use),
         cmocka_unit_test(test_makes_claims_of_extended_resources),
         cmocka_unit_test(test_binds_volumes_before_the_pod),
+        cmocka_unit_test(test_a_wait_ends_though_others_wait_longer),
         cmocka_unit_test(test_places_anew_when_no_volume_is_made),
         cmocka_unit_test(test_tells_of_gpus_in_two_ways),
         cmocka_unit_test(test_binds_when_devices_are_ready),
