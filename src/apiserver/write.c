@@ -22,6 +22,7 @@
 #include "kube/default.h"
 #include "kube/meta.h"
 #include "kube/normalise.h"
+#include "kube/own_keys.h"
 
 #define NAME_TRIES 8 /* of generated names until one is free */
 
@@ -83,6 +84,7 @@ static enum turn complete_new(struct action *a)
     if ((a->what->rules->flags & (STRATEGY_STATUS | STRATEGY_KEEPS_STATUS)) == STRATEGY_STATUS)
         jnode_del(a->obj, STR("status"));
     complete_object(a->what->res, a->obj, a->arena, &a->warnings);
+    own_keys_check(a->obj, a->arena, &a->warnings);
     default_object(a->arena, a->what->res, a->obj);
     enum turn t = check_namespace(a);
     if (t != TURN_GO)
@@ -327,6 +329,8 @@ static enum turn complete_old(struct action *a)
     keep_only_part(a);
     carry_meta(a);
     complete_changed(a, status);
+    if (!status)
+        own_keys_check(a->obj, a->arena, &a->warnings);
     t = prepare_update(a);
     if (t == TURN_GO && !status)
         write_count_generation(a);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * nearest — see nearest.h. Levenshtein distance, where swapping two neighbours is one edit too
  * (optimal string alignment). */
-#include "cli/nearest.h"
+#include "base/nearest.h"
 
 #define NAME_MAX_COMPARED 40
 

@@ -6,8 +6,8 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/vec.h"
-#include "cli/nearest.h"
 #include "cli/verb.h"
 
 struct given {

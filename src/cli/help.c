@@ -4,7 +4,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "cli/nearest.h"
+#include "base/nearest.h"
 #include "cli/verb.h"
 
 static void put_option(FILE *out, const struct option *o)
