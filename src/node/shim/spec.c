@@ -187,9 +187,10 @@ int spec_read_again(struct shim_container *c, struct err *err)
     if (read_whole(path, &bytes, &n, err) < 0)
         return -1;
     int rc = parse(&s, bytes, n, err);
-    if (rc == 0 && (s.n != 1 || strcmp(s.containers[0].name, c->name) != 0))
+    bool fits = s.n == 1 && s.containers && strcmp(s.containers[0].name, c->name) == 0;
+    if (rc == 0 && !fits)
         rc = err_set(err, ERR_INVALID, "%s is not about this container", path);
-    if (rc == 0) {
+    if (rc == 0 && fits) {
         struct shim_container next = s.containers[0];
         next.name = c->name; /* others point at it */
         next.bytes = bytes;
