@@ -23,6 +23,7 @@ struct conn {
     struct str namespace;
     struct resource_vec custom; /* found through CustomResourceDefinitions; in the arena */
     bool custom_read;
+    bool answered; /* the last call was, be it by a refusal */
 };
 
 struct conn *conn_open(const struct args *args, struct err *err)
@@ -71,6 +72,11 @@ struct str conn_server(const struct conn *c)
     return c->config.rest.server;
 }
 
+bool conn_answered(const struct conn *c)
+{
+    return c->answered;
+}
+
 struct loop *conn_loop(struct conn *c)
 {
     return c->loop;
@@ -114,6 +120,7 @@ static void on_reply(void *arg, const struct reply *reply, const struct err *err
 {
     struct wait *w = arg;
     loop_stop(w->conn->loop);
+    w->conn->answered = reply != NULL;
     if (!reply) {
         if (w->err)
             *w->err = *err;

@@ -37,6 +37,9 @@ void answer_fini(struct answer *a);
  * LIST is read to its last page. */
 int conn_do(struct conn *c, const struct request *r, struct answer *out, struct err *err);
 
+/* Did the server answer the last call at all? */
+bool conn_answered(const struct conn *c);
+
 /* ERR_INVALID when a name leads elsewhere: "pods/.." would be the namespace. conn_do checks too. */
 int conn_check(const struct request *r, struct err *err);
 

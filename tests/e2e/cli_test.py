@@ -83,6 +83,11 @@ class Objects(Client):
         self.assertEqual(done.stdout, "configmap/good created\n")
         self.assertIn("metadata.name", done.stderr)
 
+    def test_apply_goes_on_after_an_object_with_an_unknown_field(self):
+        done = self.apply({**config_map("misspelt"), "dta": {}}, config_map("after"), code=1)
+        self.assertIn("misspelt", done.stderr)
+        self.assertEqual(done.stdout, "configmap/after created\n")
+
     def test_apply_dry_run_changes_nothing(self):
         done = self.apply(config_map("dry"), options=("--dry-run",))
         self.assertEqual(done.stdout, "configmap/dry created (dry run)\n")

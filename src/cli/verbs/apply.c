@@ -79,7 +79,7 @@ static int apply_all(struct cli *cli,
         if (refused++)
             fprintf(cli->err, "ganglion apply: %s\n", err->msg);
         *err = one;
-        if (one.kind == ERR_IO) /* no server: the others would say the same */
+        if (one.kind == ERR_IO && !conn_answered(c)) /* no server: the others would say the same */
             return -1;
     }
     return refused ? -1 : 0;
