@@ -326,6 +326,16 @@ class LocalPods(Client):
         self.run_cli("why", "pod/none", code=1)
         self.assertIn("gang", self.run_cli("why", "none", code=1).stderr)
 
+    def test_why_names_claims_that_are_not_bound(self):
+        claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"},
+                 "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "none-such",
+                          "resources": {"requests": {"storage": "1Gi"}}}}
+        self.apply(claim, pod("stores", "true", volumes=[
+            {"name": "d", "persistentVolumeClaim": {"claimName": "data"}}]))
+        self.s.wait("a reason", lambda: "unbound" in self.s.cli("why", "stores").stdout)
+        self.assertIn("claim data is not bound: storage class none-such does not exist",
+                      self.out("why", "pod/stores"))
+
     def test_why_a_name(self):
         spec = pod("x", "true", nodeSelector={"no": "such"})["spec"]
         self.apply({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "both"},

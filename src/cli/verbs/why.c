@@ -68,10 +68,78 @@ static void put_containers(FILE *out, struct arena *a, const struct kobj *pod)
     }
 }
 
-static void why_pod(FILE *out, struct arena *a, const struct kobj *pod)
+/* ---- claims for volumes ---- */
+
+/* NULL: it is not there, or cannot be read. The caller releases it. */
+static struct kobj *
+read_named(struct conn *c, const char *group, const char *plural, struct str name)
+{
+    struct answer got = { 0 };
+    const struct resource *r = resource_find(str_from(group), STR("v1"), str_from(plural));
+    struct request get = conn_request(c, VERB_GET, r, name);
+    if (conn_do(c, &get, &got, NULL) != 0)
+        return NULL;
+    struct kobj *o = got.object ? kobj_ref(got.object) : NULL;
+    answer_fini(&got);
+    return o;
+}
+
+/* The volume that is kept for the claim, whose controller has yet to bind them; absent: none. */
+static struct str volume_kept(struct conn *c, struct arena *a, const struct kobj *claim)
+{
+    struct answer list = { 0 };
+    const struct resource *r = resource_find(STR(""), STR("v1"), STR("persistentvolumes"));
+    struct request get = conn_request(c, VERB_LIST, r, (struct str){ 0 });
+    struct str name = { 0 };
+    if (conn_do(c, &get, &list, NULL) != 0)
+        return name;
+    for (size_t i = 0; i < list.n_items; i++) {
+        struct json ref = kobj_path(list.items[i], "spec.claimRef");
+        if (str_eq(json_str(json_get(ref, STR("uid"))), claim->uid))
+            name = arena_str(a, list.items[i]->name);
+    }
+    answer_fini(&list);
+    return name;
+}
+
+static void put_claim(FILE *out, struct conn *c, struct arena *a, struct str name)
+{
+    AUTO(kobj_unrefp) struct kobj *claim = read_named(c, "", "persistentvolumeclaims", name);
+    struct str class = claim ? json_str(kobj_path(claim, "spec.storageClassName")) : STR("");
+    if (!claim || str_is(json_str(kobj_path(claim, "status.phase")), "Bound"))
+        return; /* one that is not there is the scheduler's message */
+    fprintf(out, "  claim %.*s is not bound", STR_ARG(name));
+    AUTO(kobj_unrefp)
+    struct kobj *stored = class.n ? read_named(c, "storage.k8s.io", "storageclasses", class) : NULL;
+    struct str volume = volume_kept(c, a, claim);
+    struct str node = kobj_annotation(claim, STR("volume.kubernetes.io/selected-node"));
+    if (volume.n)
+        fprintf(out, ": volume %.*s is kept for it, a volume controller has to bind them",
+                STR_ARG(volume));
+    else if (node.n)
+        fprintf(out, ": a driver has to make its volume for node %.*s", STR_ARG(node));
+    else if (class.n && !stored)
+        fprintf(out, ": storage class %.*s does not exist", STR_ARG(class));
+    else if (class.n)
+        fprintf(out, " (storage class %.*s)", STR_ARG(class));
+    else
+        fputs(": it names no storage class", out);
+    fputc('\n', out);
+}
+
+static void put_claims(FILE *out, struct conn *c, struct arena *a, const struct kobj *pod)
+{
+    for (struct json_iter it = json_iter(kobj_path(pod, "spec.volumes")); json_next(&it);) {
+        struct str name = json_str(json_path(it.value, "persistentVolumeClaim.claimName"));
+        if (name.n)
+            put_claim(out, c, a, name);
+    }
+}
+
+static void why_pod(FILE *out, struct conn *c, struct arena *a, const struct kobj *pod)
 {
     const struct pod *p = pod_of(pod);
-    struct json c = condition_find(kobj_root(pod), STR("PodScheduled"));
+    struct json scheduled = condition_find(kobj_root(pod), STR("PodScheduled"));
     struct str status = print_pod_status(a, pod);
     fprintf(out, "pod/%.*s: %.*s", STR_ARG(pod->name), STR_ARG(status));
     if (p->node_name.n) {
@@ -80,12 +148,13 @@ static void why_pod(FILE *out, struct arena *a, const struct kobj *pod)
         put_containers(out, a, pod);
         return;
     }
-    struct str message = json_str(json_get(c, STR("message")));
+    struct str message = json_str(json_get(scheduled, STR("message")));
     fprintf(out, ", on no node yet\n  %.*s\n",
             STR_ARG(message.n ? message
                               : STR("no scheduler has looked at it; is spec.schedulerName one "
                                     "that runs?")));
     put_explanation(out, kobj_annotation(pod, STR(NAME_WHY)));
+    put_claims(out, c, a, pod);
 }
 
 /* Pods of one owner usually wait for the same thing: tell it once. */
@@ -97,7 +166,7 @@ static bool same_reason(const struct kobj *x, const struct kobj *y)
            str_eq(json_str(json_get(a, STR("message"))), json_str(json_get(b, STR("message"))));
 }
 
-static void why_pods(FILE *out, struct arena *a, struct kobj *const *pods, size_t n)
+static void why_pods(FILE *out, struct conn *c, struct arena *a, struct kobj *const *pods, size_t n)
 {
     const struct kobj *last = NULL;
     size_t alike = 0;
@@ -106,7 +175,7 @@ static void why_pods(FILE *out, struct arena *a, struct kobj *const *pods, size_
             alike++;
             continue;
         }
-        why_pod(out, a, pods[i]);
+        why_pod(out, c, a, pods[i]);
         last = pods[i];
     }
     if (alike)
@@ -148,7 +217,7 @@ static int why_owner(struct cli *cli, struct conn *c, const struct kobj *o, stru
             mine[n++] = list.items[i];
     if (n == 0)
         fprintf(cli->out, "%.*s/%.*s has no pods\n", STR_ARG(o->kind), STR_ARG(o->name));
-    why_pods(cli->out, a, mine, n);
+    why_pods(cli->out, c, a, mine, n);
     answer_fini(&list);
     return 0;
 }
@@ -160,7 +229,7 @@ static int why_one(struct cli *cli, struct conn *c, const struct target *t, stru
     struct request r = conn_request(c, VERB_GET, t->resource, t->name);
     int rc = conn_do(c, &r, &got, err);
     if (rc == 0 && str_is(t->resource->plural, "pods"))
-        why_pod(cli->out, a, got.object);
+        why_pod(cli->out, c, a, got.object);
     else if (rc == 0)
         rc = why_owner(cli, c, got.object, err);
     answer_fini(&got);
@@ -237,7 +306,7 @@ why_guess(struct cli *cli, struct conn *c, struct guess *g, struct str name, str
                        STR_ARG(name), STR_ARG(conn_namespace(c)));
     AUTO(arena_freep) struct arena *a = arena_new();
     fprintf(cli->out, "gang %.*s: %zu pods\n", STR_ARG(name), g->n_members);
-    why_pods(cli->out, a, g->members, g->n_members);
+    why_pods(cli->out, c, a, g->members, g->n_members);
     return 0;
 }
 
