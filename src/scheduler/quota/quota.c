@@ -369,7 +369,9 @@ static void find_fault(struct quota_queue *q, struct arena *a)
     size_t depth = 1;
     set_text(&q->fault, (struct str){ 0 });
     if (!q->said && !q->n_implied && q != q->tree->standard) {
-        set_text(&q->fault, arena_printf(a, "queue %.*s does not exist", STR_ARG(q->name)));
+        set_text(&q->fault,
+                 arena_printf(a, "queue %.*s does not exist: create it or correct the name",
+                              STR_ARG(q->name)));
         return;
     }
     for (struct quota_queue *at = q; at->parent_name.n; depth++) {

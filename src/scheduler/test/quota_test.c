@@ -297,7 +297,7 @@ static void test_nonsense_waits_with_a_reason(void **state)
         { "self", "queue self is its own ancestor" },
         { "orphan", "queue orphan names the parent nowhere, which does not exist" },
         { "negative", "nominal quota of gpu/x is -3, must not be negative" },
-        { "absent", "queue absent does not exist" },
+        { "absent", "queue absent does not exist: create it or correct the name" },
         { "d9", "more than 8 deep" },
     };
     struct world w;
