@@ -10,6 +10,7 @@ struct bound_pod {
     struct kobj *pod;
     struct str node; /* in the batch's arena */
     size_t gang;     /* number within the batch */
+    bool asked;      /* an extender binds it, when everything else is done */
     struct jnode *annotations;
     struct mono since; /* it waited from here on */
     const struct claim_use *claims;
@@ -25,11 +26,12 @@ struct bind_batch {
     struct call *call;
     struct arena *a;
     struct bound_pods pods;
-    struct bound_pods asked; /* that extenders bind, once the plan is carried out */
     size_t n_gangs;
     struct mono started;
 };
 
+/* The pod as it was planned; NULL: not any more, it is gone or was forgotten. */
+const struct spod *service_bind_pod(const struct bind_batch *b, size_t i);
 /* Sends it, or goes on with what comes after its volumes; from here on it frees itself. */
 void service_bind_send(struct bind_batch *b);
 void service_bind_go_on(struct bind_batch *b);

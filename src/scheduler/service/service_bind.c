@@ -26,9 +26,6 @@ static void batch_free(struct bind_batch *b)
     list_remove(&b->in_flight);
     for (size_t i = 0; i < b->pods.n; i++)
         kobj_unref(b->pods.items[i].pod);
-    for (size_t i = 0; i < b->asked.n; i++)
-        kobj_unref(b->asked.items[i].pod);
-    bound_pods_fini(&b->asked);
     bound_pods_fini(&b->pods);
     arena_free(b->a);
     free(b);
@@ -50,6 +47,7 @@ static void batch_add(struct bind_batch *b, const struct bound_pod *p)
     struct bound_pod copy = { .pod = kobj_ref(p->pod),
                               .node = arena_str(b->a, p->node),
                               .gang = b->n_gangs,
+                              .asked = p->asked,
                               .annotations =
                                   p->annotations ? jnode_copy(b->a, p->annotations) : NULL,
                               .claims = copy_claims(b->a, p),
@@ -60,11 +58,42 @@ static void batch_add(struct bind_batch *b, const struct bound_pod *p)
     bound_pods_push(&b->pods, copy);
 }
 
+const struct spod *service_bind_pod(const struct bind_batch *b, size_t i)
+{
+    const struct bound_pod *b_pod = &b->pods.items[i];
+    const struct spod *p = core_pod(b->s->core, b_pod->pod->namespace, b_pod->pod->name);
+    if (!p || !p->assumed || p->node < 0 || !str_eq(p->obj->uid, b_pod->pod->uid))
+        return NULL;
+    const struct snapshot *snap = &core_cluster(b->s->core)->snap;
+    return str_eq(snap->nodes.items[p->node]->name, b_pod->node) ? p : NULL;
+}
+
+/* Those that an extender binds leave the batch. */
+static void ask_extenders(struct bind_batch *b)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < b->pods.n; i++) {
+        const struct bound_pod p = b->pods.items[i];
+        if (!p.asked) {
+            b->pods.items[n++] = p;
+            continue;
+        }
+        service_ask_bind(b->s, p.pod, p.node);
+        kobj_unref(p.pod);
+    }
+    b->pods.n = n;
+}
+
 static void on_bound(void *arg, const struct reply *reply, const struct err *err);
 
 void service_bind_send(struct bind_batch *b)
 {
     struct scheduler *s = b->s;
+    ask_extenders(b);
+    if (b->pods.n == 0) {
+        batch_free(b); /* an extender binds all of them */
+        return;
+    }
     struct binding *list = ARENA_ARRAY(b->a, struct binding, b->pods.n);
     for (size_t i = 0; i < b->pods.n; i++) {
         const struct bound_pod *p = &b->pods.items[i];
@@ -209,41 +238,23 @@ put_claims(struct scheduler *s, struct bound_pod *b, const struct spod *pod, str
 static void add_plan(struct bind_batch *batch, const struct decision *d)
 {
     const struct snapshot *snap = &core_cluster(batch->s->core)->snap;
-    size_t before = batch->pods.n;
     for (size_t i = 0; i < d->n; i++) {
         const struct planned *p = &d->items[i];
-        if (service_ask_binds(batch->s, p->pod->obj)) {
-            const struct bound_pod asked = {
-                .pod = kobj_ref(p->pod->obj),
-                .node = arena_str(batch->a, snap->nodes.items[p->where.node]->name),
-            };
-            bound_pods_push(&batch->asked, asked);
-            continue;
-        }
         struct bound_pod b = { .pod = p->pod->obj,
                                .node = snap->nodes.items[p->where.node]->name,
+                               .asked = service_ask_binds(batch->s, p->pod->obj),
                                .annotations = placement_annotations(batch->a, &p->where),
                                .since = d->since };
         put_claims(batch->s, &b, p->pod, batch->a);
         b.volumes = service_volumes_of(p->pod, b.node, batch->a, &b.n_volumes);
         batch_add(batch, &b);
     }
-    if (batch->pods.n > before)
-        batch->n_gangs++;
-}
-
-static void ask_extenders(struct bind_batch *b)
-{
-    for (size_t i = 0; i < b->asked.n; i++) {
-        service_ask_bind(b->s, b->asked.items[i].pod, b->asked.items[i].node);
-        kobj_unref(b->asked.items[i].pod);
-    }
-    b->asked.n = 0;
+    batch->n_gangs++;
 }
 
 void service_bind(struct scheduler *s, const struct decision *d)
 {
-    if (service_must_wait(d) || service_volumes_must_wait(d)) {
+    if (service_must_wait(s, d) || service_volumes_must_wait(d)) {
         service_bind_go(service_bind_hold(s, d));
         return;
     }
@@ -252,7 +263,6 @@ void service_bind(struct scheduler *s, const struct decision *d)
     if (!s->batch)
         s->batch = batch_new(s);
     add_plan(s->batch, d);
-    ask_extenders(s->batch);
 }
 
 /* ---- plans that wait for a record ---- */
@@ -272,17 +282,20 @@ void service_bind_go_on(struct bind_batch *b)
 
 void service_bind_go(struct bind_batch *b)
 {
-    ask_extenders(b);
-    if (b->pods.n == 0)
-        batch_free(b); /* an extender binds all of them */
-    else if (!service_volumes_wait(b))
+    const struct err gone = { .kind = ERR_CONFLICT,
+                              .msg = "a pod or its node went while this was recorded" };
+    for (size_t i = 0; i < b->pods.n; i++) {
+        if (service_bind_pod(b, i))
+            continue;
+        service_bind_give_up(b, NULL, &gone);
+        return;
+    }
+    if (!service_volumes_wait(b))
         service_bind_go_on(b);
 }
 
 void service_bind_give_up(struct bind_batch *b, const struct reply *reply, const struct err *err)
 {
-    for (size_t i = 0; i < b->asked.n; i++)
-        batch_add(b, &b->asked.items[i]);
     take_back(b, reply, err);
     batch_free(b);
 }

@@ -82,8 +82,9 @@ struct bind_batch *service_bind_hold(struct scheduler *s, const struct decision 
 void service_bind_go(struct bind_batch *b);
 void service_bind_give_up(struct bind_batch *b, const struct reply *reply, const struct err *err);
 void service_bind_drop(struct bind_batch *b); /* NULL is fine */
-/* Devices of the plan must be made ready before it is bound. */
-bool service_must_wait(const struct decision *d);
+/* Claims of the plan are written before it is bound: their devices must be made ready, or an
+ * extender binds their pod. */
+bool service_must_wait(const struct scheduler *s, const struct decision *d);
 /* True: that is so, and the batch is sent, or given up, when it is known. */
 bool service_wait(struct bind_batch *b);
 void service_waits_look(struct scheduler *s); /* claims changed */

@@ -62,19 +62,13 @@ static void give_up(struct volume_wait *w, const struct reply *reply, const stru
 
 /* ---- what came of it ---- */
 
-static bool is_there(const struct volume_wait *w, const struct kobj *pod)
-{
-    const struct spod *p = core_pod(w->s->core, pod->namespace, pod->name);
-    return p && p->assumed && str_eq(p->obj->uid, pod->uid);
-}
-
 static void look(struct volume_wait *w)
 {
     const struct snapshot *snap = &core_cluster(w->s->core)->snap;
     bool bound = true;
     struct err err = { 0 };
     for (size_t i = 0; i < w->batch->pods.n; i++) {
-        if (is_there(w, w->batch->pods.items[i].pod))
+        if (service_bind_pod(w->batch, i))
             continue;
         err_set(&err, ERR_CONFLICT, "a pod is gone that waited for volumes");
         give_up(w, NULL, &err);

@@ -51,13 +51,6 @@ static struct bind_batch *leave(struct bind_wait *w)
 
 /* ---- the state of its devices ---- */
 
-static const struct spod *spod_of(const struct bind_wait *w, size_t i)
-{
-    const struct kobj *o = w->batch->pods.items[i].pod;
-    const struct spod *p = core_pod(w->s->core, o->namespace, o->name);
-    return p && p->assumed && str_eq(p->obj->uid, o->uid) ? p : NULL;
-}
-
 static void tell_failure(const struct bind_wait *w, struct str why, bool late)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
@@ -116,7 +109,7 @@ static void look(struct bind_wait *w)
     struct str why = { 0 };
     bool ready = true;
     for (size_t i = 0; i < w->batch->pods.n; i++) {
-        const struct spod *p = spod_of(w, i);
+        const struct spod *p = service_bind_pod(w->batch, i);
         struct wall t;
         struct str one;
         struct err gone = { .kind = ERR_CONFLICT, .msg = "a pod is gone that waited for devices" };
@@ -234,16 +227,19 @@ static void write_claims(struct bind_wait *w, size_t i)
 
 static bool is_ready(const struct spod *p)
 {
+    if (!p || p->claims.n == 0)
+        return true;
     AUTO(arena_freep) struct arena *a = arena_new();
     struct wall since;
     struct str why;
-    return !p || p->claims.n == 0 || dra_binding_of(p, a, &since, &why) == DRA_BINDING_READY;
+    return dra_binding_of(p, a, &since, &why) == DRA_BINDING_READY;
 }
 
-bool service_must_wait(const struct decision *d)
+bool service_must_wait(const struct scheduler *s, const struct decision *d)
 {
     for (size_t i = 0; i < d->n; i++) {
-        if (!is_ready(d->items[i].pod))
+        const struct spod *p = d->items[i].pod;
+        if (!is_ready(p) || (p->claims.n && service_ask_binds(s, p->obj)))
             return true;
     }
     return false;
@@ -254,8 +250,8 @@ bool service_wait(struct bind_batch *b)
     struct scheduler *s = b->s;
     bool ready = true;
     for (size_t i = 0; i < b->pods.n; i++) {
-        const struct kobj *o = b->pods.items[i].pod;
-        ready = ready && is_ready(core_pod(s->core, o->namespace, o->name));
+        const struct bound_pod *p = &b->pods.items[i];
+        ready = ready && is_ready(service_bind_pod(b, i)) && !(p->asked && p->n_claims);
     }
     if (ready)
         return false;

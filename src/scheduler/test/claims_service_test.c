@@ -65,7 +65,8 @@ struct given { /* objects of one list, in '…' */
     const char *objects[3];
 };
 
-static struct world *world_new(const struct given *given, size_t n)
+/* config: YAML of the scheduler; NULL: none. */
+static struct world *world_configured(const char *config, const struct given *given, size_t n)
 {
     static const char *const lists[] = { "namespaces",
                                          "services",
@@ -91,7 +92,8 @@ static struct world *world_new(const struct given *given, size_t n)
     struct err err = { 0 };
     w->loop = loop_new(NULL);
     w->fake = fake_transport_new(w->loop);
-    w->s = scheduler_new(fake_transport_base(w->fake), NULL, &err);
+    const struct scheduler_options o = { .config = str_from(config ? config : "") };
+    w->s = scheduler_new(fake_transport_base(w->fake), &o, &err);
     CHECK_OK(w->s ? 0 : -1, err);
     scheduler_start(w->s);
     run_briefly(w, 5);
@@ -110,6 +112,11 @@ static struct world *world_new(const struct given *given, size_t n)
     }
     run_briefly(w, 20);
     return w;
+}
+
+static struct world *world_new(const struct given *given, size_t n)
+{
+    return world_configured(NULL, given, n);
 }
 
 static void world_free(struct world *w)
@@ -368,6 +375,70 @@ static void test_places_anew_when_no_volume_is_made(void **state)
     world_free(w);
 }
 
+/* ---- extenders that bind ---- */
+
+#define EXTENDER                                                                                   \
+    "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nextenders: "    \
+    "[{urlPrefix: 'http://127.0.0.1:1', bindVerb: bind}]\n" /* nobody listens there */
+
+/* The extender was asked: it does not answer. */
+static bool was_asked(struct world *w)
+{
+    for (size_t i = 0; i < fake_pending(w->fake); i++) {
+        const struct fake_call *c = fake_at(w->fake, i);
+        if (c->body &&
+            str_is(json_str(json_get(json_root(c->body), STR("reason"))), "ExtenderFailed"))
+            return true;
+    }
+    return false;
+}
+
+/* It binds the pod when its volumes are bound, as everybody. */
+static void test_an_extender_binds_after_the_volumes(void **state)
+{
+    (void)state;
+    const struct given given[] = { { "nodes", { NODE("n0", "4") } },
+                                   { "pods", { STORING } },
+                                   { "persistentvolumeclaims", { STORED("", "", "7") } },
+                                   { "storageclasses", { STORAGE_CLASS("csi.example.com") } } };
+    struct world *w = world_configured(EXTENDER, given, COUNT_OF(given));
+    size_t at;
+    run_briefly(w, 50);
+    CHECK(pending(w, "persistentvolumeclaims/d", &at) && !was_asked(w));
+    const char *bound = STORED("'volume.kubernetes.io/selected-node':'n0',"
+                               "'pv.kubernetes.io/bind-completed':'yes'",
+                               ",'volumeName':'v'", "20");
+    fake_reply(w->fake, at, 200, quoted(0, bound));
+    tell(w, "persistentvolumes/", VOLUME("", "19"));
+    tell(w, "persistentvolumeclaims/", bound);
+    run_briefly(w, 100);
+    CHECK(was_asked(w) && !bind_of(w));
+    world_free(w);
+}
+
+/* Nobody but us writes what its claims got: before the extender binds it. */
+static void test_an_extender_binds_after_the_claims(void **state)
+{
+    (void)state;
+    const struct given given[] = { CLASS,
+                                   { "nodes", { NODE("n0", "4") } },
+                                   { "pods", { POD("a", "") } },
+                                   { "resourceclaims", { CLAIM("") } } };
+    struct world *w = world_configured(EXTENDER, given, COUNT_OF(given));
+    size_t at;
+    run_briefly(w, 50);
+    CHECK(pending(w, "resourceclaims/d/c", &at) && !was_asked(w));
+    fake_reply(w->fake, at, 200, quoted(15, CLAIM("")));
+    run_briefly(w, 5);
+    while (pending(w, "resourceclaims/d/c", &at)) { /* finalizer, status */
+        fake_reply(w->fake, at, 200, quoted(15, CLAIM(USER("a"))));
+        run_briefly(w, 5);
+    }
+    run_briefly(w, 100);
+    CHECK(was_asked(w) && !bind_of(w));
+    world_free(w);
+}
+
 /* ---- devices that are made ready first ---- */
 
 #define FABRIC                                                                                     \
@@ -513,6 +584,8 @@ int main(void)
         cmocka_unit_test(test_binds_volumes_before_the_pod),
         cmocka_unit_test(test_a_wait_ends_though_others_wait_longer),
         cmocka_unit_test(test_places_anew_when_no_volume_is_made),
+        cmocka_unit_test(test_an_extender_binds_after_the_volumes),
+        cmocka_unit_test(test_an_extender_binds_after_the_claims),
         cmocka_unit_test(test_tells_of_gpus_in_two_ways),
         cmocka_unit_test(test_binds_when_devices_are_ready),
         cmocka_unit_test(test_unready_devices_are_given_back),
