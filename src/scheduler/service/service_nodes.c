@@ -22,6 +22,7 @@
 #define REQUESTS GVR("autoscaling.x-k8s.io", "v1", "provisioningrequests")
 #define RETRY_NS (60 * NS_PER_S) /* after the first that came to nothing … */
 #define RETRY_DOUBLINGS 5        /* … up to 32 minutes */
+#define TRIES_MAX 1000000
 #define REFUSED_NS (30 * NS_PER_S)
 #define OWNER_NS (100 * NS_PER_MS) /* the gang's PodGroup may be on its way … */
 #define OWNER_LOOKS 20             /* … or is not served at all */
@@ -410,21 +411,34 @@ static void heard(struct nodes_ask *k, const struct kobj *request)
         next(k);
 }
 
-/* One of an earlier scheduler: its name ends with how often was asked before. */
+/* How often was asked before it, as its name ends; SIZE_MAX: it is none of ours. */
+static size_t tries_before(const struct kobj *request, struct str mirror)
+{
+    static const struct str between = STR_INIT("-nodes-");
+    uint64_t n;
+    if (!str_starts(request->name, mirror))
+        return SIZE_MAX;
+    struct str tail = str_skip(request->name, mirror.n);
+    bool ours = str_starts(tail, between) && str_to_u64(str_skip(tail, between.n), &n);
+    return ours && n < TRIES_MAX ? n : SIZE_MAX;
+}
+
+/* One of an earlier scheduler; NULL: somebody else's, whatever its label says. */
 static struct nodes_ask *adopt(struct service_nodes *all, const struct kobj *request)
 {
     struct str mirror = json_str(json_get(kobj_meta(request, STR("labels")), STR(GANG_NODES_OF)));
+    size_t tries = tries_before(request, mirror);
+    if (tries == SIZE_MAX)
+        return NULL;
     struct gang *g = service_gangs_find(all->s, request->namespace, mirror);
     struct nodes_ask *k = MEM_NEW(struct nodes_ask);
-    struct str tail = str_skip(request->name, mirror.n + strlen("-nodes-"));
     *k = (struct nodes_ask){ .all = all,
                              .namespace = own(request->namespace),
                              .gang = own(g ? str_skip(g->key, g->namespace.n + 1) : mirror),
                              .mirror = own(mirror),
                              .request = kobj_ref(request),
+                             .tries = (unsigned)tries,
                              .stage = STAGE_TEMPLATES };
-    for (size_t i = 0; i < tail.n && i < 3; i++)
-        k->tries = k->tries * 10 + (unsigned)(tail.p[i] - '0') % 10;
     list_push_back(&all->asks, &k->link);
     return k;
 }
@@ -439,6 +453,8 @@ static void on_request(void *arg, const struct kobj *before, const struct kobj *
         return;
     if (!k && after) {
         k = adopt(all, after);
+        if (!k)
+            return;
         heard(k, after);
         next(k);
     } else if (k && k->request && str_eq(k->request->uid, o->uid)) {
@@ -446,6 +462,8 @@ static void on_request(void *arg, const struct kobj *before, const struct kobj *
             heard(k, after);
         else if (!k->call)
             deleted(k); /* by somebody else */
+        else
+            k->state = GANG_NODES_FAILED; /* what is under way ends first */
     }
 }
 

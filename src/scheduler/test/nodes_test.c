@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
+#include "scheduler/gang/gang_nodes.h"
 #include "scheduler/test/small_api.h"
 #include "testkit/check.h"
 
@@ -177,6 +178,30 @@ static void test_nobody_wants_it(void **state)
     }
 }
 
+/* Requests of others that bear our label stay as they are, whatever they are called. */
+static void test_requests_of_others(void **state)
+{
+    (void)state;
+    const char *names[] = { "x", "g", "g-nodes-", "g-nodes-x", "g-nodes-99999999999999999999" };
+    for (int i = 0; i < 5; i++) {
+        struct small_api api;
+        struct scaler x = { 0 };
+        char path[SMALL_API_PATH_MAX], text[512];
+        api_init(&api, "");
+        snprintf(path, sizeof path, "provisioningrequests/d/%s", names[i]);
+        snprintf(text, sizeof text,
+                 "{\"apiVersion\":\"autoscaling.x-k8s.io/v1\",\"kind\":\"ProvisioningRequest\","
+                 "\"metadata\":{\"namespace\":\"d\",\"name\":\"%s\",\"uid\":\"o\",\"labels\":{"
+                 "\"" GANG_NODES_OF "\":\"g\"}}}",
+                 names[i]);
+        small_api_put_text(&api, path, text);
+        live(&api, &x, CONFIG, 350);
+        CHECK(small_api_find(&api, path) != NULL);
+        CHECK_I64(x.requests, 1); /* and it makes its own */
+        small_api_fini(&api);
+    }
+}
+
 static void test_killed_at_each_write(void **state)
 {
     (void)state;
@@ -213,9 +238,9 @@ static void test_killed_at_each_write(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_is_asked),        cmocka_unit_test(test_provisioned),
-        cmocka_unit_test(test_it_comes_to_nothing),  cmocka_unit_test(test_nobody_wants_it),
-        cmocka_unit_test(test_killed_at_each_write),
+        cmocka_unit_test(test_what_is_asked),       cmocka_unit_test(test_provisioned),
+        cmocka_unit_test(test_it_comes_to_nothing), cmocka_unit_test(test_nobody_wants_it),
+        cmocka_unit_test(test_requests_of_others),  cmocka_unit_test(test_killed_at_each_write),
     };
     return CHECK_MAIN(tests);
 }
