@@ -12,6 +12,12 @@
 #define WAIT_NS (3 * NS_PER_S)   /* for the list at the start; then we go on without */
 #define AGAIN_NS (10 * NS_PER_S) /* after a refusal */
 
+struct told { /* of one object: the status that was written last, and up to which revision of the
+                 object there is no use in writing it again */
+    struct str key;
+    uint64_t status, revision;
+};
+
 struct service_reserved {
     struct scheduler *s;
     struct informers *informers;
@@ -19,7 +25,9 @@ struct service_reserved {
     struct timer *timer;
     struct call *call;
     struct mono started, not_before;
-    bool more; /* statuses may differ from what is written */
+    bool more;       /* statuses may differ from what is written */
+    struct map told; /* "namespace/name" → struct told */
+    struct told *writing;
 };
 
 static void on_timer(void *arg)
@@ -31,12 +39,48 @@ static void on_timer(void *arg)
         service_try_begin(all->s);
 }
 
+/* ---- what was told ---- */
+
+static struct told *told_of(struct service_reserved *all, const struct kobj *o)
+{
+    AUTO(arena_freep) struct arena *a = arena_new_sized(512);
+    struct str key = kobj_key(a, o);
+    struct told *t = map_get(&all->told, key);
+    if (!t) {
+        t = MEM_NEW(struct told);
+        t->key = str_make(str_dup(key), key.n);
+        map_put(&all->told, t->key, t);
+    }
+    return t;
+}
+
+static void told_free(struct told *t)
+{
+    if (!t)
+        return;
+    free((void *)(uintptr_t)t->key.p); /* own text */
+    free(t);
+}
+
+static void forget(struct service_reserved *all, const struct kobj *o)
+{
+    AUTO(arena_freep) struct arena *a = arena_new_sized(512);
+    struct told *t = map_del(&all->told, kobj_key(a, o));
+    if (t && t == all->writing)
+        all->writing = NULL;
+    told_free(t);
+}
+
+/* ---- in ---- */
+
 static void on_reservation(void *arg, const struct kobj *before, const struct kobj *after)
 {
     struct service_reserved *all = arg;
     const struct core_input in = { .kind = INPUT_RESERVATION,
                                    .obj = after ? after : before,
                                    .gone = !after };
+    if (!after)
+        forget(all, before);
     if (!all->s->live)
         return;
     service_hear(all->s, &in, NULL);
@@ -67,6 +111,7 @@ static void on_written(void *arg, const struct reply *reply, const struct err *e
     struct service_reserved *all = arg;
     bool gone = reply && (reply->code == 404 || reply->code == 409);
     struct err why = call_error(reply, err);
+    struct told *t = TAKE(all->writing);
     all->call = NULL;
     all->more = true; /* others wait */
     if (call_refused(reply) && !gone) {
@@ -74,8 +119,12 @@ static void on_written(void *arg, const struct reply *reply, const struct err *e
                  kv_err(&why), kv_cstr("next", "written again in 10s"));
         all->not_before.ns = loop_now(all->s->t->loop).ns + AGAIN_NS;
         timer_start(all->timer, AGAIN_NS);
+        if (t)
+            t->revision = 0;
         return;
     }
+    if (t && !gone && reply->object)
+        t->revision = reply->object->revision;
     timer_start(all->timer, 0);
 }
 
@@ -97,6 +146,12 @@ static bool write_one(void *arg, const struct kobj *o)
         jnode_set(was, STR("status"), jnode_thaw(a, kobj_path(o, "status")));
     if (jnode_eq(patch_merge(a, jnode_copy(a, was), patch), was))
         return true;
+    struct told *t = told_of(all, o);
+    uint64_t hash = str_hash(json_text(patch), 0);
+    if (t->status == hash && o->revision <= t->revision)
+        return true; /* its event is on the way, or the API does not take it */
+    *t = (struct told){ t->key, hash, o->revision };
+    all->writing = t;
     const struct call_patch c = { .resource = RESERVATIONS,
                                   .namespace = o->namespace,
                                   .name = o->name,
@@ -124,6 +179,7 @@ void service_reserved_start(struct scheduler *s)
     s->reserved = all;
     all->s = s;
     all->started = loop_now(s->t->loop);
+    map_init(&all->told);
     all->timer = timer_new(s->t->loop, on_timer, all);
     all->informers = informers_new(s->t);
     all->cache = informers_get(all->informers, RESERVATIONS, (struct str){ 0 });
@@ -141,6 +197,10 @@ void service_reserved_stop(struct scheduler *s)
         s->t->ops->cancel(all->call);
     timer_free(all->timer);
     informers_free(all->informers);
+    const struct map_slot *slot;
+    for (size_t i = 0; (slot = map_next(&all->told, &i));)
+        told_free(slot->value);
+    map_fini(&all->told);
     free(all);
     s->reserved = NULL;
 }

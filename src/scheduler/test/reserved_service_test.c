@@ -61,10 +61,36 @@ static void test_status_and_restart(void **state)
     small_api_fini(&api);
 }
 
+static int refuse_status(void *arg, struct small_api *api, const char *path)
+{
+    int *times = arg;
+    (void)api;
+    if (strcmp(path, RR "/status") != 0)
+        return 0;
+    ++*times;
+    return 404;
+}
+
+/* Where the definition has no status, what it would say is tried once, not without end. */
+static void test_a_status_that_nobody_takes(void **state)
+{
+    (void)state;
+    struct small_api api;
+    int times = 0;
+    api_init(&api);
+    add_pod(&api, "one");
+    small_api_live(&(struct small_life){
+        .api = &api, .at_least_ms = 300, .refuse = refuse_status, .arg = &times });
+    check_field(&api, "pods/d/one", "spec.nodeName", "n0");
+    CHECK(times >= 1 && times <= 3); /* kept, claimed, used */
+    small_api_fini(&api);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_status_and_restart),
+        cmocka_unit_test(test_a_status_that_nobody_takes),
     };
     return CHECK_MAIN(tests);
 }
