@@ -27,6 +27,7 @@ struct entry {
     struct spod *stand_in;      /* placed while the room is kept */
     struct str user, uid;       /* own texts: key and uid of the pod that has it; absent: nobody */
     bool used;                  /* it runs there */
+    bool was_kept;              /* when it was last looked at */
 };
 
 struct reserved {
@@ -130,7 +131,6 @@ static void keep(struct sched_core *s, const struct reserved *r, struct entry *e
     e->stand_in->ends_ns = s->now.ns + left;
     snapshot_place(snap, e->stand_in, &where);
     snapshot_commit(snap);
-    s->reserved_changed = true;
 }
 
 /* ---- who may use it ---- */
@@ -284,10 +284,12 @@ static bool look(struct sched_core *s, struct reserved *r)
     }
     for (size_t i = 0; i < r->n; i++) {
         struct entry *e = &r->entries[i];
-        if (!follow_user(s, e) || r->over || is_kept(e))
-            continue;
-        keep(s, r, e);
-        fresh |= is_kept(e);
+        if (follow_user(s, e) && !r->over && !is_kept(e)) {
+            keep(s, r, e);
+            fresh |= is_kept(e);
+        }
+        s->reserved_changed |= e->was_kept != is_kept(e); /* its node may be gone */
+        e->was_kept = is_kept(e);
     }
     return fresh;
 }

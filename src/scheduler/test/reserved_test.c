@@ -264,13 +264,39 @@ static void test_never_over_committed(void **state)
     }
 }
 
+/* Whoever reads the status hears that the room went with its node, and that it came back. */
+static void test_people_hear_of_a_node_that_went(void **state)
+{
+    (void)state;
+    struct world w = world_new(1);
+    reserve(&w, "'one':{'node':'n0','cpu':'10'}", "", 1);
+    settle(&w, 1);
+    CHECK(core_reservations_changed(w.s));
+    settle(&w, 2);
+    CHECK(!core_reservations_changed(w.s));
+    core_node_del(w.s, STR("n0"), at_s(3));
+    settle(&w, 3);
+    CHECK(core_reservations_changed(w.s));
+    CHECK_STR(status(&w, "states.one"), "Waits");
+    fixture_node(w.s, "n0", "", "");
+    settle(&w, 4);
+    CHECK(core_reservations_changed(w.s));
+    CHECK_STR(status(&w, "states.one"), "Kept");
+    world_fini(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_room_is_kept),      cmocka_unit_test(test_priority_does_not_matter),
-        cmocka_unit_test(test_who_may_use_it),    cmocka_unit_test(test_a_waiting_pod_gets_it),
-        cmocka_unit_test(test_it_comes_back),     cmocka_unit_test(test_it_ends),
-        cmocka_unit_test(test_devices_and_nodes), cmocka_unit_test(test_never_over_committed),
+        cmocka_unit_test(test_people_hear_of_a_node_that_went),
+        cmocka_unit_test(test_room_is_kept),
+        cmocka_unit_test(test_priority_does_not_matter),
+        cmocka_unit_test(test_who_may_use_it),
+        cmocka_unit_test(test_a_waiting_pod_gets_it),
+        cmocka_unit_test(test_it_comes_back),
+        cmocka_unit_test(test_it_ends),
+        cmocka_unit_test(test_devices_and_nodes),
+        cmocka_unit_test(test_never_over_committed),
     };
     return CHECK_MAIN(tests);
 }
