@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "scheduler/volumes/volumes.h"
 
 static const struct str fixed_names[RES_FIXED] = {
     [RES_CPU] = STR_INIT("cpu"),
@@ -411,7 +412,7 @@ static uint64_t hash_words(uint64_t h, const int64_t *words, size_t n)
 
 uint64_t snapshot_hash(const struct snapshot *s)
 {
-    uint64_t h = (uint64_t)s->n_terms ^ dra_hash(s->dra);
+    uint64_t h = (uint64_t)s->n_terms ^ dra_hash(s->dra) ^ volumes_hash(s->volumes);
     size_t n = s->nodes.n;
     for (uint32_t r = 0; r < s->n_res && n; r++) {
         h = hash_words(h, s->alloc[r], n);

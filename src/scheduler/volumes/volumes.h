@@ -65,6 +65,7 @@ void volumes_place(struct snapshot *s,
                    const struct snode *node,
                    bool promise);
 void volumes_remove(struct snapshot *s, const struct spod *pod);
+uint64_t volumes_hash(const struct volumes *v); /* of all words that change so */
 
 /* ---- questions; reasons are texts as kube-scheduler has them, in the arena or for ever ---- */
 

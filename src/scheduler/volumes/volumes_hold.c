@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * volumes_hold — pods' volumes, and what those on nodes were promised; see volumes.h. */
+#include "base/num.h"
 #include "scheduler/volumes/volumes_internal.h"
 
 /* ---- what a pod names ---- */
@@ -138,6 +139,21 @@ void volumes_remove(struct snapshot *s, const struct spod *pod)
         if (c->promised_node)
             tx_set(s, &c->promised_node, 0);
     }
+}
+
+uint64_t volumes_hash(const struct volumes *v)
+{
+    uint64_t h = 0;
+    const struct map_slot *slot;
+    for (size_t i = 0; (slot = map_next(&v->claims, &i));) {
+        const struct volume_claim *c = slot->value;
+        const int64_t words[] = { c->placed, c->promised, c->promised_node };
+        for (size_t k = 0; k < COUNT_OF(words); k++)
+            h = num_mix64(h ^ (uint64_t)words[k]);
+    }
+    for (size_t i = 0; (slot = map_next(&v->pvs, &i));)
+        h = num_mix64(h ^ (uint64_t)((const struct volume_pv *)slot->value)->promised);
+    return h;
 }
 
 /* ---- who may share ---- */
