@@ -2,8 +2,8 @@
  * core_pressure — NUMA cells that a node reports to be short of memory. New pods keep out of them
  * (numa_choice.c); residents that say that they may be preempted make room, one at a time:
  *
- *     reported ─(30 s without a break)─► one leaves ─(gone, and a minute)─► still reported: the
- * next └─ not reported any more: nothing, and the next report has to last as long again
+ *     reported ─(30 s without a break)─► one leaves ─(gone, and a minute)─► the next, and so on
+ *         └─ not reported any more: nothing, and the next report has to last as long again
  *
  * So a report that flickers evicts nobody, and no more leave than it takes. Who leaves: of the
  * residents of that cell with the label preemptible the one with the lowest priority, of these the
