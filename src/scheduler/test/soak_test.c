@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Random operations for as long as one likes (SOAK_OPERATIONS; `make soak` asks for a million):
  * gangs of all kinds and priorities come, lose members, end, are refused, run into time-outs and
- * evict each other (some victims refuse to die), nodes go and come back. At each decision: no
+ * evict each other (some victims refuse to die), nodes go and come back, group objects change, go
+ * and make no sense. At each decision: no
  * gang starts in part, and none is left in part by an eviction. After each operation: an attempt
  * that is undone restores every word. After every eighth: nothing is over-committed, places that
  * are held included, and queues sum up. */
@@ -21,7 +22,7 @@ struct soak {
     struct arena *a;
     int64_t t;     /* seconds */
     unsigned next; /* number of the next pod or gang */
-    size_t bound, late, refused, held, undone, evicted;
+    size_t bound, late, refused, held, undone, evicted, joint;
 };
 
 /* ---- what must hold ---- */
@@ -164,19 +165,51 @@ static void flip_node(struct soak *w)
         add_node(w, i);
 }
 
+enum kind {
+    KOORDINATOR,  /* with a time-out, in the style that fails or that backs off */
+    ROLES,        /* in a queue */
+    DRIVER,       /* a driver and members to come */
+    TOGETHER,     /* two gangs that name each other, most of the time */
+    BY_OBJECT,    /* their PodGroup says it: this one, Koordinator's */
+    BY_SUBGROUPS, /* KAI's */
+    BY_TASKS,     /* Volcano's */
+    ALONE,        /* as kube-scheduler knows them */
+    QUEUED,       /* alone, in a queue */
+    KINDS,
+};
+
+/* Some say nothing or nonsense, some name themselves only. */
+static const char *others_of(unsigned id, unsigned i)
+{
+    static char text[200];
+    char list[120];
+    switch (id % 7) {
+    case 0:
+        return i % 2 ? "" : ",'gang.scheduling.koordinator.sh/groups':'[7]'";
+    case 1:
+        snprintf(list, sizeof list, "\\'default/g%u%c\\'", id, "ab"[i % 2]);
+        break;
+    default:
+        snprintf(list, sizeof list, "\\'default/g%ua\\',\\'default/g%ub\\'", id, id);
+        break;
+    }
+    snprintf(text, sizeof text, ",'gang.scheduling.koordinator.sh/groups':'[%s]'", list);
+    return text;
+}
+
 static const char *gang_meta(unsigned kind, unsigned id, unsigned n, unsigned i)
 {
     static char meta[1024];
     unsigned queue = id % 3;
-    switch (kind) {
-    case 0: /* with a time-out, in the style that fails or that backs off */
+    switch ((enum kind)kind) {
+    case KOORDINATOR:
         snprintf(meta, sizeof meta,
                  ",'annotations':{'gang.scheduling.koordinator.sh/name':'g%u',"
                  "'gang.scheduling.koordinator.sh/min-available':'%u',"
                  "'gang.scheduling.koordinator.sh/waiting-time':'%us'}",
                  id, n, 5 + id % 60);
         break;
-    case 1: /* roles */
+    case ROLES:
         snprintf(meta, sizeof meta,
                  ",'labels':{'scheduling.ganglion.io/pod-group':'g%u',"
                  "'scheduling.ganglion.io/min-available':'%u','scheduling.ganglion.io/role':'%s',"
@@ -184,7 +217,7 @@ static const char *gang_meta(unsigned kind, unsigned id, unsigned n, unsigned i)
                  "'annotations':{'scheduling.volcano.sh/queue-name':'q%u'}",
                  id, n, i % 2 ? "odd" : "even", queue);
         break;
-    case 2: /* a driver and members to come */
+    case DRIVER:
         snprintf(
             meta, sizeof meta,
             ",'labels':{'applicationId':'g%u'},'annotations':{"
@@ -195,9 +228,31 @@ static const char *gang_meta(unsigned kind, unsigned id, unsigned n, unsigned i)
             "\\'minMember\\':%u,\\'minResource\\':{\\'cpu\\':\\'1\\',\\'memory\\':\\'1Gi\\'}}]'}",
             id, 5 + id % 40, id % 2 ? "Hard" : "Soft", i ? "executor" : "driver", n);
         break;
-    case 3: /* as kube-scheduler knows them */
+    case TOGETHER:
+        snprintf(meta, sizeof meta,
+                 ",'annotations':{'gang.scheduling.koordinator.sh/name':'g%u%c',"
+                 "'gang.scheduling.koordinator.sh/min-available':'%u'%s}",
+                 id, "ab"[i % 2], (n + 1 - i % 2) / 2, others_of(id, i));
+        break;
+    case BY_OBJECT:
+        snprintf(meta, sizeof meta, ",'labels':{'pod-group.scheduling.sigs.k8s.io':'g%u'}", id);
+        break;
+    case BY_SUBGROUPS:
+        snprintf(meta, sizeof meta,
+                 ",'labels':{'kai.scheduler/subgroup-name':'%c'},"
+                 "'annotations':{'pod-group-name':'g%u'}",
+                 "ab"[i % 2], id);
+        break;
+    case BY_TASKS:
+        snprintf(
+            meta, sizeof meta,
+            ",'annotations':{'scheduling.k8s.io/group-name':'g%u','volcano.sh/task-spec':'%c'}", id,
+            "ab"[i % 2]);
+        break;
+    case ALONE:
+    case KINDS:
         return "";
-    default: /* alone, in a queue */
+    case QUEUED:
         snprintf(meta, sizeof meta, ",'annotations':{'scheduling.volcano.sh/queue-name':'q%u'}",
                  queue);
         break;
@@ -205,21 +260,76 @@ static const char *gang_meta(unsigned kind, unsigned id, unsigned n, unsigned i)
     return meta;
 }
 
+/* What group objects say, by turns with what makes no sense. n: members. */
+static const struct {
+    const char *api, *spec;
+} specs[] = {
+    { "scheduling.sigs.k8s.io/v1alpha1", "'minMember':%u" },
+    { "scheduling.sigs.k8s.io/v1alpha1", "'minMember':%u00000000" },
+    { "scheduling.sigs.k8s.io/v1alpha1", "'minMember':-%u,'minResources':[]" },
+    { "scheduling.run.ai/v2alpha2", "'minMember':%u" },
+    { "scheduling.run.ai/v2alpha2",
+      "'minMember':%u,'subGroups':[{'name':'a','minMember':1},{'name':'b','minMember':1}]" },
+    { "scheduling.run.ai/v2alpha2",
+      "'minMember':%u,'subGroups':[{'name':'a','parent':'b'},{'name':'b','parent':'a'}]" },
+    { "scheduling.volcano.sh/v1beta1", "'minMember':%u,'minTaskMember':{'a':1,'b':1}" },
+    { "scheduling.volcano.sh/v1beta1", "'minMember':%u,'minTaskMember':{'a':'x','b':-1}" },
+    { "scheduling.volcano.sh/v1beta1",
+      "'minMember':%u,'subGroupPolicy':[{'name':'s','matchLabelKeys':['x'],'subGroupSize':2,"
+      "'minSubGroups':1}]" },
+};
+
+static void set_object(struct soak *w, unsigned id, size_t which, unsigned n, bool gone)
+{
+    char spec[300], note[200] = "";
+    size_t len = strcspn(specs[which].spec, "%");
+    snprintf(spec, sizeof spec, "%.*s%u%s", (int)len, specs[which].spec, n,
+             specs[which].spec + len + 2);
+    if (which < 3 && id % 3 == 0)
+        snprintf(note, sizeof note,
+                 ",'annotations':{'gang.scheduling.koordinator.sh/groups':'[\\'default/g%u\\',"
+                 "\\'default/g%u\\']'}",
+                 id, id + (unsigned)check_random_below(2) - 1);
+    AUTO(kobj_unrefp)
+    struct kobj *o = fixture_object("{'apiVersion':'%s','kind':'PodGroup','metadata':{'namespace':"
+                                    "'default','name':'g%u'%s},'spec':{%s}}",
+                                    specs[which].api, id, note, spec);
+    uint32_t bit = gang_object_bit(o);
+    CHECK(bit != 0);
+    if (gone)
+        core_group_del(w->s, bit, o, at_s(w->t));
+    else
+        core_group_set(w->s, bit, o, at_s(w->t));
+}
+
+static void change_object(struct soak *w)
+{
+    unsigned back = 1 + (unsigned)check_random_below(20);
+    if (w->next > back)
+        set_object(w, w->next - back, check_random_below(COUNT_OF(specs)),
+                   1 + (unsigned)check_random_below(4), check_random_below(4) == 0);
+}
+
 static void add_gang(struct soak *w)
 {
-    unsigned kind = (unsigned)check_random_below(5), id = w->next++;
-    unsigned n = kind >= 3 ? 1 : 1 + (unsigned)check_random_below(6);
+    static const size_t sense[KINDS] = { [BY_OBJECT] = 0, [BY_SUBGROUPS] = 4, [BY_TASKS] = 6 };
+    unsigned kind = (unsigned)check_random_below(KINDS), id = w->next++;
+    unsigned n = kind >= ALONE ? 1 : 1 + (unsigned)check_random_below(6);
     unsigned come = check_random_below(5) ? n : n - (unsigned)check_random_below(n); /* not all */
     char name[32], cpu[8], priority[32];
     snprintf(cpu, sizeof cpu, "%u", (unsigned)(1 + check_random_below(5)));
     snprintf(priority, sizeof priority, ",'priority':%u", (unsigned)check_random_below(4) / 2 * 10);
     for (unsigned i = 0; i < come; i++) {
         snprintf(name, sizeof name, "p%u-%u", id, i);
-        struct fixture_pod p = { .name = name, .cpu = kind == 2 ? "1" : cpu, .spec = priority };
-        p.gpus = kind == 2 ? 0 : (int)check_random_below(4);
+        struct fixture_pod p = { .name = name,
+                                 .cpu = kind == DRIVER ? "1" : cpu,
+                                 .spec = priority };
+        p.gpus = kind == DRIVER ? 0 : (int)check_random_below(4);
         p.meta = gang_meta(kind, id, n, i);
         fixture_pod(w->s, p, at_s(w->t));
     }
+    if (kind >= BY_OBJECT && kind <= BY_TASKS)
+        set_object(w, id, sense[kind], n, false);
 }
 
 static struct spod *any_pod(struct soak *w)
@@ -363,6 +473,7 @@ static void decide(struct soak *w)
             continue;
         w->bound += d.n;
         w->held += d.reserves;
+        w->joint += d.gang->dialect && str_find_char(d.gang->key, '+') > 0;
         check_start(&d);
         if (check_random_below(20) == 0)
             refuse(w, &d);
@@ -379,8 +490,10 @@ static void operate(struct soak *w)
         add_gang(w);
     else if (what < 55)
         remove_gang(w);
-    else if (what < 95)
+    else if (what < 90)
         change_any(w);
+    else if (what < 95)
+        change_object(w);
     else
         flip_node(w);
 }
@@ -421,9 +534,9 @@ static void test_soak(void **state)
     }
     print_message(
         "%lld operations: %zu pods bound, %zu binds refused, %zu time-outs, %zu gangs with "
-        "places held, %zu pods evicted, %zu attempts undone\n",
-        (long long)operations, w.bound, w.refused, w.late, w.held, w.evicted, w.undone);
-    CHECK(w.bound > 100 && w.refused && w.late && w.held && w.evicted && w.undone);
+        "places held, %zu starts of joint gangs, %zu pods evicted, %zu attempts undone\n",
+        (long long)operations, w.bound, w.refused, w.late, w.held, w.joint, w.evicted, w.undone);
+    CHECK(w.bound > 100 && w.joint && w.refused && w.late && w.held && w.evicted && w.undone);
     core_free(w.s);
     arena_free(w.a);
 }
