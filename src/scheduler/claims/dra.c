@@ -77,6 +77,7 @@ void dra_free(struct dra *d)
     for (size_t i = 0; i < d->news.n; i++)
         dra_text_free(d->news.items[i]);
     dra_names_fini(&d->news);
+    dra_node_ids_fini(&d->freed);
     free(d);
 }
 

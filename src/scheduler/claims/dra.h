@@ -37,9 +37,10 @@ struct why;
 #define DRA_STEPS 100000     /* devices that one search may try */
 #define DRA_DEVICES_MAX 128  /* of a slice, as Kubernetes; more are not read */
 #define DRA_CAPACITIES_MAX 32
-#define DRA_MILLI_MAX (INT64_MAX / 64) /* an amount beyond it counts as this: sums stay in range   \
-                                        */
-#define DRA_PROGRAMS_MAX 4096          /* compiled selectors kept */
+#define DRA_MILLI_MAX                                                                              \
+    (INT64_MAX / 64)          /* an amount beyond it counts as this: sums stay in range            \
+                               */
+#define DRA_PROGRAMS_MAX 4096 /* compiled selectors kept */
 
 enum dra_kind { DRA_CLAIM, DRA_CLASS, DRA_SLICE };
 
@@ -55,6 +56,10 @@ void dra_node_changed(struct dra *d, struct snode *node);
 /* True: *node (in a) is one that offers GPUs by claim and as an extended resource, and which are
  * the same nobody says; told once each. */
 bool dra_ambiguous_take(struct dra *d, struct arena *a, struct str *node);
+
+/* True: claims gave GPUs of this node back, outside a transaction: they may be had by index. Once
+ * or more often. */
+bool dra_freed_take(struct dra *d, int64_t *node);
 
 /* The DeviceClass whose devices stand for this extended resource: of several that name it the
  * newest, of those of one second the first by name; or deviceclass.resource.kubernetes.io/CLASS.

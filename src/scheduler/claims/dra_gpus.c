@@ -146,6 +146,8 @@ static void write_claimed(struct dra *d, bool logged, struct snode *node, unsign
     bool was_empty = d->snap->log.n == 0;
     if ((uint64_t)node->claimed[k] == mask)
         return;
+    if (!logged && !d->supposing && ((uint64_t)node->claimed[k] & ~mask))
+        dra_node_ids_push(&d->freed, node->id);
     snapshot_set_claimed(d->snap, node, (enum device_kind)k, mask, logged);
     if (!logged && was_empty)
         snapshot_commit(d->snap);
@@ -227,5 +229,13 @@ bool dra_ambiguous_take(struct dra *d, struct arena *a, struct str *node)
     struct str name = dra_names_pop(&d->news);
     *node = arena_str(a, name);
     dra_text_free(name);
+    return true;
+}
+
+bool dra_freed_take(struct dra *d, int64_t *node)
+{
+    if (d->freed.n == 0)
+        return false;
+    *node = dra_node_ids_pop(&d->freed);
     return true;
 }

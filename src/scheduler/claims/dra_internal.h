@@ -63,6 +63,7 @@ struct dra_device {
 VEC_TYPE(dra_devices, struct dra_device *);
 VEC_TYPE(dra_slices, struct kobj *);
 VEC_TYPE(dra_names, struct str);
+VEC_TYPE(dra_node_ids, int64_t);
 
 struct dra_pool {
     struct dra *dra;
@@ -167,7 +168,8 @@ struct dra {
     struct dra_devices reached;                  /* the last answer of dra_reachable */
     struct dra_allocations made;                 /* ours; swept when nothing refers to them */
     struct snapshot *snap;
-    struct dra_names news; /* nodes for dra_ambiguous_take */
+    struct dra_names news;     /* nodes for dra_ambiguous_take */
+    struct dra_node_ids freed; /* for dra_freed_take */
     bool dirty;
     bool refreshing;     /* nodes are counted at its end */
     bool supposing;      /* dra_suppose */

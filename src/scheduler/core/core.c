@@ -204,6 +204,14 @@ void core_storage_changed(struct sched_core *s, const struct kobj *obj, bool gon
         core_wake(s, WAKE_STORAGE, -1, now);
 }
 
+/* GPUs that claims gave back may be had by number: no pod's leaving tells of it. */
+static void wake_by_number(struct sched_core *s, struct mono now)
+{
+    int64_t node;
+    while (dra_freed_take(s->cluster.snap.dra, &node))
+        core_wake(s, WAKE_NODE_CHANGED, node, now);
+}
+
 void core_device_set(struct sched_core *s,
                      enum dra_kind kind,
                      const struct kobj *obj,
@@ -211,6 +219,7 @@ void core_device_set(struct sched_core *s,
 {
     dra_set(s->cluster.snap.dra, kind, obj);
     core_wake(s, WAKE_OBJECTS, -1, now);
+    wake_by_number(s, now);
 }
 
 void core_device_del(struct sched_core *s,
@@ -220,6 +229,7 @@ void core_device_del(struct sched_core *s,
 {
     dra_del(s->cluster.snap.dra, kind, obj);
     core_wake(s, WAKE_OBJECTS, -1, now);
+    wake_by_number(s, now);
 }
 
 void core_claim_answered(struct sched_core *s,
@@ -229,6 +239,7 @@ void core_claim_answered(struct sched_core *s,
 {
     if (dra_answered(s->cluster.snap.dra, id, revision))
         core_wake(s, WAKE_OBJECTS, -1, now);
+    wake_by_number(s, now);
 }
 
 /* A NodeResourceTopology has the name of its node. */
@@ -437,6 +448,8 @@ void core_step(struct sched_core *s, struct mono now, struct arena *a, struct de
     core_places_expire(s, now);
     s->now = now;
     core_reserved_tick(s);
+    dra_refresh(s->cluster.snap.dra); /* of slices that came or went: GPUs by number depend on it */
+    wake_by_number(s, now);
     if (core_eviction_resume(s, a, out) || core_start_step(s, a, out) ||
         core_pressure_step(s, a, out) || core_late_step(s, now, a, out))
         return;

@@ -307,6 +307,37 @@ static void none_is_given_out_twice(void **state)
     core_free(s);
 }
 
+/* Who waits for GPUs by number hears of it when a claim gives them back, and when nobody publishes
+ * the devices any more: no pod leaves then. */
+static void who_waits_by_number_is_woken(void **state)
+{
+    (void)state;
+    AUTO(arena_freep) struct arena *a = arena_new();
+    for (int by_slice = 0; by_slice < 2; by_slice++) {
+        struct sched_core *s = core_with(OURS, 2, "'index':{'int':#}");
+        struct decision d;
+        put(s, DRA_CLAIM,
+            fixture_object("{'apiVersion':'resource.k8s.io/v1','kind':'ResourceClaim','metadata':{"
+                           "'namespace':'default','name':'c','uid':'c'},'spec':{},'status':{"
+                           "'allocation':{'devices':{'results':[{'request':'r','driver':"
+                           "'gpu.nvidia.com','pool':'n0','device':'gpu-1'}]}}}}"));
+        by_number(s, "all", 8);
+        core_step(s, at_s(100000), a, &d);
+        CHECK(has(d.message, "1 Insufficient nvidia.com/gpu"));
+        if (by_slice) {
+            AUTO(kobj_unrefp)
+            struct kobj *o = fixture_object("{'apiVersion':'resource.k8s.io/v1','kind':"
+                                            "'ResourceSlice','metadata':{'name':'s'}}");
+            core_device_del(s, DRA_SLICE, o, at_s(100001));
+        } else {
+            put_claim(s, "c", "", "");
+        }
+        core_step(s, at_s(100020), a, &d);
+        CHECK_I64(d.kind, DECISION_BIND);
+        core_free(s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +347,7 @@ int main(void)
         cmocka_unit_test(partitions_are_where_their_parent_is),
         cmocka_unit_test(unknown_ones_go_one_way_at_a_time),
         cmocka_unit_test(one_pod_may_ask_in_both_ways),
+        cmocka_unit_test(who_waits_by_number_is_woken),
         cmocka_unit_test(none_is_given_out_twice),
     };
     return CHECK_MAIN(tests);

@@ -3,18 +3,21 @@
  * out of order: pods and gangs, with claims of their own, of their gang's or of somebody else's,
  * and GPUs by number; claims, classes and slices that go while their devices are on the way;
  * bindings that are refused. No device is ever in two claims, nor in a claim and taken by number;
- * an attempt that is undone restores every word; and when all is calm again, everybody runs. */
+ * an attempt that is undone restores every word; when all is calm again, everybody runs; and the
+ * record of all of it decides the same again. */
 #include <stdlib.h>
 
+#include "scheduler/record/record.h"
 #include "scheduler/test/dra_fixture.h"
 
-#define OPERATIONS 4000
+#define OPERATIONS 2000
 #define NODES 3
 #define CLAIMS 40
 #define PODS 48
 #define FLIGHTS 6
 #define USERS 16
 #define MEMBERS 4
+#define RECORD_MAX (64 << 20) /* a longer run is not replayed */
 #define OURS ",'labels':{'node.ganglion.io/executor':'simulated'}"
 
 struct api_claim {
@@ -56,6 +59,7 @@ struct world {
     size_t n_flights;
     size_t bound, refused, undone, released, freed;
     bool calm;
+    struct buf record, said; /* lines of the record; what was decided */
 };
 
 static const char *const asks[] = {
@@ -164,6 +168,18 @@ static void check_undo(struct world *w)
 
 /* ---- events ---- */
 
+static void hear(struct world *w, struct core_input in)
+{
+    in.now = at_s(w->t);
+    record_input(&w->record, &in);
+    core_hear(w->s, &in, NULL);
+}
+
+static void hear_object(struct world *w, enum input_kind kind, const struct kobj *o, bool gone)
+{
+    hear(w, (struct core_input){ .kind = kind, .obj = o, .gone = gone });
+}
+
 static struct kobj *claim_object(const struct world *w, size_t i)
 {
     const struct api_claim *c = &w->claims[i];
@@ -187,9 +203,9 @@ static void tell_claim(struct world *w, size_t i)
     AUTO(kobj_unrefp) struct kobj *o = claim_object(w, i);
     c->dirty = false;
     if (c->exists)
-        core_device_set(w->s, DRA_CLAIM, o, at_s(w->t));
+        hear_object(w, INPUT_CLAIM, o, false);
     else if (c->known)
-        core_device_del(w->s, DRA_CLAIM, o, at_s(w->t));
+        hear_object(w, INPUT_CLAIM, o, true);
     c->known = c->exists;
 }
 
@@ -203,7 +219,7 @@ static void tell_pod(struct world *w, struct api_pod *p)
     CHECK_I64(kobj_freeze(&o, root, NULL), 0);
     kobj_unref(p->obj);
     p->obj = o;
-    core_pod_set(w->s, o, at_s(w->t));
+    hear_object(w, INPUT_POD, o, false);
 }
 
 static void tell_all(struct world *w)
@@ -351,15 +367,15 @@ static void answer_claims(struct world *w, const struct flight *f, bool landed)
         const struct api_claim *c = &w->claims[claim_index(x->name)];
         const struct claim_id id = { x->namespace, x->name, x->uid };
         if (f->texts[i].n)
-            core_claim_answered(w->s, &id,
-                                landed      ? w->revision
-                                : c->exists ? c->revision
-                                            : 0,
-                                at_s(w->t));
+            hear(w, (struct core_input){ .kind = INPUT_CLAIM_ANSWER,
+                                         .claim = id,
+                                         .revision = landed      ? w->revision
+                                                     : c->exists ? c->revision
+                                                                 : 0 });
     }
 }
 
-/* The first flight arrives, or is lost, or arrives and nobody hears of it. */
+/* A flight arrives, or is lost, or arrives and nobody hears of it, or its claims alone arrive. */
 static void land(struct world *w)
 {
     if (!w->n_flights)
@@ -367,10 +383,12 @@ static void land(struct world *w)
     size_t which = check_random_below(w->n_flights);
     struct flight f = w->flights[which];
     bool lands = is_welcome(w, &f) && (w->calm || check_random_below(8));
+    bool half = lands && !w->calm && check_random_below(8) == 0;
     bool heard = lands && (w->calm || check_random_below(8));
     w->flights[which] = w->flights[--w->n_flights];
     for (size_t i = 0; lands && i < f.n_writes; i++)
         land_claim(w, &f, i);
+    lands = lands && !half;
     for (size_t i = 0; lands && i < f.n; i++) {
         struct api_pod *p = pod_of_id(w, &f.pods[i]);
         p->bound = p->dirty = true;
@@ -381,8 +399,8 @@ static void land(struct world *w)
     for (size_t i = 0; lands && !heard && i < f.n; i++) /* the service reads before it forgets */
         tell_pod(w, pod_of_id(w, &f.pods[i]));
     if (!lands)
-        core_forget(w->s, f.pods, f.n, at_s(w->t));
-    answer_claims(w, &f, heard);
+        hear(w, (struct core_input){ .kind = INPUT_FORGET, .pods = f.pods, .n_pods = f.n });
+    answer_claims(w, &f, heard || half);
     arena_free(f.a);
 }
 
@@ -416,7 +434,7 @@ static void fly(struct world *w, const struct decision *d)
             f->users[f->n_writes++] = f->pods[i].uid;
         }
         if (n)
-            dra_sent(p);
+            hear(w, (struct core_input){ .kind = INPUT_SENT, .pods = &f->pods[i], .n_pods = 1 });
     }
 }
 
@@ -430,6 +448,15 @@ static void release(struct world *w, const struct dra_idle *idle)
     w->released++;
 }
 
+static void note(struct buf *said, struct sched_core *s, const struct decision *d)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct jnode *n = record_decision(a, s, d);
+    if (n)
+        jnode_write(said, n);
+    buf_char(said, '\n');
+}
+
 static void decide(struct world *w)
 {
     struct decision d;
@@ -438,6 +465,8 @@ static void decide(struct world *w)
             land(w);
         arena_reset(w->a);
         core_step(w->s, at_s(w->t), w->a, &d);
+        record_step(&w->record, w->s, at_s(w->t), &d);
+        note(&w->said, w->s, &d);
         if (d.kind == DECISION_BIND)
             fly(w, &d);
         for (size_t i = 0; d.kind == DECISION_WAIT && i < d.n_releases; i++)
@@ -488,7 +517,7 @@ static void add_gang(struct world *w)
             .name = name, .meta = meta, .spec = spec, .gpus = mode != 1
         };
         *p = (struct api_pod){ .obj = fixture_pod_object(&f), .gang = gang };
-        core_pod_set(w->s, p->obj, at_s(w->t));
+        hear_object(w, INPUT_POD, p->obj, false);
     }
 }
 
@@ -498,7 +527,7 @@ static void remove_gang(struct world *w, unsigned gang)
         struct api_pod *p = &w->pods[i];
         if (!p->obj || p->gang != gang)
             continue;
-        core_pod_del(w->s, STR("default"), p->obj->name, at_s(w->t));
+        hear_object(w, INPUT_POD, p->obj, true);
         kobj_unref(p->obj);
         *p = (struct api_pod){ 0 };
     }
@@ -506,17 +535,12 @@ static void remove_gang(struct world *w, unsigned gang)
 
 static void set_class(struct world *w, const char *name, const char *driver, bool there)
 {
-    char selector[100];
-    snprintf(selector, sizeof selector, "device.driver == \\'%s\\'", driver);
-    if (there) {
-        put_class(w->s, name, selector);
-        return;
-    }
     AUTO(kobj_unrefp)
     struct kobj *o = fixture_object("{'apiVersion':'resource.k8s.io/v1','kind':'DeviceClass',"
-                                    "'metadata':{'name':'%s'}}",
-                                    name);
-    core_device_del(w->s, DRA_CLASS, o, at_s(w->t));
+                                    "'metadata':{'name':'%s'},'spec':{'selectors':[{'cel':{"
+                                    "'expression':'device.driver == \\'%s\\''}}]}}",
+                                    name, driver);
+    hear_object(w, INPUT_CLASS, o, !there);
 }
 
 static void set_slice(struct world *w, const char *driver, const char *pool, const char *devices)
@@ -530,10 +554,7 @@ static void set_slice(struct world *w, const char *driver, const char *pool, con
                                     "'name':'%s','generation':1,'resourceSliceCount':1},%s,"
                                     "'devices':[%s]}}",
                                     driver, pool, driver, pool, where, devices);
-    if (devices[0])
-        core_device_set(w->s, DRA_SLICE, o, at_s(w->t));
-    else
-        core_device_del(w->s, DRA_SLICE, o, at_s(w->t));
+    hear_object(w, INPUT_SLICE, o, !devices[0]);
 }
 
 static void set_net(struct world *w, bool there)
@@ -649,15 +670,23 @@ static void check_nobody_is_lost(struct world *w)
     CHECK_I64(count_pods(w), 0);
 }
 
-static void world_init(struct world *w)
+static void add_nodes(struct sched_core *s)
 {
-    *w = (struct world){ .s = core_new_default(), .a = arena_new(), .t = 1 };
     for (int i = 0; i < NODES; i++) {
         char name[16];
         snprintf(name, sizeof name, "n%d", i);
-        fixture_node(w->s, name, OURS, "");
-        set_gpus(w, i);
+        fixture_node(s, name, OURS, "");
     }
+}
+
+static void world_init(struct world *w)
+{
+    *w = (struct world){ .s = core_new_default(), .a = arena_new(), .t = 1 };
+    buf_init(&w->record, RECORD_MAX);
+    buf_init(&w->said, RECORD_MAX);
+    add_nodes(w->s);
+    for (int i = 0; i < NODES; i++)
+        set_gpus(w, i);
     set_objects(w, true);
 }
 
@@ -667,6 +696,38 @@ static void world_fini(struct world *w)
     arena_free(w->a);
     for (size_t i = 0; i < CLAIMS; i++)
         free(w->claims[i].allocation);
+    buf_fini(&w->record);
+    buf_fini(&w->said);
+}
+
+/* Each line of the record, heard by a core of its own, which nobody asked for attempts between. */
+static void check_replay(const struct world *w)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct sched_core *s = core_new_default();
+    struct str rest = buf_view(&w->record);
+    struct buf said;
+    buf_init(&said, RECORD_MAX);
+    add_nodes(s);
+    while (rest.n && !w->record.failed) {
+        struct record_line l;
+        struct decision d;
+        struct err err = { 0 };
+        arena_reset(a);
+        CHECK_OK(record_parse(&l, a, str_split(&rest, '\n'), &err), err);
+        if (l.input.kind == INPUT_STEP) {
+            core_step(s, l.input.now, a, &d);
+            note(&said, s, &d);
+        } else {
+            core_hear(s, &l.input, NULL);
+        }
+        record_line_fini(&l);
+    }
+    struct str one = buf_view(&w->said), two = buf_view(&said);
+    while (one.n && !w->record.failed)
+        CHECK_STR_EQ(str_split(&two, '\n'), str_split(&one, '\n'));
+    buf_fini(&said);
+    core_free(s);
 }
 
 static void test_claims(void **state)
@@ -695,6 +756,7 @@ static void test_claims(void **state)
     print_message("%zu pods bound, %zu flights refused, %zu claims released, %zu freed, %zu "
                   "attempts undone\n",
                   w.bound, w.refused, w.released, w.freed, w.undone);
+    check_replay(&w);
     CHECK(w.bound > 50 && w.refused && w.freed && w.undone);
     world_fini(&w);
 }
