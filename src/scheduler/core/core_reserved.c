@@ -466,6 +466,23 @@ put_entry(struct arena *a, const struct sched_core *s, const struct entry *e, st
     jnode_set(pods, e->name, p ? jnode_str(a, p->obj->name) : jnode_null(a));
 }
 
+/* Why the first of the entries that wait does. */
+static struct str
+waiting_text(struct arena *a, const struct sched_core *s, const struct reserved *r)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        const struct entry *e = &r->entries[i];
+        if (e->used || is_kept(e) || user_of(s, e))
+            continue;
+        const struct snode *node = snapshot_node(&s->cluster.snap, e->node);
+        return node ? arena_printf(a, "%.*s: node %.*s has no room for it yet", STR_ARG(e->name),
+                                   STR_ARG(e->node))
+                    : arena_printf(a, "%.*s: there is no node %.*s", STR_ARG(e->name),
+                                   STR_ARG(e->node));
+    }
+    return STR("");
+}
+
 struct jnode *
 core_reservation_status(const struct sched_core *s, const struct kobj *obj, struct arena *a)
 {
@@ -488,6 +505,9 @@ core_reservation_status(const struct sched_core *s, const struct kobj *obj, stru
     jnode_set_i64(status, STR("total"), (int64_t)r->n);
     jnode_set_i64(status, STR("kept"), kept);
     jnode_set_i64(status, STR("used"), used);
-    jnode_set_str(status, STR("message"), r->wrong.p ? r->wrong : STR(""));
+    jnode_set_str(status, STR("message"),
+                  r->wrong.p ? r->wrong
+                  : waits    ? waiting_text(a, s, r)
+                             : STR(""));
     return status;
 }

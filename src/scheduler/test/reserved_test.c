@@ -149,6 +149,7 @@ static void test_a_waiting_pod_gets_it(void **state)
     pod(&w, "one", "4", NULL, 2);
     settle(&w, 2);
     reserve(&w, "'one':{'node':'n0','cpu':'4','memory':'1Gi'}", "", 3);
+    CHECK_STR(status(&w, "message"), "one: node n0 has no room for it yet");
     CHECK_STR(status(&w, "phase"), "Waiting"); /* nothing is taken from who runs */
     core_pod_del(w.s, STR("default"), STR("filler"), at_s(4));
     settle(&w, 30);
@@ -205,6 +206,7 @@ static void test_devices_and_nodes(void **state)
             "'two':{'node':'n9','cpu':'1'}",
             "", 1);
     CHECK_STR(status(&w, "states.two"), "Waits");
+    CHECK_STR(status(&w, "message"), "two: there is no node n9");
     fixture_pod(w.s, (struct fixture_pod){ .name = "three", .gpus = 3 }, at_s(2));
     CHECK_I64(settle(&w, 2), DECISION_WAIT);
     fixture_pod(w.s, (struct fixture_pod){ .name = "one", .gpus = 6 }, at_s(3));
