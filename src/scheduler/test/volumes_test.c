@@ -258,6 +258,28 @@ static void test_a_sample_takes_turns(void **state)
     core_free(s);
 }
 
+/* What was read of a claim goes with it, though pods still name it. */
+static void test_a_claim_that_is_gone_says_nothing(void **state)
+{
+    (void)state;
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct sched_core *s = with_class();
+    claim(s, "c0", "ReadWriteOncePod", 1);
+    pod(s, "p", "c0", "");
+    CHECK_I64(drain(s, 1), 0); /* no volume for it */
+    AUTO(kobj_unrefp)
+    struct kobj *o = fixture_object("{'apiVersion':'v1','kind':'PersistentVolumeClaim',"
+                                    "'metadata':{'namespace':'default','name':'c0'}}");
+    core_storage_changed(s, o, true, at_s(2));
+    struct str why;
+    size_t n;
+    CHECK(!volumes_zones(core_pod(s, STR("default"), STR("p")), a, &n, &why));
+    CHECK_STR(why, "persistentvolumeclaim \"c0\" not found");
+    fixture_node(s, "n1", "", "");
+    CHECK_I64(drain(s, 20), 0);
+    core_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +287,7 @@ int main(void)
         cmocka_unit_test(test_the_hash_sees_promises),
         cmocka_unit_test(test_a_refused_bind_frees_its_volume),
         cmocka_unit_test(test_events_wake_those_that_wait_for_storage),
+        cmocka_unit_test(test_a_claim_that_is_gone_says_nothing),
         cmocka_unit_test(test_a_shape_scores_by_use),
         cmocka_unit_test(test_a_sample_takes_turns),
     };

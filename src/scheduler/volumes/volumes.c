@@ -106,8 +106,7 @@ static bool claim_del(struct volumes *v, const struct kobj *obj)
 {
     struct volume_claim *c = volume_claim_of(v, obj->namespace, obj->name);
     claim_release(c);
-    kobj_unref(c->obj);
-    c->obj = NULL;
+    volume_claim_forget(c);
     volume_claim_drop(v, c);
     return false;
 }

@@ -150,6 +150,7 @@ static inline int64_t volume_bytes(const struct volume_size *s) /* rounded up */
 struct volume_claim *volume_claim_of(struct volumes *v, struct str namespace, struct str name);
 void volume_claim_drop(struct volumes *v, struct volume_claim *c); /* if nobody needs it */
 void volume_claim_read(struct volume_claim *c);
+void volume_claim_forget(struct volume_claim *c); /* its object went, and what was read of it */
 struct volume_pv *volume_pv_new(const struct kobj *obj);
 void volume_pv_free(struct volume_pv *pv);
 struct volume_class *volume_class_new(const struct kobj *obj);

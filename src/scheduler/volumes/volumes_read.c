@@ -95,6 +95,18 @@ void volume_claim_read(struct volume_claim *c)
     c->deleting = kobj_deleting(obj);
 }
 
+void volume_claim_forget(struct volume_claim *c)
+{
+    const struct volume_claim kept = { .key = c->key,
+                                       .a = c->a,
+                                       .users = c->users,
+                                       .placed = c->placed,
+                                       .promised = c->promised,
+                                       .promised_node = c->promised_node };
+    kobj_unref(c->obj);
+    *c = kept;
+}
+
 /* ---- volumes ---- */
 
 static const struct node_terms *terms_of(const struct kobj *obj, struct arena *a)
