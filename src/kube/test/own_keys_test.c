@@ -44,6 +44,10 @@ static void mistyped_keys_are_named(void **state)
           "pod-group?");
     check("{'metadata':{'annotations':{'" KEY "zzzzzzzz':'x'}}}",
           "metadata.annotations[" KEY "zzzzzzzz] is not known and has no effect");
+    check("{'metadata':{'annotations':{'" KEY "gang-restart':'member'}}}", "");
+    check("{'metadata':{'annotations':{'" KEY "gang-restart':'sometimes'}}}",
+          "metadata.annotations[" KEY
+          "gang-restart] is \"sometimes\", not gang, member, fail or none");
     check("{'spec':{'template':{'metadata':{'labels':{'" KEY "min-availabel':'2'}}}}}",
           "spec.template.metadata.labels[" KEY
           "min-availabel] is not known and has no effect; did you mean " KEY "min-available?");
