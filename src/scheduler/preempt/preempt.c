@@ -94,10 +94,6 @@ static void reprieve(struct search *s, struct dry_run *d, uint32_t node, bool vi
 /* The transaction must be open; the caller rolls it back. False: no candidate, status says why. */
 static bool find_victims(struct search *s, uint32_t node, struct dry_run *d)
 {
-    if (!s->reclaims && s->c->snap.least_priority[node] >= s->pod->view->priority) {
-        s->statuses[node].why = s->no_victims;
-        return false;
-    }
     collect(s, node, d);
     if (d->n == 0) {
         s->statuses[node].why = s->no_victims;
@@ -164,9 +160,19 @@ static void add_gangs(struct search *s, struct victims *v)
     }
 }
 
+/* Nobody there is of lower priority. */
+static bool is_out_of_reach(const struct search *s, uint32_t node)
+{
+    return !s->reclaims && s->c->snap.least_priority[node] >= s->pod->view->priority;
+}
+
 static bool try_node(struct search *s, uint32_t node, struct candidate *out)
 {
     struct snapshot *snap = &s->c->snap;
+    if (is_out_of_reach(s, node)) {
+        s->statuses[node].why = s->no_victims;
+        return false;
+    }
     struct dry_run d;
     size_t mark = snapshot_mark(snap);
     bool ok = find_victims(s, node, &d);
@@ -240,17 +246,17 @@ static void find_candidates(struct search *s, struct preemption *out)
     size_t n = 0;
     for (uint32_t i = 0; i < e->n_nodes; i++) {
         if (s->c->snap.class_of[i] == CLASS_GONE)
-            continue;
-        if (e->rejected_by < 0 && e->nodes[i].verdict == SCHED_UNSCHEDULABLE)
+            s->statuses[i].why = &whys_none;
+        else if (e->rejected_by < 0 && e->nodes[i].verdict == SCHED_UNSCHEDULABLE)
             nodes[n++] = i;
         else
             s->statuses[i].why = s->not_helpful;
     }
     size_t want = enough(&s->pod->shape->profile->preempt, n), first = first_of(s->pod, n);
     size_t cap = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0, at = first; i < n; i++, at = at + 1 == n ? 0 : at + 1) {
         struct candidate k;
-        if (!try_node(s, nodes[(first + i) % n], &k))
+        if (!try_node(s, nodes[at], &k))
             continue;
         add_candidate(s->a, out, &k, &cap);
         s->violating += k.victims.violations > 0;
@@ -353,8 +359,6 @@ void preempt_pod(struct cluster *c,
     s.not_helpful = whys_keep(&s.whys, &(struct why){ 1, { NOT_HELPFUL } });
     s.reclaims = want->policy.reclaims && quota_has_rules(c->quota);
     s.statuses = ARENA_ARRAY(a, struct node_answer, e->n_nodes);
-    for (size_t i = 0; i < e->n_nodes; i++)
-        s.statuses[i].why = &whys_none;
     dra_suppose(c->snap.dra, true);
     snapshot_quiet(&c->snap, true);
     find_candidates(&s, out);
