@@ -130,6 +130,13 @@ struct sched_plugin {
                            const struct plugin_run *run,
                            uint32_t node,
                            struct why *why);
+    /* SCOPE_NODE: the filter about the first n nodes in one pass. codes[node] is 0 where it says
+     * SCHED_OK; nodes with the same code get the same verdict for the same reasons. False, or no
+     * hook: ask node by node. */
+    bool (*sieve)(const struct sched_cycle *c,
+                  const struct plugin_run *run,
+                  size_t n,
+                  uint32_t *codes);
     /* SKIP: score is not asked and counts 0. */
     enum prepare (*prescore)(struct sched_cycle *c,
                              struct plugin_run *run,

@@ -107,11 +107,15 @@ static void fill_classes(struct sched_cycle *c, struct score_cache *k)
     k->bonus = ARENA_ARRAY(k->a, int32_t, k->n_classes);
     k->class_raw = ARENA_ARRAY(k->a, int64_t, k->n_classes * k->n_runs);
     bool *seen = ARENA_ARRAY(k->a, bool, k->n_classes);
-    for (uint32_t n = 0; n < s->nodes.n; n++) {
+    size_t left = 0;
+    for (size_t i = 0; i < k->n_classes; i++)
+        left += s->classes.items[i].members > 0;
+    for (uint32_t n = 0; left && n < s->nodes.n; n++) {
         uint32_t class = s->class_of[n];
         if (class == CLASS_GONE || seen[class])
             continue;
         seen[class] = true;
+        left--;
         k->class_ok[class] = class_passes(c, k, n);
         for (size_t i = 0; i < k->n_runs; i++) {
             struct plugin_run *run = &k->runs[i];
@@ -161,7 +165,11 @@ static bool refresh_bonus(struct score_cache *k)
 
 /* ---- nodes ---- */
 
-static int32_t ask_node(struct sched_cycle *c, struct score_cache *k, uint32_t node)
+/* passed: a run that says yes already; NULL: none. */
+static int32_t ask_node(struct sched_cycle *c,
+                        struct score_cache *k,
+                        const struct plugin_run *passed,
+                        uint32_t node)
 {
     const struct snapshot *s = c->snap;
     if (!k->class_ok[s->class_of[node]])
@@ -169,6 +177,8 @@ static int32_t ask_node(struct sched_cycle *c, struct score_cache *k, uint32_t n
     int64_t sum = 0;
     for (size_t i = 0; i < k->n_refuse; i++) {
         struct plugin_run *run = k->refuse[i];
+        if (run == passed)
+            continue;
         if (run->admits && !run->plugin->admits(c, run, node))
             return -1;
         if (run->filters && run->plugin->filter(c, run, node, NULL) != SCHED_OK)
@@ -197,7 +207,7 @@ static void set_local(struct score_cache *k, const struct snapshot *s, uint32_t 
 
 static void update_node(struct sched_cycle *c, struct score_cache *k, uint32_t node)
 {
-    set_local(k, c->snap, node, ask_node(c, k, node));
+    set_local(k, c->snap, node, ask_node(c, k, NULL, node));
 }
 
 static void refresh_totals(struct score_cache *k, const struct snapshot *s)
@@ -261,6 +271,29 @@ static void prepare_runs(struct sched_cycle *c, struct score_cache *k)
     }
 }
 
+/* The first run that can look at all nodes at once does; its codes stand in local then. */
+static const struct plugin_run *sieve_nodes(struct sched_cycle *c, struct score_cache *k)
+{
+    for (size_t i = 0; i < k->n_refuse; i++) {
+        const struct plugin_run *run = k->refuse[i];
+        if (run->filters && !run->admits && run->plugin->sieve &&
+            run->plugin->sieve(c, run, k->n, (uint32_t *)k->local))
+            return run;
+    }
+    return NULL;
+}
+
+static void ask_all(struct sched_cycle *c, struct score_cache *k)
+{
+    const struct plugin_run *passed = k->rejected ? NULL : sieve_nodes(c, k);
+    for (uint32_t i = 0; i < k->n; i++) {
+        bool refused = k->rejected || (passed && k->local[i]);
+        k->local[i] = refused ? -1 : ask_node(c, k, passed, i);
+        if (k->local[i] >= 0)
+            k->class_feasible[c->snap->class_of[i]]++;
+    }
+}
+
 static void rebuild(struct cluster *cl, struct score_cache *k, struct shape *shape)
 {
     size_t n = cl->snap.nodes.n;
@@ -281,11 +314,7 @@ static void rebuild(struct cluster *cl, struct score_cache *k, struct shape *sha
     cluster_images_refresh(cl);
     prepare_runs(&c, k);
     fill_classes(&c, k);
-    for (uint32_t i = 0; i < n; i++) {
-        k->local[i] = k->rejected ? -1 : ask_node(&c, k, i);
-        if (k->local[i] >= 0)
-            k->class_feasible[cl->snap.class_of[i]]++;
-    }
+    ask_all(&c, k);
     refresh_bonus(k);
     refresh_totals(k, &cl->snap);
     refresh_stale(k, &cl->snap);
@@ -361,7 +390,7 @@ void score_cache_show(struct score_cache *k,
 bool score_cache_try(struct cluster *cl, struct shape *shape, uint32_t node)
 {
     struct sched_cycle c = cycle_of(cl, shape->cache, shape);
-    return ask_node(&c, shape->cache, node) >= 0;
+    return ask_node(&c, shape->cache, NULL, node) >= 0;
 }
 
 /* ---- questions ---- */

@@ -61,6 +61,14 @@ struct class_answer { /* of one plugin of class scope about one class of nodes *
     const struct why *why;
 };
 
+#define ALIKE_ANSWERS 64 /* slots */
+
+struct alike_answer { /* about nodes of one class with the same code of the sieve */
+    bool known;
+    uint32_t class_id, code;
+    struct node_answer answer;
+};
+
 struct run_set {
     struct plugin_run runs[SCHED_PLUGINS_MAX];
     size_t n;
@@ -68,6 +76,9 @@ struct run_set {
     bool related;                  /* some look at other nodes and pods */
     struct whys *whys;             /* NULL: nobody asks why */
     struct class_answer *by_class; /* [class][run]; NULL: every node is asked */
+    /* Of a run before which only classes are asked, by node; 0: it passes. NULL: there is none. */
+    uint32_t *codes;
+    struct alike_answer *alike; /* [ALIKE_ANSWERS] */
 };
 
 static void prepare_set(struct sched_cycle *c,
@@ -273,6 +284,40 @@ static void answer_node(struct cluster *cl,
         filter_node(c, set, node, out);
 }
 
+/* Nodes of one class that the sieve refuses with one code are asked once. */
+static void find_sieve(struct sched_cycle *c, struct run_set *set, size_t n)
+{
+    for (size_t i = 0; !set->admits && i < set->n; i++) {
+        const struct plugin_run *run = &set->runs[i];
+        if (!run->filters || run->scope == SCOPE_CLASS)
+            continue;
+        uint32_t *codes = ARENA_ARRAY(c->a, uint32_t, run->plugin->sieve ? n : 0);
+        if (!run->plugin->sieve || !run->plugin->sieve(c, run, n, codes))
+            return;
+        set->codes = codes;
+        set->alike = ARENA_ARRAY(c->a, struct alike_answer, ALIKE_ANSWERS);
+        return;
+    }
+}
+
+static bool is_sieved(const struct cluster *cl, const struct run_set *set, uint32_t node)
+{
+    return set->codes && set->codes[node] &&
+           (!cl->n_nominated || list_empty(&cl->snap.nodes.items[node]->nominated));
+}
+
+static void
+answer_sieved(struct sched_cycle *c, struct run_set *set, uint32_t node, struct node_answer *out)
+{
+    uint32_t class_id = c->snap->class_of[node], code = set->codes[node];
+    struct alike_answer *k = &set->alike[(class_id * 7 + code) % ALIKE_ANSWERS];
+    if (!k->known || k->class_id != class_id || k->code != code) {
+        *k = (struct alike_answer){ .known = true, .class_id = class_id, .code = code };
+        filter_node(c, set, node, &k->answer);
+    }
+    *out = k->answer;
+}
+
 static void score_all(struct sched_cycle *c, struct run_set *set, struct evaluation *out)
 {
     out->totals = ARENA_ARRAY(c->a, int64_t, out->n_feasible);
@@ -310,12 +355,17 @@ static void evaluate_cycle(struct cluster *cl,
         out->rejected_by = set.runs[rejected].index;
     if (how == REFUSED && cl->snap.classes.n <= n / 4 + 1)
         set.by_class = ARENA_ARRAY(a, struct class_answer, cl->snap.classes.n * set.n);
+    if (set.by_class && rejected < 0)
+        find_sieve(&c, &set, n);
     for (uint32_t i = 0; i < n; i++) {
         struct node_answer *answer = &out->nodes[i];
         *answer = not_asked;
         if (cl->snap.class_of[i] == CLASS_GONE || rejected >= 0)
             continue;
-        answer_node(cl, &c, &set, i, answer);
+        if (is_sieved(cl, &set, i))
+            answer_sieved(&c, &set, i, answer);
+        else
+            answer_node(cl, &c, &set, i, answer);
         if (answer->verdict == SCHED_OK)
             out->feasible[out->n_feasible++] = i;
     }

@@ -193,6 +193,34 @@ static enum verdict fit_filter(const struct sched_cycle *c,
     return v;
 }
 
+#define SIEVE_CHECKS_MAX 30
+#define SIEVE_NEVER (1u << 31) /* more than the whole node has */
+
+static void
+sieve_by(const struct snapshot *s, const struct demand *d, uint32_t bit, size_t n, uint32_t *codes)
+{
+    const int64_t *alloc = s->alloc[d->res], *used = s->used[d->res], want = d->amount;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t lacks = want > alloc[i] - used[i], never = want > alloc[i];
+        codes[i] |= lacks * bit | (lacks & never) * SIEVE_NEVER;
+    }
+}
+
+/* One bit for each resource that lacks, in linear passes over the arrays. */
+static bool
+fit_sieve(const struct sched_cycle *c, const struct plugin_run *run, size_t n, uint32_t *codes)
+{
+    const struct fit_state *st = run->state;
+    const int64_t *alloc = c->snap->alloc[RES_PODS], *used = c->snap->used[RES_PODS];
+    if (st->n_checks > SIEVE_CHECKS_MAX)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        codes[i] = used[i] + 1 > alloc[i];
+    for (size_t i = 0; i < st->n_checks; i++)
+        sieve_by(c->snap, &st->checks[i], 2u << i, n, codes);
+    return true;
+}
+
 /* ---- score ---- */
 
 static int64_t
@@ -243,5 +271,6 @@ const struct sched_plugin node_resources_fit_plugin = {
     .configure = fit_configure,
     .prepare = fit_prepare,
     .filter = fit_filter,
+    .sieve = fit_sieve,
     .score = fit_score,
 };
