@@ -108,7 +108,7 @@ static void fill_classes(struct sched_cycle *c, struct score_cache *k)
     k->class_raw = ARENA_ARRAY(k->a, int64_t, k->n_classes * k->n_runs);
     bool *seen = ARENA_ARRAY(k->a, bool, k->n_classes);
     size_t left = 0;
-    for (size_t i = 0; i < k->n_classes; i++)
+    for (size_t i = CLASS_GONE + 1; i < k->n_classes; i++)
         left += s->classes.items[i].members > 0;
     for (uint32_t n = 0; left && n < s->nodes.n; n++) {
         uint32_t class = s->class_of[n];

@@ -72,10 +72,11 @@ struct alike_answer { /* about nodes of one class with the same code of the siev
 struct run_set {
     struct plugin_run runs[SCHED_PLUGINS_MAX];
     size_t n;
-    bool admits;                   /* some of them want to be asked first */
-    bool related;                  /* some look at other nodes and pods */
-    struct whys *whys;             /* NULL: nobody asks why */
-    struct class_answer *by_class; /* [class][run]; NULL: every node is asked */
+    bool admits;                               /* some of them want to be asked first */
+    bool related;                              /* some look at other nodes and pods */
+    struct whys *whys;                         /* NULL: nobody asks why */
+    struct class_answer *by_class;             /* [class][its place]; NULL: every node is asked */
+    size_t place[SCHED_PLUGINS_MAX], n_places; /* of the runs that filter by class */
     /* Of a run before which only classes are asked, by node; 0: it passes. NULL: there is none. */
     uint32_t *codes;
     struct alike_answer *alike; /* [ALIKE_ANSWERS] */
@@ -143,7 +144,8 @@ static enum verdict ask_class(struct sched_cycle *c,
                               uint32_t node,
                               const struct why **why)
 {
-    struct class_answer *k = &set->by_class[c->snap->class_of[node] * set->n + i];
+    struct class_answer *k =
+        &set->by_class[c->snap->class_of[node] * set->n_places + set->place[i]];
     if (!k->asked) {
         k->verdict = ask_node(c, set, &set->runs[i], node, &k->why);
         k->asked = true;
@@ -284,6 +286,15 @@ static void answer_node(struct cluster *cl,
         filter_node(c, set, node, out);
 }
 
+static void keep_by_class(struct sched_cycle *c, struct run_set *set)
+{
+    for (size_t i = 0; i < set->n; i++) {
+        set->place[i] = set->n_places;
+        set->n_places += set->runs[i].filters && set->runs[i].scope == SCOPE_CLASS;
+    }
+    set->by_class = ARENA_ARRAY(c->a, struct class_answer, c->snap->classes.n * set->n_places);
+}
+
 /* Nodes of one class that the sieve refuses with one code are asked once. */
 static void find_sieve(struct sched_cycle *c, struct run_set *set, size_t n)
 {
@@ -353,10 +364,10 @@ static void evaluate_cycle(struct cluster *cl,
     prepare_set(&c, ~0u, &set, &rejected, &out->rejected_why);
     if (rejected >= 0)
         out->rejected_by = set.runs[rejected].index;
-    if (how == REFUSED && cl->snap.classes.n <= n / 4 + 1)
-        set.by_class = ARENA_ARRAY(a, struct class_answer, cl->snap.classes.n * set.n);
-    if (set.by_class && rejected < 0)
+    if (how == REFUSED && rejected < 0 && cl->snap.classes.n <= n / 4 + 1) {
+        keep_by_class(&c, &set);
         find_sieve(&c, &set, n);
+    }
     for (uint32_t i = 0; i < n; i++) {
         struct node_answer *answer = &out->nodes[i];
         *answer = not_asked;
