@@ -135,7 +135,9 @@ static void count_supply(struct gpu_sense *g, struct snapshot *s)
     g->devices = 0;
     for (size_t i = 0; i < s->nodes.n; i++) {
         struct snode *n = s->nodes.items[i];
-        uint32_t devices = n->alive ? n->topology.n_devices[DEVICE_NVIDIA] : 0;
+        if (i + 16 < s->nodes.n)
+            __builtin_prefetch(&s->nodes.items[i + 16]->topology.n_devices);
+        uint32_t devices = s->class_of[i] != CLASS_GONE ? n->topology.n_devices[DEVICE_NVIDIA] : 0;
         if (!devices)
             continue;
         n->gpu_model = model_of(g, n->view);

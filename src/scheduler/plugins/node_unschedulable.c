@@ -19,7 +19,7 @@ static enum verdict unschedulable_filter(const struct sched_cycle *c,
                                          struct why *why)
 {
     (void)run;
-    if (!c->snap->nodes.items[node]->view->unschedulable || tolerates_cordon(c->shape->view))
+    if (!snapshot_class(c->snap, node)->unschedulable || tolerates_cordon(c->shape->view))
         return SCHED_OK;
     why_add(why, STR("node(s) were unschedulable"));
     return SCHED_UNRESOLVABLE;

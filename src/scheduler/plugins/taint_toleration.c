@@ -21,9 +21,9 @@ static enum verdict taint_filter(const struct sched_cycle *c,
                                  struct why *why)
 {
     (void)run;
-    const struct node *view = c->snap->nodes.items[node]->view;
-    for (size_t i = 0; i < view->taints.n; i++) {
-        const struct taint *t = &view->taints.items[i];
+    const struct node_class *class = snapshot_class(c->snap, node);
+    for (size_t i = 0; i < class->n_taints; i++) {
+        const struct taint *t = &class->taints[i];
         if (t->effect != TAINT_NO_SCHEDULE && t->effect != TAINT_NO_EXECUTE)
             continue;
         if (tolerated(c->shape->view, t, false))
@@ -37,10 +37,10 @@ static enum verdict taint_filter(const struct sched_cycle *c,
 static int64_t taint_score(const struct sched_cycle *c, const struct plugin_run *run, uint32_t node)
 {
     (void)run;
-    const struct node *view = c->snap->nodes.items[node]->view;
+    const struct node_class *class = snapshot_class(c->snap, node);
     int64_t n = 0;
-    for (size_t i = 0; i < view->taints.n; i++) {
-        const struct taint *t = &view->taints.items[i];
+    for (size_t i = 0; i < class->n_taints; i++) {
+        const struct taint *t = &class->taints[i];
         n += t->effect == TAINT_PREFER_NO_SCHEDULE && !tolerated(c->shape->view, t, true);
     }
     return n;

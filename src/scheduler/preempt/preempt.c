@@ -166,6 +166,28 @@ static bool is_out_of_reach(const struct search *s, uint32_t node)
     return !s->reclaims && s->c->snap.least_priority[node] >= s->pod->view->priority;
 }
 
+/* Asks memory for the pods of a node that is tried soon: the search waits for it most of the time.
+ * n nodes are tried, this one is at place `at`. */
+static void read_ahead(const struct search *s, const uint32_t *nodes, size_t at, size_t n)
+{
+    const struct snapshot *snap = &s->c->snap;
+    if (at + 24 >= n)
+        return;
+    uint32_t far = nodes[at + 24], near = nodes[at + 16], next = nodes[at + 8];
+    if (!is_out_of_reach(s, far))
+        __builtin_prefetch(&snap->nodes.items[far]->first_pod);
+    int64_t first = is_out_of_reach(s, near) ? -1 : snap->nodes.items[near]->first_pod;
+    if (first >= 0)
+        __builtin_prefetch(&snap->pods.items[first]->next);
+    first = is_out_of_reach(s, next) ? -1 : snap->nodes.items[next]->first_pod;
+    if (first < 0)
+        return;
+    const struct spod *p = snap->pods.items[first];
+    __builtin_prefetch(&p->view->priority);
+    if (p->next >= 0)
+        __builtin_prefetch(&snap->pods.items[p->next]->next);
+}
+
 static bool try_node(struct search *s, uint32_t node, struct candidate *out)
 {
     struct snapshot *snap = &s->c->snap;
@@ -256,6 +278,7 @@ static void find_candidates(struct search *s, struct preemption *out)
     size_t cap = 0;
     for (size_t i = 0, at = first; i < n; i++, at = at + 1 == n ? 0 : at + 1) {
         struct candidate k;
+        read_ahead(s, nodes, at, n);
         if (!try_node(s, nodes[at], &k))
             continue;
         add_candidate(s->a, out, &k, &cap);

@@ -191,7 +191,10 @@ void cluster_images_refresh(struct cluster *c)
     images_clear(c);
     for (size_t i = 0; i < c->snap.nodes.n; i++) {
         const struct snode *n = c->snap.nodes.items[i];
-        for (size_t j = 0; n->alive && j < n->view->images.n; j++) {
+        snapshot_read_ahead(&c->snap, i);
+        if (c->snap.class_of[i] == CLASS_GONE)
+            continue;
+        for (size_t j = 0; j < n->view->images.n; j++) {
             const struct node_image *image = &n->view->images.items[j];
             for (size_t k = 0; k < image->names.n; k++)
                 count_image(c, image->names.items[k], image->size_bytes, n->id);

@@ -89,6 +89,10 @@ struct node_class {
     const struct node *view;
     uint32_t members;
     uint64_t hash;
+    /* as in view, beside one another for those who ask about every class: */
+    const struct taint *taints;
+    size_t n_taints;
+    bool unschedulable;
 };
 
 struct tx_entry {
@@ -197,4 +201,20 @@ uint64_t snapshot_hash(const struct snapshot *s);
 static inline int64_t snapshot_free(const struct snapshot *s, uint32_t res, uint32_t node)
 {
     return s->alloc[res][node] - s->used[res][node];
+}
+
+/* What static questions about the node are answered by. */
+static inline const struct node_class *snapshot_class(const struct snapshot *s, uint32_t node)
+{
+    return &s->classes.items[s->class_of[node]];
+}
+
+/* In a loop over all nodes that reads their views: these lie anywhere in memory, and waiting for
+ * one after the other is most of the time. */
+static inline void snapshot_read_ahead(const struct snapshot *s, size_t node)
+{
+    if (node + 16 >= s->nodes.n)
+        return;
+    __builtin_prefetch(&s->nodes.items[node + 16]->view);
+    __builtin_prefetch(&s->nodes.items[node + 8]->view->images);
 }

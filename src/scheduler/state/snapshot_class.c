@@ -77,7 +77,13 @@ void snapshot_class_join(struct snapshot *s, struct snode *n)
         id = class_slot(s);
         /* The class keeps texts of this object alive. */
         s->classes.items[id] = (struct node_class){
-            .labels = l, .obj = kobj_ref(n->obj), .view = n->view, .hash = hash
+            .labels = l,
+            .obj = kobj_ref(n->obj),
+            .view = n->view,
+            .hash = hash,
+            .taints = n->view->taints.items,
+            .n_taints = n->view->taints.n,
+            .unschedulable = n->view->unschedulable,
         };
         l = (struct labelset){ 0 };
     }
