@@ -66,11 +66,29 @@ static bool says_yes(const struct spod *p)
     return false;
 }
 
-static bool may_leave(const struct spod *p)
+/* Its gang, and its part of the gang, have more than they need, even when all have left that were
+ * told to: for another cell, or for a pod that preempts. */
+static bool is_spare(const struct spod *p)
 {
     const struct gang *g = p->gang;
-    bool spare = !g || !g->dialect || gang_has(g) > gang_needs(g);
-    return says_yes(p) && !p->stays && !p->evicting && !p->assumed && !p->view->deleting && spare;
+    if (!g || !g->dialect)
+        return true;
+    const struct gang_part *part = p->part ? &g->parts[p->part] : NULL;
+    size_t leave = 0, leave_part = 0;
+    LIST_EACH (&g->members, at) {
+        const struct spod *m = LIST_ITEM(at, struct spod, in_gang);
+        bool leaves = m->evicting && m->node >= 0 && !m->view->deleting; /* others are counted */
+        leave += leaves;
+        leave_part += leaves && m->part == p->part;
+    }
+    return gang_has(g) > gang_needs(g) + leave &&
+           (!part || (int64_t)gang_part_has(part) > part->min + (int64_t)leave_part);
+}
+
+static bool may_leave(const struct spod *p)
+{
+    return says_yes(p) && !p->stays && !p->evicting && !p->assumed && !p->view->deleting &&
+           is_spare(p);
 }
 
 static int64_t mem_in(const struct spod *p, uint32_t cell)

@@ -430,7 +430,7 @@ size_t gang_has(const struct gang *g)
     return g->n_placed - g->n_leaving + g->n_succeeded;
 }
 
-static size_t part_has(const struct gang_part *p)
+size_t gang_part_has(const struct gang_part *p)
 {
     return p->n_placed - p->n_leaving + p->n_succeeded;
 }
@@ -456,7 +456,7 @@ size_t gang_lacks(const struct gang *g, uint32_t part)
     bool alone = g->match == GANG_MATCH_WAITING;
     if (gang_goes_on(g))
         return 0;
-    return part ? missing(g->parts[part].min, alone ? 0 : part_has(&g->parts[part]))
+    return part ? missing(g->parts[part].min, alone ? 0 : gang_part_has(&g->parts[part]))
                 : missing(g->min, alone ? 0 : gang_has(g));
 }
 
@@ -505,7 +505,7 @@ bool gang_has_started(const struct gang *g)
     if (g->min <= 0 || gang_has(g) < gang_needs(g))
         return false;
     for (size_t i = 1; i < g->n_parts; i++) {
-        if ((int64_t)part_has(&g->parts[i]) < g->parts[i].min)
+        if ((int64_t)gang_part_has(&g->parts[i]) < g->parts[i].min)
             return false;
     }
     return true;

@@ -148,6 +148,7 @@ size_t gang_pending(const struct gang *g);
 size_t gang_needs(const struct gang *g);
 /* How many count towards that: placed ones that stay, and those that succeeded. */
 size_t gang_has(const struct gang *g);
+size_t gang_part_has(const struct gang_part *p); /* of one part, towards its minimum */
 /* It ran, and some of it still does: what comes now replaces lost members or adds to them, one by
  * one. Where nobody stays, all that is left to do starts together again. */
 bool gang_goes_on(const struct gang *g);

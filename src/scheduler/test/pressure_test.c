@@ -145,6 +145,43 @@ static void test_refused_and_vetoed(void **state)
     world_fini(&w);
 }
 
+#define MEMBER(role)                                                                               \
+    ",'labels':{'workload.kubenexus.io/preemptible':'true','scheduling.ganglion.io/pod-group':"    \
+    "'g','scheduling.ganglion.io/min-available':'2'" role "}"
+
+/* Two cells at once: of a gang that can spare one member one leaves, not one of each. */
+static void test_a_gang_keeps_its_minimum(void **state)
+{
+    (void)state;
+    struct world w = world_new();
+    resident(&w, (struct resident){ "a", "0", MEMBER(""), "", "3Gi" });
+    resident(&w, (struct resident){ "b", "1", MEMBER(""), "", "2Gi" });
+    resident(&w, (struct resident){ "c", "1", MEMBER(""), "", "1Gi" });
+    report(&w, "0,1", 10);
+    CHECK_STR(leaves(&w, 40), "a");
+    CHECK_STR(leaves(&w, 40), "");
+    core_pod_del(w.s, STR("default"), STR("a"), at_s(45));
+    CHECK_STR(leaves(&w, 500), "");
+    world_fini(&w);
+}
+
+/* The only launcher stays, though the gang as a whole could spare a member. */
+static void test_a_role_keeps_its_minimum(void **state)
+{
+    (void)state;
+    struct world w = world_new();
+    static const char *const worker = MEMBER(",'scheduling.ganglion.io/role':'worker'");
+    resident(&w, (struct resident){ "launcher", "0",
+                                    MEMBER(",'scheduling.ganglion.io/role':'launcher',"
+                                           "'scheduling.ganglion.io/role-min-available':'1'"),
+                                    "", "9Gi" });
+    resident(&w, (struct resident){ "w0", "0", worker, "", "2Gi" });
+    resident(&w, (struct resident){ "w1", "1", worker, "", "1Gi" });
+    report(&w, "0", 10);
+    CHECK_STR(leaves(&w, 40), "w0");
+    world_fini(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +189,8 @@ int main(void)
         cmocka_unit_test(test_enough_is_enough),
         cmocka_unit_test(test_flicker),
         cmocka_unit_test(test_refused_and_vetoed),
+        cmocka_unit_test(test_a_gang_keeps_its_minimum),
+        cmocka_unit_test(test_a_role_keeps_its_minimum),
     };
     return CHECK_MAIN(tests);
 }
