@@ -76,7 +76,8 @@ static size_t part_length(struct str rest, bool http2)
     const uint8_t *p = (const uint8_t *)rest.p;
     size_t n = rest.n;
     if (http2)
-        n = rest.n < FRAME_HEAD ? rest.n : FRAME_HEAD + ((size_t)p[0] << 16 | (size_t)p[1] << 8 | p[2]);
+        n = rest.n < FRAME_HEAD ? rest.n
+                                : FRAME_HEAD + ((size_t)p[0] << 16 | (size_t)p[1] << 8 | p[2]);
     else if (str_find_char(rest, '\n') >= 0)
         n = (size_t)str_find_char(rest, '\n') + 1;
     return n < rest.n ? n : rest.n;
