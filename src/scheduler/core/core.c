@@ -477,39 +477,35 @@ void core_step(struct sched_core *s, struct mono now, struct arena *a, struct de
         core_ask_spent(s, g);
 }
 
+/* The earlier of two times; any: there is one already. */
+static void sooner(struct mono *when, bool *any, struct mono due)
+{
+    if (!*any || due.ns < when->ns)
+        *when = due;
+    *any = true;
+}
+
 bool core_next_due(const struct sched_core *s, struct mono *when)
 {
-    int64_t held = s->cluster.reservations_due.ns, start;
+    struct mono due = s->cluster.reservations_due;
     bool any = queue_next_due(&s->queue, when);
     if (s->resumed.n) {
         *when = s->now;
         return true;
     }
-    struct mono late;
-    if (core_late_due(s, &late) && (!any || late.ns < when->ns)) {
-        *when = late;
-        any = true;
-    }
-    struct mono half;
-    if (core_reserved_due(s, &half) && (!any || half.ns < when->ns)) {
-        *when = half;
-        any = true;
-    }
-    if (core_pressure_due(s, &half) && (!any || half.ns < when->ns)) {
-        *when = half;
-        any = true;
-    }
-    if (core_start_due(s, &half) && (!any || half.ns < when->ns)) {
-        *when = half;
-        any = true;
-    }
-    if (core_backfill_due(s, &start) && (!any || start < when->ns)) {
-        when->ns = start;
-        any = true;
-    }
-    if (held && (!any || held < when->ns))
-        when->ns = held;
-    return any || held;
+    if (due.ns)
+        sooner(when, &any, due);
+    if (core_late_due(s, &due))
+        sooner(when, &any, due);
+    if (core_reserved_due(s, &due))
+        sooner(when, &any, due);
+    if (core_pressure_due(s, &due))
+        sooner(when, &any, due);
+    if (core_start_due(s, &due))
+        sooner(when, &any, due);
+    if (core_backfill_due(s, &due.ns))
+        sooner(when, &any, due);
+    return any;
 }
 
 struct cluster *core_cluster(struct sched_core *s)

@@ -72,10 +72,9 @@ static bool is_offered(const struct snapshot *snap, struct str resource)
 struct str core_extended_class(const struct sched_core *s, struct str resource)
 {
     struct str class = dra_class_of(s->cluster.snap.dra, resource);
-    return class.n && !is_offered(&s->cluster.snap, resource) ? class : (struct str)
-    {
-        0
-    };
+    if (class.n && is_offered(&s->cluster.snap, resource))
+        class = (struct str){ 0 };
+    return class;
 }
 
 /* It asks for something by number that no node offers so. class: somebody has it by claim. */
