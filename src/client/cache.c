@@ -7,26 +7,11 @@
 #include "base/buf.h"
 #include "client/informer_internal.h"
 
-#define KEY_BYTES_MAX 1024 /* two names of 253 bytes and what indexes make of them */
-
-static void write_key(struct buf *b, struct str namespace, struct str name)
-{
-    buf_str(b, namespace);
-    buf_char(b, '/');
-    buf_str(b, name);
-}
+#define KEY_BYTES_MAX 1024 /* what indexes make of names */
 
 struct entry *cache_find(const struct cache *c, struct str namespace, struct str name)
 {
-    char text[KEY_BYTES_MAX];
-    if (namespace.n + name.n + 1 > sizeof text)
-        return NULL;
-    if (namespace.n)
-        memcpy(text, namespace.p, namespace.n);
-    text[namespace.n] = '/';
-    if (name.n)
-        memcpy(text + namespace.n + 1, name.p, name.n);
-    return map_get(&c->entries, str_make(text, namespace.n + name.n + 1));
+    return named_get(&c->entries, namespace, name);
 }
 
 static struct bucket *bucket_need(struct index *ix, struct str key)
@@ -89,18 +74,13 @@ struct entry *cache_put(struct cache *c, const struct kobj *o, struct kobj **bef
     if (e) {
         *before = e->object;
     } else {
-        struct buf key;
-        buf_init(&key, KEY_BYTES_MAX);
-        write_key(&key, o->namespace, o->name);
-        e = mem_alloc(sizeof *e + key.n + 1);
-        memcpy(e + 1, key.p, key.n);
-        e->key = str_make(e + 1, key.n);
-        buf_fini(&key);
+        e = MEM_NEW(struct entry);
         if (c->n_indexes)
             e->places = mem_alloc_array(c->n_indexes, sizeof *e->places);
-        map_put(&c->entries, e->key, e);
     }
     e->object = kobj_ref(o);
+    if (!*before)
+        named_put(&c->entries, e);
     for (size_t i = 0; i < c->n_indexes; i++)
         place_update(&c->indexes[i], i, e);
     return e;
@@ -113,7 +93,7 @@ struct kobj *cache_remove(struct cache *c, struct str namespace, struct str name
         return NULL;
     for (size_t i = 0; i < c->n_indexes; i++)
         place_leave(&c->indexes[i], i, e);
-    map_del(&c->entries, e->key);
+    named_del(&c->entries, namespace, name);
     struct kobj *o = e->object;
     free(e->places);
     free(e);
@@ -129,9 +109,8 @@ size_t cache_index(struct cache *c, informer_key_fn fn)
     size_t number = c->n_indexes++;
     c->indexes[number].fn = fn;
     map_init(&c->indexes[number].buckets);
-    const struct map_slot *s;
-    for (size_t i = 0; (s = map_next(&c->entries, &i));) {
-        struct entry *e = s->value;
+    struct entry *e;
+    for (size_t i = 0; (e = named_next(&c->entries, &i));) {
         e->places = mem_realloc(e->places, c->n_indexes * sizeof *e->places);
         e->places[number] = (struct place){ 0 };
         place_update(&c->indexes[number], number, e);
@@ -149,11 +128,11 @@ void cache_fini(struct cache *c)
         }
         map_fini(&c->indexes[n].buckets);
     }
-    for (size_t i = 0; (s = map_next(&c->entries, &i));) {
-        struct entry *e = s->value;
+    struct entry *e;
+    for (size_t i = 0; (e = named_next(&c->entries, &i));) {
         kobj_unref(e->object);
         free(e->places);
         free(e);
     }
-    map_fini(&c->entries);
+    named_fini(&c->entries);
 }

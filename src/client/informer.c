@@ -131,10 +131,10 @@ static void relist(struct informer *i)
 static void sweep(struct informer *i)
 {
     struct entry_vec gone = { 0 };
-    const struct map_slot *s;
-    for (size_t at = 0; (s = map_next(&i->cache.entries, &at));)
-        if (((struct entry *)s->value)->generation != i->generation)
-            entry_vec_push(&gone, s->value);
+    struct entry *e;
+    for (size_t at = 0; (e = named_next(&i->cache.entries, &at));)
+        if (e->generation != i->generation)
+            entry_vec_push(&gone, e);
     for (size_t n = 0; n < gone.n; n++) {
         AUTO(kobj_unrefp) struct kobj *o = kobj_ref(gone.items[n]->object);
         drop_object(i, o);
@@ -332,7 +332,7 @@ get(struct informers *set, struct gvr r, struct str field_selector, struct infor
     i->fields = f;
     if (f.n)
         i->keep = json_keep_new(f.rows, f.n);
-    map_init(&i->cache.entries);
+    named_init(&i->cache.entries);
     i->retry = timer_new(set->t->loop, on_retry, i);
     informer_vec_push(&set->all, i);
     return i;
@@ -369,9 +369,9 @@ bool informers_synced(const struct informers *set)
 void informer_on_event(struct informer *i, informer_event_fn fn, informer_batch_fn batch, void *arg)
 {
     handler_vec_push(&i->handlers, (struct handler){ fn, batch, arg });
-    const struct map_slot *s;
-    for (size_t at = 0; (s = map_next(&i->cache.entries, &at));)
-        fn(arg, NULL, ((struct entry *)s->value)->object);
+    const struct entry *e;
+    for (size_t at = 0; (e = named_next(&i->cache.entries, &at));)
+        fn(arg, NULL, e->object);
     if (i->synced && batch)
         batch(arg);
 }
@@ -394,9 +394,9 @@ const struct kobj *informer_find(const struct informer *i, struct str namespace,
 
 void informer_each(const struct informer *i, informer_visit_fn fn, void *arg)
 {
-    const struct map_slot *s;
-    for (size_t at = 0; (s = map_next(&i->cache.entries, &at));)
-        if (!fn(arg, ((struct entry *)s->value)->object))
+    const struct entry *e;
+    for (size_t at = 0; (e = named_next(&i->cache.entries, &at));)
+        if (!fn(arg, e->object))
             return;
 }
 

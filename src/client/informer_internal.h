@@ -5,12 +5,12 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "client/informer.h"
+#include "kube/named.h"
 
 #define INFORMER_INDEXES_MAX 6
 
-struct entry { /* one cached object */
-    struct kobj *object;
-    struct str key;      /* "namespace/name"; the bytes are behind the struct */
+struct entry {           /* one cached object */
+    struct kobj *object; /* first: named.h */
     uint32_t generation; /* of the list that confirmed it last */
     struct place {
         struct bucket *bucket; /* NULL: not in this index */
@@ -30,7 +30,7 @@ struct index {
 };
 
 struct cache {
-    struct map entries;
+    struct named entries;
     struct index indexes[INFORMER_INDEXES_MAX];
     size_t n_indexes;
 };

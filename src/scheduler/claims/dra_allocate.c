@@ -38,7 +38,7 @@ struct dra_search {
 static struct str missing_claim(const struct spod *pod, struct arena *a)
 {
     return arena_printf(a, "pod \"%.*s\": the ResourceClaim for \"%.*s\" is not created yet",
-                        STR_ARG(pod->key), STR_ARG(pod->claims.missing));
+                        STR_ARG(spod_text(a, pod)), STR_ARG(pod->claims.missing));
 }
 
 static struct str name_of(const struct dra_claim *c)
@@ -63,7 +63,7 @@ claim_trouble(struct dra *d, const struct dra_claim *c, const struct spod *pod, 
     if (str_is(json_str(json_get(owner, STR("kind"))), "Pod") &&
         !str_eq(json_str(json_get(owner, STR("uid"))), pod->obj->uid))
         return arena_printf(a, "ResourceClaim %.*s was not created for pod %.*s (pod is not owner)",
-                            STR_ARG(c->key), STR_ARG(pod->key));
+                            STR_ARG(c->key), STR_ARG(spod_text(a, pod)));
     if (json_len(kobj_path(c->obj, "status.reservedFor")) >= DRA_RESERVED_MAX &&
         !dra_is_reserved_for(c, pod->obj))
         return STR("resourceclaim in use");

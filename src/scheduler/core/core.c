@@ -30,7 +30,7 @@ struct sched_core *core_new(struct profile **profiles, size_t n)
     queue_init(&s->queue, &s->cluster);
     map_init(&s->local_queues);
     map_init(&s->work_classes);
-    map_init(&s->pods);
+    named_init(&s->pods);
     map_init(&s->gangs);
     s->feuds = feuds_new();
     map_init(&s->groups);
@@ -56,9 +56,9 @@ void core_free(struct sched_core *s)
     if (!s)
         return;
     struct spod_ptrs all = { 0 };
-    const struct map_slot *slot;
-    for (size_t i = 0; (slot = map_next(&s->pods, &i));)
-        spod_ptrs_push(&all, slot->value);
+    struct spod *p;
+    for (size_t i = 0; (p = named_next(&s->pods, &i));)
+        spod_ptrs_push(&all, p);
     for (size_t i = 0; i < all.n; i++)
         core_drop_pod(s, all.items[i]);
     core_reserved_fini(s);
@@ -70,7 +70,7 @@ void core_free(struct sched_core *s)
     core_ended_fini(s);
     core_late_fini(s);
     queue_fini(&s->queue);
-    map_fini(&s->pods);
+    named_fini(&s->pods);
     map_fini(&s->gangs);
     feuds_free(s->feuds);
     core_backfill_fini(s);
@@ -148,7 +148,7 @@ void core_node_del(struct sched_core *s, struct str name, struct mono now)
     if (!n)
         return;
     LIST_EACH (&n->nominated, at)
-        cluster_nominate(&s->cluster, LIST_ITEM(at, struct spod, nominated), NULL);
+        cluster_nominate(&s->cluster, LIST_ITEM(at, struct spod_stay, nominated)->pod, NULL);
     while (n->first_pod >= 0) {
         struct spod *p = snap->pods.items[n->first_pod];
         snapshot_remove(snap, p);
@@ -523,9 +523,9 @@ void core_each_pod(const struct sched_core *s,
                    void (*fn)(void *arg, const struct spod *p),
                    void *arg)
 {
-    const struct map_slot *slot;
-    for (size_t i = 0; (slot = map_next(&s->pods, &i));)
-        fn(arg, slot->value);
+    const struct spod *p;
+    for (size_t i = 0; (p = named_next(&s->pods, &i));)
+        fn(arg, p);
 }
 
 struct core_counts core_count(const struct sched_core *s)
@@ -538,8 +538,8 @@ struct core_counts core_count(const struct sched_core *s)
                              .parked = waiting.parked,
                              .cycles = s->cycles,
                              .bound_pods = s->bound_pods };
-    const struct map_slot *slot;
-    for (size_t i = 0; (slot = map_next(&s->pods, &i));)
-        c.placed += ((const struct spod *)slot->value)->node >= 0;
+    const struct spod *p;
+    for (size_t i = 0; (p = named_next(&s->pods, &i));)
+        c.placed += p->node >= 0;
     return c;
 }

@@ -142,7 +142,7 @@ bool core_eviction_resume(struct sched_core *s, struct arena *a, struct decision
     LIST_EACH (&g->members, at) {
         struct spod *p = LIST_ITEM(at, struct spod, in_gang);
         if (p->held_by)
-            out->items[out->n++] = (struct planned){ p, p->kept_where };
+            out->items[out->n++] = (struct planned){ p, p->stay->where };
     }
     return true;
 }

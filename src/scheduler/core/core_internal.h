@@ -2,6 +2,7 @@
  * What the files of the core share; nobody else includes this. */
 #pragma once
 
+#include "kube/named.h"
 #include "scheduler/core/core.h"
 
 VEC_TYPE(profile_ptrs, struct profile *);
@@ -19,7 +20,7 @@ struct sched_core {
     struct cluster cluster;
     struct shapes shapes;
     struct queue queue;
-    struct map pods;          /* "namespace/name" → spod */
+    struct named pods;        /* spods */
     struct map gangs;         /* key → gang */
     struct map ended;         /* "namespace/name" → ended (core_ended.c) */
     struct map groups;        /* "bit namespace/name" → group_entry (core_gangs.c) */

@@ -68,7 +68,7 @@ void core_leaving_overdue(struct sched_core *s, struct mono now)
         if (r->expires.ns > now.ns)
             continue;
         LIST_EACH (&r->held, at)
-            look_at(s, LIST_ITEM(at, struct spod, in_hold)->kept, now);
+            look_at(s, LIST_ITEM(at, struct spod_stay, in_hold)->pod->kept, now);
     }
 }
 
@@ -84,7 +84,7 @@ struct str core_leaving_text(const struct sched_core *s, struct arena *a)
             a,
             " Of %zu deleted pods that do not go, one is %.*s on node %.*s: look at "
             "its finalizers and its node.",
-            s->n_stuck, STR_ARG(p->key), STR_ARG(node));
+            s->n_stuck, STR_ARG(spod_text(a, p)), STR_ARG(node));
     }
     return STR("");
 }

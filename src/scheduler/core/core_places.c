@@ -160,7 +160,7 @@ void core_places_take(struct sched_core *s, struct spod *member)
         struct spod *p = LIST_ITEM(at, struct spod, in_gang);
         if (p->part != member->part || !p->held_by)
             continue;
-        struct placement where = p->kept_where;
+        struct placement where = p->stay->where;
         reservation_hold(&s->cluster, p->held_by, member, &where);
         place_free(s, p);
         return;

@@ -46,7 +46,7 @@ void core_drop_pod(struct sched_core *s, struct spod *p)
     snapshot_commit(&s->cluster.snap);
     core_quota_leave(s, p, g);
     snapshot_pod_leave(&s->cluster.snap, p);
-    map_del(&s->pods, p->key);
+    named_del(&s->pods, p->obj->namespace, p->obj->name);
     spod_free(&s->shapes, p);
 }
 
@@ -76,13 +76,7 @@ void core_pod_del(struct sched_core *s, struct str namespace, struct str name, s
 
 struct spod *core_pod(const struct sched_core *s, struct str namespace, struct str name)
 {
-    char key[600];
-    if (namespace.n + name.n + 1 > sizeof key)
-        return NULL;
-    memcpy(key, namespace.p, namespace.n);
-    key[namespace.n] = '/';
-    memcpy(key + namespace.n + 1, name.p, name.n);
-    return map_get(&s->pods, str_make(key, namespace.n + name.n + 1));
+    return named_get(&s->pods, namespace, name);
 }
 
 void core_place_bound(struct sched_core *s, struct spod *p, struct snode *n)
@@ -107,7 +101,7 @@ static void pod_came(struct sched_core *s, const struct kobj *obj, struct mono n
         &s->cluster, &s->shapes, profile ? profile : s->profiles.items[0], obj);
     snapshot_pod_enter(&s->cluster.snap, p);
     gpu_sense_arrived(s->cluster.gpus, p->shape);
-    map_put(&s->pods, p->key, p);
+    named_put(&s->pods, p);
     if (profile)
         core_join_gang(s, p);
     if (bound) {

@@ -25,7 +25,7 @@ static struct str identity(struct arena *a, const struct spod *p)
         return arena_printf(a, "gang %.*s", STR_ARG(p->gang->key));
     struct str owner = json_str(json_get(kobj_controller(p->obj), STR("uid")));
     return owner.n ? arena_printf(a, "owner %.*s", STR_ARG(owner))
-                   : arena_printf(a, "pod %.*s", STR_ARG(p->key));
+                   : arena_printf(a, "pod %.*s", STR_ARG(spod_text(a, p)));
 }
 
 bool core_has_feud(const struct sched_core *s, const struct spod *p)
@@ -129,7 +129,7 @@ static void displace(struct sched_core *s, struct gang *g, struct arena *a, stru
     for (size_t i = 0; i < out->n; i++) {
         struct snode *n = c->snap.nodes.items[out->items[i].where.node];
         LIST_EACH (&n->nominated, at) {
-            struct spod *p = LIST_ITEM(at, struct spod, nominated);
+            struct spod *p = LIST_ITEM(at, struct spod_stay, nominated)->pod;
             if (p->gang == g || evaluate_minds(out->items[i].pod, p))
                 continue;
             cluster_nominate(c, p, NULL);
@@ -175,7 +175,7 @@ void core_evict_refused(struct sched_core *s, const struct pod_id *id, struct mo
         return;
     struct snode *n = s->cluster.snap.nodes.items[p->node];
     LIST_EACH (&n->nominated, at) {
-        struct spod *kept = LIST_ITEM(at, struct spod, nominated);
+        struct spod *kept = LIST_ITEM(at, struct spod_stay, nominated)->pod;
         if (kept->held_by) {
             reservation_close(&s->cluster, kept->held_by);
             if (kept->gang)

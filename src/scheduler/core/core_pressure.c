@@ -104,7 +104,7 @@ static bool leaves_before(const struct spod *a, const struct spod *b, uint32_t c
         return victim_is_costly(b);
     if (mem_in(a, cell) != mem_in(b, cell))
         return mem_in(a, cell) > mem_in(b, cell);
-    return str_cmp(a->key, b->key) < 0;
+    return spod_compare(a, b) < 0;
 }
 
 static struct spod *victim_in(const struct sched_core *s, const struct press *at)

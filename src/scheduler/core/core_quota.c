@@ -149,9 +149,8 @@ void core_quota_rejoin(struct sched_core *s, struct gang *g)
 /* The same for lone pods that run, and have no gang any more. */
 static void rejoin_dissolved(struct sched_core *s, struct str namespace)
 {
-    const struct map_slot *slot;
-    for (size_t i = 0; (slot = map_next(&s->pods, &i));) {
-        struct spod *p = slot->value;
+    struct spod *p;
+    for (size_t i = 0; (p = named_next(&s->pods, &i));) {
         if (p->gang || !spod_is_ours(p) || (namespace.p && !str_eq(p->obj->namespace, namespace)))
             continue;
         AUTO(arena_freep) struct arena *a = arena_new();

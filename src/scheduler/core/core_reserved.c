@@ -183,7 +183,8 @@ static void set_user(struct entry *e, const struct spod *p)
 {
     free_text(&e->user);
     free_text(&e->uid);
-    e->user = own(p->key);
+    AUTO(arena_freep) struct arena *a = arena_new_sized(256);
+    e->user = own(spod_text(a, p));
     e->uid = own(p->obj->uid);
 }
 
@@ -242,7 +243,9 @@ void core_reserved_take(struct sched_core *s, struct spod *p)
 
 static struct spod *user_of(const struct sched_core *s, const struct entry *e)
 {
-    struct spod *p = e->user.p ? map_get(&s->pods, e->user) : NULL;
+    struct str name = e->user;
+    struct str namespace = str_split(&name, '/');
+    struct spod *p = e->user.p ? core_pod(s, namespace, name) : NULL;
     return p && str_eq(p->obj->uid, e->uid) ? p : NULL;
 }
 
@@ -296,9 +299,9 @@ static bool look(struct sched_core *s, struct reserved *r)
 
 static void offer(struct sched_core *s)
 {
-    const struct map_slot *slot;
-    for (size_t i = 0; (slot = map_next(&s->pods, &i));)
-        core_reserved_take(s, slot->value);
+    struct spod *p;
+    for (size_t i = 0; (p = named_next(&s->pods, &i));)
+        core_reserved_take(s, p);
 }
 
 void core_reserved_tick(struct sched_core *s)

@@ -93,9 +93,8 @@ VEC_TYPE(moved_pods, struct spod *);
 void core_claims_anew(struct sched_core *s, uint32_t bit, const struct kobj *obj, struct mono now)
 {
     AUTO(moved_pods_fini) struct moved_pods moved = { 0 };
-    const struct map_slot *slot;
-    for (size_t i = 0; (slot = map_next(&s->pods, &i));) {
-        struct spod *p = slot->value;
+    struct spod *p;
+    for (size_t i = 0; (p = named_next(&s->pods, &i));) {
         const struct gang_claim *c = p->view->gang;
         if (c && !p->assumed && (c->dialect->objects & bit) && str_eq(c->object, obj->name) &&
             str_eq(p->obj->namespace, obj->namespace) && core_claim_moved(s, p))

@@ -2,6 +2,7 @@
  * intake — see intake.h. */
 #include "scheduler/core/intake.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "scheduler/cycle/cache.h"
@@ -327,18 +328,10 @@ static struct spod *make(struct cluster *c,
     p->n_demands = p->shape->n_demands;
     p->nz_cpu = p->view->nonzero_cpu_milli;
     p->nz_mem = p->view->nonzero_mem_bytes;
-    struct buf key;
-    buf_init(&key, 1024);
-    buf_str(&key, obj->namespace);
-    buf_char(&key, '/');
-    buf_str(&key, obj->name);
-    p->key.p = buf_take(&key, &p->key.n);
     victim_read_wishes(p);
     p->node = SCHED_NO_NODE;
     p->next = p->prev = -1;
     list_init(&p->in_gang);
-    list_init(&p->nominated);
-    list_init(&p->in_hold);
     return p;
 }
 
@@ -360,8 +353,8 @@ void spod_free(struct shapes *s, struct spod *p)
 {
     if (!p)
         return;
+    assert(!p->stay);
     list_remove(&p->in_gang);
-    list_remove(&p->nominated);
     dra_claims_fini(&p->claims);
     pod_volumes_free(p->volumes);
     extender_answer_free(p->extended);
@@ -369,7 +362,6 @@ void spod_free(struct shapes *s, struct spod *p)
     shape_put(s, p->shape);
     kobj_unref(p->obj);
     arena_free(p->joined_a);
-    free((void *)(uintptr_t)p->key.p); /* own text */
     free(p);
 }
 

@@ -192,7 +192,7 @@ static bool suppose_kept(const struct quest *q, const struct quota_claim *claim)
     LIST_EACH (&q->c->reservations, in_all) {
         const struct reservation *r = LIST_ITEM(in_all, struct reservation, in_all);
         LIST_EACH (&r->held, at) {
-            struct spod *p = LIST_ITEM(at, struct spod, in_hold);
+            struct spod *p = LIST_ITEM(at, struct spod_stay, in_hold)->pod;
             if (!quota_concerns(claim, &p->quota) || !evaluate_minds(q->items[0].pod, p))
                 continue;
             quota_suppose(&p->quota, p->demands, p->n_demands, 1);

@@ -215,10 +215,10 @@ evaluate_place_nominated(struct cluster *cl, const struct spod *pod, uint32_t no
     size_t n = 0;
     *related = false;
     LIST_EACH (&cl->snap.nodes.items[node]->nominated, at) {
-        struct spod *other = LIST_ITEM(at, struct spod, nominated);
+        struct spod *other = LIST_ITEM(at, struct spod_stay, nominated)->pod;
         if (other == pod || !evaluate_minds(pod, other))
             continue;
-        snapshot_place(&cl->snap, other, &other->kept_where);
+        snapshot_place(&cl->snap, other, &other->stay->where);
         *related = *related || other->relations;
         n++;
     }

@@ -319,7 +319,8 @@ static void put_victims(struct buf *b, const struct victims *v)
 {
     buf_printf(b, "%zu violations, [", v->violations);
     for (size_t i = 0; i < v->n; i++)
-        buf_printf(b, "%s%.*s", i ? ", " : "", STR_ARG(v->pods[i]->key));
+        buf_printf(b, "%s%.*s/%.*s", i ? ", " : "", STR_ARG(v->pods[i]->obj->namespace),
+                   STR_ARG(v->pods[i]->obj->name));
     buf_char(b, ']');
 }
 
@@ -330,8 +331,12 @@ static bool same_victims(struct replay *r, const struct candidate *got, struct j
         json_len(list) == got->victims.n &&
         json_i64_or(json_get(want, STR("pdbViolations")), 0) == (int64_t)got->victims.violations;
     size_t i = 0;
-    for (struct json_iter it = json_iter(list); same && json_next(&it);)
-        same = str_eq(got->victims.pods[i++]->key, json_str(it.value));
+    for (struct json_iter it = json_iter(list); same && json_next(&it);) {
+        struct str name = json_str(it.value);
+        struct str namespace = str_split(&name, '/');
+        const struct kobj *victim = got->victims.pods[i++]->obj;
+        same = str_eq(victim->namespace, namespace) && str_eq(victim->name, name);
+    }
     if (same)
         return true;
     buf_str(r->diff, STR("victims: "));

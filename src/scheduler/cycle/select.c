@@ -17,7 +17,7 @@ static uint32_t tie(const struct sched_cycle *c, uint32_t count)
     if (c->profile->ties == TIES_FIRST || count <= 1)
         return 0;
     uint64_t h = c->profile->seed;
-    struct str id = c->pod->obj->uid.n ? c->pod->obj->uid : c->pod->key;
+    struct str id = c->pod->obj->uid.n ? c->pod->obj->uid : spod_text(c->a, c->pod);
     for (size_t i = 0; i < id.n; i++)
         h = (h ^ (unsigned char)id.p[i]) * UINT64_C(0x100000001b3);
     return (uint32_t)(num_mix64(h) % count);

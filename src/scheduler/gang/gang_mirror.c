@@ -336,7 +336,7 @@ static void put_reservations(struct arena *a,
         if (!p->held_by)
             continue;
         struct jnode *entry = jnode_append(list, jnode_obj(a));
-        struct jnode *notes = placement_annotations(a, &p->kept_where);
+        struct jnode *notes = placement_annotations(a, &p->stay->where);
         jnode_set_str(entry, STR("role"), g->parts[p->part].name);
         jnode_set_str(entry, STR("node"), p->kept->name);
         if (notes)

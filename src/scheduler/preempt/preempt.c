@@ -226,9 +226,9 @@ static size_t enough(const struct preempt_args *args, size_t n)
     return want < n ? want : n;
 }
 
-static size_t first_of(const struct spod *pod, size_t n)
+static size_t first_of(const struct spod *pod, size_t n, struct arena *a)
 {
-    struct str id = pod->obj->uid.n ? pod->obj->uid : pod->key;
+    struct str id = pod->obj->uid.n ? pod->obj->uid : spod_text(a, pod);
     return n ? (size_t)(str_hash(id, 0) % n) : 0; /* no node is always asked first */
 }
 
@@ -274,7 +274,7 @@ static void find_candidates(struct search *s, struct preemption *out)
         else
             s->statuses[i].why = s->not_helpful;
     }
-    size_t want = enough(&s->pod->shape->profile->preempt, n), first = first_of(s->pod, n);
+    size_t want = enough(&s->pod->shape->profile->preempt, n), first = first_of(s->pod, n, s->a);
     size_t cap = 0;
     for (size_t i = 0, at = first; i < n; i++, at = at + 1 == n ? 0 : at + 1) {
         struct candidate k;

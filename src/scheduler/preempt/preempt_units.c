@@ -164,7 +164,7 @@ static int compare_cost(const void *pa, const void *pb)
     DECIDE(a->rank, b->rank);
     DECIDE(a->node, b->node);
     DECIDE(b->started, a->started);
-    return str_cmp(b->pods[0]->key, a->pods[0]->key); /* as victim_compare */
+    return spod_compare(b->pods[0], a->pods[0]); /* as victim_compare */
 }
 
 /* True: any does. */

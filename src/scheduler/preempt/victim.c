@@ -47,7 +47,7 @@ int victim_compare(const void *pa, const void *pb)
         return a->view->priority > b->view->priority ? -1 : 1;
     if (victim_started(a) != victim_started(b))
         return victim_started(a) < victim_started(b) ? -1 : 1;
-    return str_cmp(a->key, b->key);
+    return spod_compare(a, b);
 }
 
 /* How autoscalers are told that ending a pod is expensive. */

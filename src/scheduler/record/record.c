@@ -146,7 +146,7 @@ put_plan(struct arena *a, struct jnode *root, struct sched_core *s, const struct
     for (size_t i = 0; i < d->n; i++) {
         const struct planned *p = &d->items[i];
         struct jnode *entry = jnode_append(list, jnode_obj(a));
-        jnode_set_str(entry, STR("pod"), p->pod->key);
+        jnode_set_str(entry, STR("pod"), spod_text(a, p->pod));
         jnode_set_str(entry, STR("node"), node_name(s, p->where.node));
         struct jnode *annotations = placement_annotations(a, &p->where);
         if (annotations)
@@ -165,7 +165,7 @@ struct pod_list {
 static void put_keys(struct arena *a, struct jnode *root, struct pod_list l)
 {
     for (size_t i = 0; i < l.n; i++)
-        jnode_append(jnode_need_arr(root, str_from(l.key)), jnode_str(a, l.items[i]->key));
+        jnode_append(jnode_need_arr(root, str_from(l.key)), jnode_str(a, spod_text(a, l.items[i])));
 }
 
 static void
@@ -174,7 +174,7 @@ put_questions(struct arena *a, struct jnode *root, struct sched_core *s, const s
     for (size_t i = 0; i < d->n_questions; i++) {
         const struct question *q = &d->questions[i];
         struct jnode *entry = jnode_append(jnode_need_arr(root, STR("questions")), jnode_obj(a));
-        jnode_set_str(entry, STR("pod"), q->pod->key);
+        jnode_set_str(entry, STR("pod"), spod_text(a, q->pod));
         struct jnode *nodes = jnode_need_arr(entry, STR("nodes"));
         for (size_t j = 0; j < q->n; j++)
             jnode_append(nodes, jnode_str(a, node_name(s, q->nodes[j])));

@@ -205,25 +205,42 @@ void cluster_images_refresh(struct cluster *c)
 
 /* ---- nominated pods ---- */
 
+static void stay_begin(struct spod *pod, struct snode *node)
+{
+    struct spod_stay *stay = MEM_NEW(struct spod_stay);
+    stay->pod = pod;
+    stay->where = (struct placement){ .node = node->id };
+    list_init(&stay->nominated);
+    list_init(&stay->in_hold);
+    list_push_back(&node->nominated, &stay->nominated);
+    pod->stay = stay;
+}
+
+static void stay_end(struct spod *pod)
+{
+    free(pod->stay); /* it has left its lists */
+    pod->stay = NULL;
+}
+
 void cluster_nominate(struct cluster *c, struct spod *pod, struct snode *node)
 {
     if (pod->kept == node)
         return;
     c->nominations++;
     if (pod->kept) {
-        list_remove(&pod->nominated);
+        list_remove(&pod->stay->nominated);
         c->n_nominated--;
         if (list_empty(&pod->kept->nominated))
             list_remove(&pod->kept->in_kept);
     }
     if (pod->held_by)
         reservation_leave(pod);
+    stay_end(pod);
     pod->kept = node;
     if (node) {
-        pod->kept_where = (struct placement){ .node = node->id };
+        stay_begin(pod, node);
         list_remove(&node->in_kept);
         list_push_back(&c->kept_nodes, &node->in_kept);
-        list_push_back(&node->nominated, &pod->nominated);
         c->n_nominated++;
     }
 }

@@ -108,8 +108,15 @@ struct relations { /* to other pods; NULL in a pod that has none; counted by `po
     bool terms; /* any of the pod terms */
 };
 
-struct spod {
-    struct kobj *obj;
+struct spod_stay { /* what matters only while a node is kept for a pod, as for few */
+    struct spod *pod;
+    struct list nominated;  /* in the node's list */
+    struct list in_hold;    /* of pod->held_by */
+    struct placement where; /* what of the node; without devices when only the API names it */
+};
+
+struct spod {         /* there are a hundred thousand: what few need is behind a pointer */
+    struct kobj *obj; /* first: kube/named.h */
     const struct pod *view;
     struct labelset labels;
     struct shape *shape;
@@ -117,19 +124,16 @@ struct spod {
     const struct demand *demands; /* what it takes from its node; of the shape */
     size_t n_demands;
     int64_t nz_cpu, nz_mem;
-    struct str key;                  /* "namespace/name", own text */
-    uint32_t id;                     /* in the snapshot */
     struct gang *gang;               /* NULL: another scheduler's, or a lone pod that runs */
     const struct gang_claim *joined; /* where its group object says more than itself; else NULL */
     struct arena *joined_a;          /* own: of joined */
     struct list in_gang;
+    struct snode *kept;          /* a node is kept for it; NULL: none */
+    struct spod_stay *stay;      /* own: what of it; NULL: no node is kept */
+    struct reservation *held_by; /* that keeps it; NULL: the API does */
+    uint32_t id;                 /* in the snapshot */
     uint32_t part;               /* its role in the gang: a number of gang->parts; 0: none */
     bool to_come;                /* no pod yet: a place of its gang (core_places.c) */
-    struct list nominated;       /* in its node's list while a node is kept for it */
-    struct snode *kept;          /* that node */
-    struct placement kept_where; /* and what of it; without devices when only the API names it */
-    struct reservation *held_by; /* that keeps it; NULL: the API does */
-    struct list in_hold;         /* of held_by */
     bool resumes;                /* it came with a node for which an earlier scheduler evicted */
     bool nomination_over;        /* what the API still says about a kept node is history */
     bool nomination_cleared;     /* and the API was asked to forget it */
@@ -137,15 +141,15 @@ struct spod {
     bool assumed;                /* placed by us, the API has not said so yet */
     bool evicting;               /* we asked for its eviction */
     bool stuck;                  /* it was to be gone by now, and is deleted only in name */
+    bool asked;                  /* extenders are being asked */
+    bool stays;                  /* it says that it must not be preempted */
     int64_t gone_by_ns;          /* monotonic; by then it must be gone; 0: it does not leave, or
                                     nobody waits for its room */
     struct quota_claim quota;    /* where what it uses counts */
     struct dra_claims claims;    /* ResourceClaims that it uses */
     struct pod_volumes *volumes; /* claims and disks (volumes.h); NULL: none, as most pods */
     struct extender_answer *extended; /* what extenders said; NULL: nothing (extender.h) */
-    bool asked;                       /* they are being asked */
     int64_t claim_asked_ns;    /* monotonic; for a claim of its extended resources; 0: never */
-    bool stays;                /* it says that it must not be preempted */
     int64_t begun_ns, ends_ns; /* monotonic; since when it holds its room, and until when it is
                                   thought to (forecast.c); 0: nobody asked */
     int64_t checkpoint_ns;     /* what it wants to be told before its eviction; 0: nothing */
@@ -187,6 +191,19 @@ static inline bool spod_is_ours(const struct spod *p)
 static inline struct str spod_namespace(const struct spod *p)
 {
     return p->obj->namespace;
+}
+
+/* By namespace, then name. */
+static inline int spod_compare(const struct spod *a, const struct spod *b)
+{
+    int c = str_cmp(a->obj->namespace, b->obj->namespace);
+    return c ? c : str_cmp(a->obj->name, b->obj->name);
+}
+
+/* "namespace/name", in a. */
+static inline struct str spod_text(struct arena *a, const struct spod *p)
+{
+    return arena_printf(a, "%.*s/%.*s", STR_ARG(p->obj->namespace), STR_ARG(p->obj->name));
 }
 
 static inline struct placement spod_placement(const struct spod *p)

@@ -36,22 +36,22 @@ void reservation_hold(struct cluster *c,
 {
     assert(p->node == SCHED_NO_NODE && where->node >= 0);
     if (p->held_by == r) { /* it moves: r must not end with the last that leaves it */
-        list_remove(&p->in_hold);
+        list_remove(&p->stay->in_hold);
         p->held_by = NULL;
     }
     cluster_nominate(c, p, NULL);
     cluster_nominate(c, p, c->snap.nodes.items[where->node]);
-    p->kept_where = *where;
+    p->stay->where = *where;
     p->nomination_over = p->nomination_cleared = false;
     p->held_by = r;
-    list_push_back(&r->held, &p->in_hold);
+    list_push_back(&r->held, &p->stay->in_hold);
 }
 
 void reservation_leave(struct spod *p)
 {
     struct reservation *r = p->held_by;
     p->held_by = NULL;
-    list_remove(&p->in_hold);
+    list_remove(&p->stay->in_hold);
     quota_yield(&p->quota);
     if (list_empty(&r->held))
         reservation_free(r);
@@ -67,7 +67,7 @@ void reservation_close(struct cluster *c, struct reservation *r)
     LIST_EACH (&r->held, at)
         n++;
     for (struct list *at = r->held.next; n > 0; n--) {
-        struct spod *p = LIST_ITEM(at, struct spod, in_hold);
+        struct spod *p = LIST_ITEM(at, struct spod_stay, in_hold)->pod;
         at = at->next;
         p->nomination_over = true;
         cluster_nominate(c, p, NULL);

@@ -13,7 +13,7 @@
 struct reservation {
     struct list in_all; /* cluster.reservations */
     struct str owner;   /* own text: a gang's key */
-    struct list held;   /* spods, by in_hold */
+    struct list held;   /* spod_stays, by in_hold */
     struct mono expires;
     bool firm;     /* against any priority but the system's */
     bool starving; /* for one that starved (core_starving.c) */

@@ -184,7 +184,7 @@ static void room_is_kept_until_victims_are_gone(void **state)
                 at_s(2));
     CHECK_I64(step(&w, 2), DECISION_PREEMPT);
     CHECK_I64(w.d.n_victims, 1);
-    CHECK_STR(w.d.victims[0]->key, "default/low");
+    CHECK_STR(w.d.victims[0]->obj->name, "low");
     CHECK_STR(w.d.message, "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.");
     CHECK_I64(step(&w, 3), DECISION_NONE);
     core_pod_del(w.s, STR("default"), STR("low"), at_s(4));
@@ -295,14 +295,14 @@ static void a_victim_that_never_goes_is_not_waited_for(void **state)
         struct str first = fixture_where(w.s, "a"), second = fixture_where(w.s, "b");
         add_whole_node(&w, gang);
         CHECK_I64(step(&w, 2), DECISION_PREEMPT);
-        CHECK_STR(w.d.victims[0]->key, "default/a");
+        CHECK_STR(w.d.victims[0]->obj->name, "a");
         begin_to_leave(&w, "a", 3); /* and it stays: a finalizer, or its node is silent */
         struct spod *high = core_pod(w.s, STR("default"), STR("high-0"));
         CHECK_I64(last_step(&w, 61), DECISION_NONE);
         CHECK_STR_EQ(high->kept->name, first);
         CHECK_I64(step(&w, 63), DECISION_PREEMPT);
         CHECK_I64(w.d.n_victims, 1);
-        CHECK_STR(w.d.victims[0]->key, "default/b");
+        CHECK_STR(w.d.victims[0]->obj->name, "b");
         CHECK_STR_EQ(high->kept->name, second);
         core_pod_del(w.s, STR("default"), STR("b"), at_s(64));
         CHECK_I64(step(&w, 64), DECISION_BIND);
@@ -362,7 +362,7 @@ static void costly_victims_leave_last(void **state)
                        "g", "1", at_s(2));
         CHECK_I64(step(&w, 2), DECISION_PREEMPT);
         CHECK_I64(w.d.n_victims, 1);
-        CHECK_STR_EQ(w.d.victims[0]->key, costly ? STR("default/a") : STR("default/b"));
+        CHECK_STR_EQ(w.d.victims[0]->obj->name, costly ? STR("a") : STR("b"));
         world_fini(&w);
     }
 }
@@ -402,7 +402,7 @@ static void an_earlier_plan_is_finished(void **state)
     world_after_kill(&w);
     CHECK_I64(step(&w, 2), DECISION_PREEMPT);
     CHECK_I64(w.d.n_victims, 1);
-    CHECK_STR(w.d.victims[0]->key, "default/left");
+    CHECK_STR(w.d.victims[0]->obj->name, "left");
     core_pod_del(w.s, STR("default"), STR("left"), at_s(3));
     CHECK_I64(step(&w, 3), DECISION_BIND);
     CHECK_STR(fixture_where(w.s, "high"), "n0");
@@ -420,7 +420,7 @@ static void an_earlier_plan_that_cannot_be_is_dropped(void **state)
         at_s(1));
     CHECK_I64(step(&w, 2), DECISION_PREEMPT);
     CHECK_I64(w.d.n_victims, 1);
-    CHECK_STR(w.d.victims[0]->key, "default/cheap");
+    CHECK_STR(w.d.victims[0]->obj->name, "cheap");
     world_fini(&w);
 }
 
@@ -441,7 +441,7 @@ static void a_stuck_victim_of_an_earlier_plan(void **state)
     CHECK_I64(step(&w, 3), DECISION_WAIT);
     CHECK_I64(step(&w, 30), DECISION_NONE);
     CHECK_I64(step(&w, 40), DECISION_PREEMPT);
-    CHECK_STR(w.d.victims[0]->key, "default/cheap");
+    CHECK_STR(w.d.victims[0]->obj->name, "cheap");
     world_fini(&w);
 }
 
@@ -463,7 +463,7 @@ static void the_rest_of_a_stuck_gang_may_leave(void **state)
     add_whole_node(&w, true);
     CHECK_I64(step(&w, 70), DECISION_PREEMPT);
     CHECK_I64(w.d.n_victims, 1);
-    CHECK_STR(w.d.victims[0]->key, "default/m1");
+    CHECK_STR(w.d.victims[0]->obj->name, "m1");
     stuck->stuck = false;
     world_fini(&w);
 }

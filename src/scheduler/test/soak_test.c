@@ -45,7 +45,7 @@ static void check_held(const struct snapshot *s, const struct snode *n)
 {
     int64_t held[SCHED_RESOURCES_MAX] = { 0 };
     LIST_EACH (&n->nominated, at) {
-        const struct spod *p = LIST_ITEM(at, struct spod, nominated);
+        const struct spod *p = LIST_ITEM(at, struct spod_stay, nominated)->pod;
         for (size_t d = 0; p->to_come && p->gang->admitted && d < p->n_demands; d++)
             held[p->demands[d].res] += p->demands[d].amount;
     }
