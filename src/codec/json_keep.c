@@ -161,12 +161,29 @@ static void put_comma(struct json_keep *k, struct open *c)
 
 static void put_masked(struct json_keep *k, struct json v, const struct json_mask *m);
 
+/* The object at index `head` of the tape has fewer members than the row wants. */
+static bool is_bare(const struct json_keep *k, size_t head, const struct json_mask *m)
+{
+    const uint64_t *node = k->tape.items + head;
+    if (node_type(node[0]) == NODE_OBJ_EMPTY)
+        return m->least > 0;
+    return node_type(node[0]) == NODE_OBJ && node_length(node[1]) < m->least;
+}
+
 static void put_items(struct json_keep *k, struct json v, const struct json_mask *m)
 {
     struct open c = container_begin(k, false);
     for (struct json_iter it = json_iter(v); json_next(&it);) {
+        struct open before = c;
+        size_t text = k->n, decoded = k->decoded.n, head = k->tape.n;
         put_comma(k, &c);
         put_masked(k, it.value, m);
+        if (!is_bare(k, head, m))
+            continue;
+        c = before;
+        k->n = text;
+        k->decoded.n = decoded;
+        k->tape.n = head;
     }
     container_end(k, &c);
 }
@@ -225,7 +242,7 @@ put_members(struct json_keep *k, struct json v, const struct json_mask *m, struc
             put_member(k, &c, &at, &all);
     for (struct members at = members_of(v); members_next(&at);) {
         const struct json_mask *row = m->n ? row_of(m, key_text(&at)) : &all;
-        if (row)
+        if (row && !(row->plain.n && str_eq(json_text(at.value), row->plain)))
             put_member(k, &c, &at, row);
     }
     container_end(k, &c);

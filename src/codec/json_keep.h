@@ -13,12 +13,18 @@ struct json_mask {
     const struct json_mask *below;
     size_t n;
     bool share; /* many documents have the same value here: hold it once. Not below another one */
+    struct str plain; /* the text of a value that says what absence says: it is left out */
+    uint32_t least;   /* of a list: objects in it that keep fewer members are left out */
 };
 
 #define JSON_MASK(name)                                                                            \
     {                                                                                              \
         .key = STR_INIT(name)                                                                      \
     } /* macros: static initialisers */
+#define JSON_MASK_UNLESS(name, text)                                                               \
+    {                                                                                              \
+        .key = STR_INIT(name), .plain = STR_INIT(text)                                             \
+    }
 #define JSON_MASK_SHARED(name)                                                                     \
     {                                                                                              \
         .key = STR_INIT(name), .share = true                                                       \

@@ -76,6 +76,32 @@ static void test_rows(void **state)
         check_kept(k, cases[i].text, cases[i].want);
 }
 
+static void test_what_says_nothing_is_left_out(void **state)
+{
+    (void)state;
+    static const struct json_mask item[] = { JSON_MASK("name"), JSON_MASK("claim") };
+    static const struct json_mask top[] = {
+        JSON_MASK_UNLESS("priority", "0"),
+        JSON_MASK_UNLESS("policy", "\"Always\""),
+        { .key = STR_INIT("list"), .below = item, .n = COUNT_OF(item), .share = true, .least = 2 },
+    };
+    static const struct {
+        const char *text, *want;
+    } rests[] = {
+        { "{\"priority\":0,\"policy\":\"Always\"}", "{}" },
+        { "{\"policy\":\"Never\",\"priority\":0}", "{\"policy\":\"Never\"}" },
+        { "{\"priority\":\"0\",\"policy\":null}", "{\"priority\":\"0\",\"policy\":null}" },
+        { "{\"list\":[{\"name\":\"\\n\",\"x\":1}]}", "{\"list\":[]}" },
+        { "{\"list\":[{\"name\":\"a\"},{\"name\":\"\\t\",\"claim\":{}},{\"x\":2},3]}",
+          "{\"list\":[{\"name\":\"\\t\",\"claim\":{}},3]}" },
+        { "{\"list\":[{\"name\":\"a\",\"claim\":1},{\"name\":\"\\n\"}]}",
+          "{\"list\":[{\"name\":\"a\",\"claim\":1}]}" },
+    };
+    AUTO(json_keep_freep) struct json_keep *k = json_keep_new(top, COUNT_OF(top));
+    for (size_t i = 0; i < COUNT_OF(rests); i++)
+        check_kept(k, rests[i].text, rests[i].want);
+}
+
 static void test_all(void **state)
 {
     (void)state;
@@ -279,13 +305,10 @@ static void test_parts_are_forgotten(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_all),
-        cmocka_unit_test(test_item),
-        cmocka_unit_test(test_large_and_folded),
-        cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_memos),
-        cmocka_unit_test(test_parts_are_forgotten),
+        cmocka_unit_test(test_rows),  cmocka_unit_test(test_all),
+        cmocka_unit_test(test_item),  cmocka_unit_test(test_large_and_folded),
+        cmocka_unit_test(test_parts), cmocka_unit_test(test_what_says_nothing_is_left_out),
+        cmocka_unit_test(test_memos), cmocka_unit_test(test_parts_are_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

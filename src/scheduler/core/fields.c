@@ -34,6 +34,7 @@ static const struct json_mask container[] = {
 };
 static const struct json_mask claim_source[] = { JSON_MASK("claimName") };
 static const struct json_mask presence[] = { JSON_MASK("") }; /* that it is there, nothing of it */
+/* A name alone says nothing: every pod has such a volume, for its token, and no two the same. */
 static const struct json_mask volume[] = {
     JSON_MASK("name"),
     JSON_MASK("image"),
@@ -52,10 +53,14 @@ static const struct json_mask pod_spec[] = {
     JSON_MASK("schedulerName"),
     JSON_MASK_SHARED_OF("containers", container),
     JSON_MASK_SHARED_OF("initContainers", container),
-    JSON_MASK_SHARED_OF("volumes", volume),
-    JSON_MASK("priority"),
+    { .key = STR_INIT("volumes"),
+      .below = volume,
+      .n = COUNT_OF(volume),
+      .share = true,
+      .least = 2 },
+    JSON_MASK_UNLESS("priority", "0"),
     JSON_MASK("priorityClassName"),
-    JSON_MASK("preemptionPolicy"),
+    JSON_MASK_UNLESS("preemptionPolicy", "\"PreemptLowerPriority\""),
     JSON_MASK_SHARED("nodeSelector"),
     JSON_MASK_SHARED("affinity"),
     JSON_MASK_SHARED("tolerations"),
@@ -67,9 +72,9 @@ static const struct json_mask pod_spec[] = {
     JSON_MASK_SHARED("resourceClaims"),
     JSON_MASK("overhead"),
     JSON_MASK("hostNetwork"),
-    JSON_MASK("restartPolicy"), /* a what-if asks whether it ends by itself */
+    JSON_MASK_UNLESS("restartPolicy", "\"Always\""), /* a what-if asks whether it ends by itself */
     JSON_MASK("activeDeadlineSeconds"),
-    JSON_MASK("terminationGracePeriodSeconds"),
+    JSON_MASK_UNLESS("terminationGracePeriodSeconds", "30"),
 };
 static const struct json_mask condition[] = { JSON_MASK("type"), JSON_MASK("status"),
                                               JSON_MASK("reason"), JSON_MASK("message") };
