@@ -666,7 +666,7 @@ static void check_nobody_is_lost(struct world *w)
         struct spod *p =
             w->pods[i].obj ? core_pod(w->s, STR("default"), w->pods[i].obj->name) : NULL;
         if (p)
-            print_message("%.*s is left: %.*s\n", STR_ARG(p->key), STR_ARG(p->gang->message));
+            print_message("%.*s is left: %.*s\n", STR_ARG(p->obj->name), STR_ARG(p->gang->message));
     }
     CHECK_I64(count_pods(w), 0);
 }
