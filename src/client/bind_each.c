@@ -12,7 +12,8 @@ struct part { /* one pod */
     struct str namespace, name; /* in the document */
     struct json_doc *binding;
     struct claim_chain *chain; /* NULL: it uses no claims */
-    struct call *call;         /* the Binding on the wire */
+    struct call *call;         /* the Binding, or the question after it, on the wire */
+    struct err lost;           /* why no answer came for the Binding */
 };
 
 struct bind_each {
@@ -73,16 +74,63 @@ static void on_given_back(void *arg, const struct reply *reply, const struct err
     part_over(p->whole);
 }
 
-static void on_bound(void *arg, const struct reply *reply, const struct err *err)
+static void settle(struct part *p, const struct reply *reply, const struct err *err)
 {
-    struct part *p = arg;
-    p->call = NULL;
     note(p->whole, reply, err);
     p->whole->bound[p - p->whole->parts] = reply && reply->code < 400;
     if (reply && reply->code >= 400 && p->chain)
         claim_chain_undo(p->chain, on_given_back, p);
     else
         part_over(p->whole);
+}
+
+/* The pod as it is after a Binding whose answer was lost. An answer without a node says nothing:
+ * the Binding may still be under way. */
+static void on_read(void *arg, const struct reply *reply, const struct err *err)
+{
+    struct part *p = arg;
+    struct json binding = json_root(p->binding);
+    (void)err;
+    p->call = NULL;
+    if (!reply || reply->code != 200 || !reply->object) {
+        bool gone = reply && reply->code == 404;
+        settle(p, gone ? reply : NULL, &p->lost);
+        return;
+    }
+    struct str uid = json_str(json_path(binding, "metadata.uid"));
+    struct str node = json_str(json_path(kobj_root(reply->object), "spec.nodeName"));
+    if ((uid.n && !str_eq(reply->object->uid, uid)) || !node.n) {
+        settle(p, NULL, &p->lost);
+        return;
+    }
+    bool ours = str_eq(node, json_str(json_path(binding, "target.name")));
+    const struct reply there = { .code = ours ? 201 : 409, .remaining = -1 };
+    settle(p, &there, NULL);
+}
+
+/* Nobody answered: whether it is bound is for the API to say. */
+static void read_pod(struct part *p)
+{
+    const struct request req = {
+        .verb = VERB_GET,
+        .version = STR("v1"),
+        .plural = STR("pods"),
+        .namespace = p->namespace,
+        .name = p->name,
+    };
+    p->call = p->whole->t->ops->start(p->whole->t, &req, on_read, p);
+}
+
+static void on_bound(void *arg, const struct reply *reply, const struct err *err)
+{
+    struct part *p = arg;
+    p->call = NULL;
+    if (reply) {
+        settle(p, reply, err);
+        return;
+    }
+    p->lost = *err;
+    read_pod(p);
 }
 
 static void bind(struct part *p)
