@@ -383,15 +383,6 @@ static int extend(struct profile *p, const struct extenders *x, struct json args
                              err);
 }
 
-static void warn_of_extenders(struct sched_config *c)
-{
-    for (size_t i = 0; c->extenders && i < c->extenders->n; i++) {
-        if (c->extenders->items[i].preempt.n)
-            buf_printf(&c->warnings, "extenders[%zu].preemptVerb: victims are chosen without it\n",
-                       i);
-    }
-}
-
 static int read_all(struct sched_config *c, struct json root, struct err *err)
 {
     if (!str_is(json_str(json_get(root, STR("kind"))), "KubeSchedulerConfiguration") ||
@@ -415,7 +406,6 @@ static int read_all(struct sched_config *c, struct json root, struct err *err)
             c->profiles[c->n++] = profile_new(str_from(profile_builtin_names[i]));
     }
     read_sample(c, root);
-    warn_of_extenders(c);
     for (size_t i = 0; i < c->n && c->extenders; i++) {
         if (extend(c->profiles[i], c->extenders, fit_args(root, c->profiles[i]->name), err))
             return -1;

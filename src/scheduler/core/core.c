@@ -364,7 +364,12 @@ static void
 fail(struct sched_core *s, struct gang *g, struct plan *plan, struct arena *a, struct decision *out)
 {
     struct decision preempt = { 0 };
-    bool found = core_preempt(s, g, plan, a, &preempt) || core_consolidate(s, g, plan, a, &preempt);
+    bool found = core_preempt(s, g, plan, a, &preempt);
+    if (preempt.kind == DECISION_ASK) {
+        *out = preempt;
+        return;
+    }
+    found = found || core_consolidate(s, g, plan, a, &preempt);
     if (found)
         plan->wakes |= WAKE_POD_GONE;
     core_claims_failed(s, g, plan);
@@ -473,7 +478,8 @@ void core_step(struct sched_core *s, struct mono now, struct arena *a, struct de
     if (core_ask(s, g, a, out))
         return;
     decide(s, g, a, out);
-    if (s->extenders)
+    if (s->extenders &&
+        out->kind != DECISION_ASK) /* of victims: the filters' answers still serve */
         core_ask_spent(s, g);
 }
 

@@ -131,7 +131,8 @@ enum decision_kind {
     DECISION_BIND,    /* bind these pods, all or none */
     DECISION_WAIT,    /* this gang does not fit, or is not complete: message says why */
     DECISION_LATE,    /* the gang's time-out passed: message says it, and what would help */
-    DECISION_ASK,     /* ask the extenders about these members, then tell core_answer */
+    DECISION_ASK,     /* ask the extenders about these members, or about whom a preemption for one
+                         would evict, then tell core_answer */
     DECISION_PREEMPT, /* the same, and it will fit when the victims left: evict them */
     DECISION_RELIEVE, /* a NUMA cell is short of memory: evict the victim; no gang */
     DECISION_UNDO,    /* this gang is bound in part, and the rest found no room in its time: evict
@@ -142,6 +143,8 @@ struct question { /* to the extenders, about one member */
     struct spod *pod;
     const uint32_t *nodes; /* that pass our own filters; at least one */
     size_t n;
+    const struct candidate *candidates; /* instead: where it fits once others left (preempt.h) */
+    size_t n_candidates;
 };
 
 struct decision { /* borrowed until the next call that takes the core */

@@ -28,8 +28,7 @@ static bool waits(const struct spod *p)
     return p->node == SCHED_NO_NODE && !p->view->n_gates && !p->to_come;
 }
 
-/* After so long without an answer the question is asked again. */
-static int64_t patience_ns(const struct extenders *x)
+int64_t core_ask_patience(const struct extenders *x)
 {
     int64_t ns = SLACK_NS;
     for (size_t i = 0; i < x->n; i++)
@@ -80,7 +79,8 @@ bool core_ask(struct sched_core *s, struct gang *g, struct arena *a, struct deci
     if (n == 0)
         return false;
     int64_t rounds = 1 + (int64_t)(n / CORE_ASK_ROUND);
-    queue_delay(&s->queue, g, (struct mono){ s->now.ns + rounds * patience_ns(s->extenders) });
+    queue_delay(&s->queue, g,
+                (struct mono){ s->now.ns + rounds * core_ask_patience(s->extenders) });
     *out =
         (struct decision){ .kind = DECISION_ASK, .gang = g, .questions = list, .n_questions = n };
     return true;
@@ -92,13 +92,15 @@ void core_answer(struct sched_core *s,
                  struct mono now)
 {
     struct spod *p = core_pod(s, id->namespace, id->name);
-    if (!p || !str_eq(p->obj->uid, id->uid) || !p->asked) {
+    bool *asked = p && answer->of_victims ? &p->asked_victims : p ? &p->asked : NULL;
+    if (!p || !str_eq(p->obj->uid, id->uid) || !*asked) {
         extender_answer_free(answer);
         return;
     }
-    extender_answer_free(p->extended);
-    p->extended = answer;
-    p->asked = false;
+    struct extender_answer **place = answer->of_victims ? &p->offered : &p->extended;
+    extender_answer_free(*place);
+    *place = answer;
+    *asked = false;
     if (!p->gang)
         return; /* somebody else bound it meanwhile */
     LIST_EACH (&p->gang->members, at) {
@@ -109,15 +111,21 @@ void core_answer(struct sched_core *s,
         queue_add(&s->queue, p->gang, now);
 }
 
+/* True: an extender failed. */
+static bool spend(struct extender_answer *x)
+{
+    if (x)
+        x->spent = true;
+    return x && x->error.p;
+}
+
 void core_ask_spent(struct sched_core *s, struct gang *g)
 {
     bool failed = false;
     LIST_EACH (&g->members, at) {
         struct spod *p = LIST_ITEM(at, struct spod, in_gang);
-        if (!p->extended)
-            continue;
-        p->extended->spent = true;
-        failed = failed || (p->node == SCHED_NO_NODE && p->extended->error.p);
+        bool nodes = spend(p->extended), victims = spend(p->offered);
+        failed = failed || (p->node == SCHED_NO_NODE && (nodes || victims));
     }
     if (failed && g->state == GANG_PARKED) /* no event of ours says that it works again */
         queue_wake(&s->queue, g, false, s->now);

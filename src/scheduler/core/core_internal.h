@@ -171,6 +171,18 @@ bool core_late_step(struct sched_core *s, struct mono now, struct arena *a, stru
 bool core_ask(struct sched_core *s, struct gang *g, struct arena *a, struct decision *out);
 /* A cycle used the answers: the next one asks again, soon when an extender failed. */
 void core_ask_spent(struct sched_core *s, struct gang *g);
+/* After so long without an answer a question is asked again. */
+int64_t core_ask_patience(const struct extenders *x);
+
+/* ---- core_offers.c ---- */
+struct preemption;
+/* Leaves of what a preemption found what the extenders agree to. True: they must be asked first. */
+bool core_offers_ask(struct sched_core *s,
+                     struct spod *p,
+                     struct preemption *found,
+                     struct arena *a,
+                     struct decision *out);
+
 struct wall core_wall_now(const struct sched_core *s); /* ns 0: unknown */
 
 /* ---- core_backfill.c ---- */

@@ -265,6 +265,8 @@ static bool for_pod(struct search *q, struct decision *out)
     struct preempt_request want = { q->plan->failed, q->plan->answers, q->policy };
     struct preemption p;
     preempt_pod(&q->s->cluster, &want, q->a, &p);
+    if (core_offers_ask(q->s, q->plan->failed, &p, q->a, out))
+        return false;
     if (!p.chosen && p.searched)
         give_up_nodes(q, out);
     else if (!p.chosen)

@@ -358,6 +358,7 @@ void spod_free(struct shapes *s, struct spod *p)
     dra_claims_fini(&p->claims);
     pod_volumes_free(p->volumes);
     extender_answer_free(p->extended);
+    extender_answer_free(p->offered);
     labelset_fini(&p->labels);
     shape_put(s, p->shape);
     kobj_unref(p->obj);

@@ -212,6 +212,15 @@ bool extenders_concern(const struct extenders *x, const struct pod *pod)
     return false;
 }
 
+bool extenders_concern_victims(const struct extenders *x, const struct pod *pod)
+{
+    for (size_t i = 0; x && i < x->n; i++) {
+        if (x->items[i].preempt.n && extender_concerns(&x->items[i], pod))
+            return true;
+    }
+    return false;
+}
+
 const struct extender *extenders_binder(const struct extenders *x, const struct pod *pod)
 {
     for (size_t i = 0; x && i < x->n; i++) {
@@ -252,6 +261,26 @@ const struct extender_node *extender_answer_find(const struct extender_answer *x
             to = mid;
     }
     return NULL;
+}
+
+static int compare_offer(const void *name, const void *offer)
+{
+    return str_cmp(*(const struct str *)name, ((const struct extender_offer *)offer)->node);
+}
+
+const struct extender_offer *extender_answer_offer(const struct extender_answer *x, struct str node)
+{
+    if (!x->n_offers)
+        return NULL;
+    return bsearch(&node, x->offers, x->n_offers, sizeof *x->offers, compare_offer);
+}
+
+size_t extender_offer_leaving(const struct extender_offer *o)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < o->n; i++)
+        n += o->pods[i].leaves;
+    return n;
 }
 
 struct json extender_field(struct json obj, const char *name)

@@ -42,6 +42,8 @@ void extenders_free(struct extenders *x); /* NULL is fine */
 bool extender_concerns(const struct extender *e, const struct pod *pod);
 /* An extender that filters or scores has a say about the pod. */
 bool extenders_concern(const struct extenders *x, const struct pod *pod);
+/* An extender has a say about whom a preemption for the pod evicts. */
+bool extenders_concern_victims(const struct extenders *x, const struct pod *pod);
 /* The one that binds it; NULL: we do. */
 const struct extender *extenders_binder(const struct extenders *x, const struct pod *pod);
 
@@ -54,10 +56,25 @@ struct extender_node {
     int64_t score; /* of all extenders, weighted, on the scale of our own scores */
 };
 
+struct extender_victim {
+    struct str uid;
+    bool leaves; /* false: it was proposed, but need not leave */
+};
+
+struct extender_offer { /* a node where the pod fits once some left; nobody leaves: struck out */
+    struct str node;
+    struct extender_victim *pods; /* all that were proposed */
+    size_t n;
+    int64_t violations; /* of PodDisruptionBudgets */
+};
+
 struct extender_answer { /* of all extenders together, about one pod; single owner */
     struct arena *a;
     struct extender_node *nodes; /* by name */
     size_t n;
+    bool of_victims;               /* whom a preemption evicts was asked: offers, and no nodes */
+    struct extender_offer *offers; /* by node */
+    size_t n_offers;
     struct str error; /* of an extender that must not be ignored; else absent */
     bool spent;       /* a cycle used it: the next one asks again */
 };
@@ -66,5 +83,10 @@ struct extender_answer *extender_answer_new(void);
 void extender_answer_free(struct extender_answer *x); /* NULL is fine */
 /* NULL: they were not asked about it. */
 const struct extender_node *extender_answer_find(const struct extender_answer *x, struct str node);
+/* The same for victims. */
+const struct extender_offer *extender_answer_offer(const struct extender_answer *x,
+                                                   struct str node);
+/* How many of them leave. */
+size_t extender_offer_leaving(const struct extender_offer *o);
 /* The name as a key of Go's encoding/json: letters in any case. */
 struct json extender_field(struct json obj, const char *name);

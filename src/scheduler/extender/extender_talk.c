@@ -1,42 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
- * extender_talk — see extender_talk.h. Names of fields: k8s.io/kube-scheduler/extender/v1, whose Go
- * types have no JSON tags: they are written as they are called, and read in any case. */
+ * extender_talk — see extender_talk.h. Filters and priorities are here, victims in talk_victims.c.
+ */
 #include "scheduler/extender/extender_talk.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 #include "codec/json.h"
+#include "scheduler/extender/talk_internal.h"
 
 #define SCALE (SCHED_SCORE_MAX / EXTENDER_SCORE_MAX)
 #define REASON_BYTES_MAX 256 /* of one node */
-#define SHOWN_BYTES_MAX 80   /* of an answer that is none */
 
 static const struct json_limits answer_limits = { .bytes = TALK_ANSWER_BYTES_MAX,
                                                   .depth = 100,
                                                   .nodes = 16u << 20 };
-
-enum part { PART_FILTER, PART_PRIORITIZE, PART_OVER };
-
-struct seen { /* a node that is talked about */
-    struct kobj *obj;
-    struct extender_node said;
-    bool named; /* in the answer that is read */
-};
-
-struct talk {
-    const struct extenders *x;
-    struct kobj *pod;
-    struct seen *nodes; /* by name */
-    size_t n, left;     /* left: which pass so far */
-    enum part part;
-    size_t at; /* which extender is next */
-    const struct extender *asked;
-    struct buf url, body;
-    struct arena *a;
-    struct extender_answer *answer;
-    struct str complaint;
-};
 
 static int compare_seen(const void *a, const void *b)
 {
@@ -44,16 +22,24 @@ static int compare_seen(const void *a, const void *b)
     return str_cmp(x->said.name, y->said.name);
 }
 
-struct talk *talk_new(const struct extenders *x,
-                      const struct kobj *pod,
-                      const struct kobj *const *nodes,
-                      size_t n)
+struct talk *talk_begin(const struct extenders *x, const struct kobj *pod)
 {
     struct talk *t = MEM_NEW(struct talk);
     t->x = x;
     t->pod = kobj_ref(pod);
     t->a = arena_new();
     t->answer = extender_answer_new();
+    buf_init(&t->url, 4096);
+    buf_init(&t->body, TALK_QUESTION_BYTES_MAX);
+    return t;
+}
+
+struct talk *talk_new(const struct extenders *x,
+                      const struct kobj *pod,
+                      const struct kobj *const *nodes,
+                      size_t n)
+{
+    struct talk *t = talk_begin(x, pod);
     t->nodes = ARENA_ARRAY(t->a, struct seen, n);
     for (size_t i = 0; i < n; i++) {
         struct seen *s = &t->nodes[i];
@@ -62,8 +48,6 @@ struct talk *talk_new(const struct extenders *x,
     }
     t->n = t->left = n;
     qsort(t->nodes, n, sizeof *t->nodes, compare_seen);
-    buf_init(&t->url, 4096);
-    buf_init(&t->body, TALK_QUESTION_BYTES_MAX);
     return t;
 }
 
@@ -73,6 +57,7 @@ void talk_free(struct talk *t)
         return;
     for (size_t i = 0; i < t->n; i++)
         kobj_unref(t->nodes[i].obj);
+    talk_forget_victims(t);
     kobj_unref(t->pod);
     buf_fini(&t->url);
     buf_fini(&t->body);
@@ -90,6 +75,8 @@ const struct kobj *talk_pod(const struct talk *t)
 
 static struct str verb_of(const struct extender *e, enum part part)
 {
+    if (part == PART_VICTIMS)
+        return e->preempt;
     return part == PART_FILTER ? e->filter : e->prioritize;
 }
 
@@ -116,19 +103,29 @@ static void put_question(struct talk *t, const struct extender *e)
     buf_printf(&t->url, "%.*s/%.*s", STR_ARG(e->url), STR_ARG(verb_of(e, t->part)));
     buf_str(&t->body, STR("{\"Pod\":"));
     json_write(&t->body, kobj_root(t->pod));
+    if (t->part == PART_VICTIMS) {
+        talk_put_victims(t, e->node_cache_capable);
+        return;
+    }
     buf_str(&t->body, e->node_cache_capable ? STR(",\"Nodes\":null,\"NodeNames\":[")
                                             : STR(",\"Nodes\":{\"metadata\":{},\"items\":["));
     put_nodes(t, e->node_cache_capable);
     buf_str(&t->body, e->node_cache_capable ? STR("]}") : STR("]},\"NodeNames\":null}"));
 }
 
-/* Whom to ask next: filters while a node is left; priorities where there is a choice. */
+/* There is something that this part could decide: filters while a node is left, priorities where
+ * there is a choice, victims while somebody may leave. */
+static bool is_open(const struct talk *t)
+{
+    if (t->answer->error.p || (t->part == PART_VICTIMS && !t->proposed))
+        return false;
+    return t->left >= (t->part == PART_PRIORITIZE ? 2u : 1u);
+}
+
 static const struct extender *whom(struct talk *t)
 {
     for (; t->part != PART_OVER; t->part++, t->at = 0) {
-        if (t->answer->error.p || t->left < (t->part == PART_FILTER ? 1u : 2u))
-            continue;
-        while (t->at < t->x->n) {
+        while (is_open(t) && t->at < t->x->n) {
             const struct extender *e = &t->x->items[t->at++];
             if (verb_of(e, t->part).n && extender_concerns(e, pod_of(t->pod)))
                 return e;
@@ -299,12 +296,14 @@ void talk_hear(struct talk *t,
     int rc = parse(&doc, status, body, trouble, &err);
     if (rc == 0 && t->part == PART_FILTER)
         rc = hear_filter(t, json_root(doc), &err);
+    else if (rc == 0 && t->part == PART_VICTIMS)
+        rc = talk_hear_victims(t, json_root(doc), &err);
     else if (rc == 0)
         rc = hear_scores(t, json_root(doc), &err);
     if (rc == 0)
         return;
     *complaint = arena_printf(t->a, "extender %.*s %s", STR_ARG(buf_view(&t->url)), err.msg);
-    if (t->part == PART_FILTER && !t->asked->ignorable)
+    if (t->part != PART_PRIORITIZE && !t->asked->ignorable)
         t->answer->error = arena_str(t->answer->a, *complaint);
 }
 

@@ -6,7 +6,9 @@
  *     talk_new ─► talk_next ─► (the caller asks) ─► talk_hear ─► talk_next … false ─► talk_take
  *
  * An extender that fails (no answer, no JSON, nodes that nobody named) is left out when it is
- * ignorable; else the whole answer is an error. Priorities of one that fails count nothing. */
+ * ignorable; else the whole answer is an error. Priorities of one that fails count nothing.
+ *
+ * talk_new_victims begins a talk about a preemption instead: see talk_victims.c. */
 #pragma once
 
 #include "scheduler/extender/extender.h"
@@ -26,6 +28,19 @@ struct talk *talk_new(const struct extenders *x,
                       const struct kobj *pod,
                       const struct kobj *const *nodes,
                       size_t n);
+
+struct talk_proposal { /* who would leave this node; at least one */
+    const struct kobj *node;
+    const struct kobj *const *pods;
+    size_t n;
+    size_t violations; /* of PodDisruptionBudgets */
+};
+
+/* Each node once. All objects are referenced. */
+struct talk *talk_new_victims(const struct extenders *x,
+                              const struct kobj *pod,
+                              const struct talk_proposal *list,
+                              size_t n);
 void talk_free(struct talk *t); /* NULL is fine */
 /* False: everything was asked. */
 bool talk_next(struct talk *t, struct talk_request *out);

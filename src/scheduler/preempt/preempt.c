@@ -318,9 +318,10 @@ static int compare_ranks(const struct rank *a, const struct rank *b)
     return 0;
 }
 
-static void choose(struct preemption *out)
+void preempt_choose(struct preemption *out)
 {
     struct rank best = { 0 };
+    out->chosen = NULL;
     for (size_t i = 0; i < out->n; i++) {
         struct rank r = rank_of(&out->candidates[i]);
         if (out->chosen && compare_ranks(&r, &best) >= 0)
@@ -387,7 +388,7 @@ void preempt_pod(struct cluster *c,
     find_candidates(&s, out);
     snapshot_quiet(&c->snap, false);
     dra_suppose(c->snap.dra, false);
-    choose(out);
+    preempt_choose(out);
     if (out->chosen)
         return;
     struct evaluation none = { .rejected_by = -1, .n_nodes = e->n_nodes, .nodes = s.statuses };

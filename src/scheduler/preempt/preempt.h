@@ -32,14 +32,26 @@ struct preemption {
     struct str message;             /* "preemption: 0/5 nodes are available: …" */
 };
 
+/* Of the victims of a candidate, those that run on its node; these come first. */
+static inline size_t preempt_here(const struct candidate *k)
+{
+    size_t n = 0;
+    while (n < k->victims.n && k->victims.pods[n]->node == (int64_t)k->node)
+        n++;
+    return n;
+}
+
 struct preempt_request {
     const struct spod *pod;           /* not placed */
     const struct evaluation *answers; /* of evaluate() for it */
     struct preempt_policy policy;
 };
 
-/* Everything lives in a. No transaction may be open. */
+/* Everything lives in a, and may be changed: preempt_choose then chooses anew. No transaction may
+ * be open. */
 void preempt_pod(struct cluster *c,
                  const struct preempt_request *want,
                  struct arena *a,
                  struct preemption *out);
+/* The best of the candidates; NULL when there is none. */
+void preempt_choose(struct preemption *out);

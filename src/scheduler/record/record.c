@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "scheduler/core/intake.h"
+#include "scheduler/preempt/preempt.h"
 
 static const char *const decision_names[] = {
     [DECISION_NONE] = "none", [DECISION_BIND] = "bind",       [DECISION_WAIT] = "wait",
@@ -57,6 +58,23 @@ identity(struct arena *a, struct str namespace, struct str name, struct str uid)
     return o;
 }
 
+static void put_offers(struct arena *a, struct jnode *answer, const struct extender_answer *x)
+{
+    struct jnode *list = jnode_need_arr(answer, STR("offers"));
+    for (size_t i = 0; i < x->n_offers; i++) {
+        const struct extender_offer *o = &x->offers[i];
+        struct jnode *e = jnode_append(list, jnode_obj(a));
+        jnode_set_str(e, STR("node"), o->node);
+        jnode_set_i64(e, STR("violations"), o->violations);
+        struct jnode *pods = jnode_need_arr(e, STR("pods"));
+        for (size_t k = 0; k < o->n; k++) {
+            struct jnode *pod = jnode_append(pods, jnode_obj(a));
+            jnode_set_str(pod, STR("uid"), o->pods[k].uid);
+            jnode_set_bool(pod, STR("leaves"), o->pods[k].leaves);
+        }
+    }
+}
+
 static struct jnode *answer_node(struct arena *a, const struct extender_answer *x)
 {
     struct jnode *o = jnode_obj(a);
@@ -70,6 +88,8 @@ static struct jnode *answer_node(struct arena *a, const struct extender_answer *
         if (n->why.p)
             jnode_set_str(e, STR("why"), n->why);
     }
+    if (x->of_victims)
+        put_offers(a, o, x);
     if (x->error.p)
         jnode_set_str(o, STR("error"), x->error);
     return o;
@@ -169,12 +189,27 @@ static void put_keys(struct arena *a, struct jnode *root, struct pod_list l)
 }
 
 static void
+put_candidates(struct arena *a, struct jnode *entry, struct sched_core *s, const struct question *q)
+{
+    for (size_t i = 0; i < q->n_candidates; i++) {
+        const struct candidate *k = &q->candidates[i];
+        struct jnode *e = jnode_append(jnode_need_arr(entry, STR("candidates")), jnode_obj(a));
+        jnode_set_str(e, STR("node"), node_name(s, k->node));
+        put_keys(a, e, (struct pod_list){ "victims", k->victims.pods, preempt_here(k) });
+    }
+}
+
+static void
 put_questions(struct arena *a, struct jnode *root, struct sched_core *s, const struct decision *d)
 {
     for (size_t i = 0; i < d->n_questions; i++) {
         const struct question *q = &d->questions[i];
         struct jnode *entry = jnode_append(jnode_need_arr(root, STR("questions")), jnode_obj(a));
         jnode_set_str(entry, STR("pod"), spod_text(a, q->pod));
+        if (q->n_candidates) {
+            put_candidates(a, entry, s, q);
+            continue;
+        }
         struct jnode *nodes = jnode_need_arr(entry, STR("nodes"));
         for (size_t j = 0; j < q->n; j++)
             jnode_append(nodes, jnode_str(a, node_name(s, q->nodes[j])));

@@ -94,6 +94,38 @@ static int parse_identity(struct pod_id *out, struct json v, struct err *err)
                : 0;
 }
 
+/* -1: it is not as record.c writes it; they stand in order of their nodes. */
+static int parse_offer(struct arena *a, struct extender_offer *o, struct json v)
+{
+    struct json pods = json_get(v, STR("pods"));
+    struct str node = json_str(json_get(v, STR("node")));
+    if (!node.p || !json_i64(json_get(v, STR("violations")), &o->violations))
+        return -1;
+    o->node = arena_str(a, node);
+    o->pods = ARENA_ARRAY(a, struct extender_victim, json_len(pods) + 1);
+    for (struct json_iter it = json_iter(pods); json_next(&it); o->n++) {
+        struct str uid = json_str(json_get(it.value, STR("uid")));
+        if (!uid.p)
+            return -1;
+        o->pods[o->n] =
+            (struct extender_victim){ arena_str(a, uid),
+                                      json_bool(json_get(it.value, STR("leaves")), false) };
+    }
+    return 0;
+}
+
+static int parse_offers(struct extender_answer *x, struct json list)
+{
+    x->of_victims = json_type(list) == JSON_ARR;
+    x->offers = ARENA_ARRAY(x->a, struct extender_offer, json_len(list) + 1);
+    for (struct json_iter it = json_iter(list); json_next(&it); x->n_offers++) {
+        struct extender_offer *o = &x->offers[x->n_offers];
+        if (parse_offer(x->a, o, it.value) || (x->n_offers && str_cmp(o[-1].node, o->node) >= 0))
+            return -1;
+    }
+    return 0;
+}
+
 static int parse_answer(struct core_input *in, struct json v, struct err *err)
 {
     struct json list = json_get(v, STR("nodes"));
@@ -117,6 +149,11 @@ static int parse_answer(struct core_input *in, struct json v, struct err *err)
     struct str error = json_str(json_get(v, STR("error")));
     if (error.p)
         x->error = arena_str(x->a, error);
+    if (parse_offers(x, json_get(v, STR("offers")))) {
+        extender_answer_free(x);
+        return wrong(err, "answer.offers",
+                     "node, violations and pods (uid, leaves) in each, by node");
+    }
     in->answer = x;
     return 0;
 }

@@ -11,6 +11,7 @@
 #include "io/fetch.h"
 #include "io/file.h"
 #include "scheduler/extender/extender_talk.h"
+#include "scheduler/preempt/preempt.h"
 #include "scheduler/service/metrics.h"
 #include "scheduler/service/service_internal.h"
 
@@ -200,11 +201,31 @@ static struct errand *errand_new(struct scheduler *s, const struct kobj *pod)
     return e;
 }
 
+static struct talk *talk_of_victims(struct scheduler *s, const struct question *q)
+{
+    const struct snapshot *snap = &core_cluster(s->core)->snap;
+    struct talk_proposal *list = ARENA_ARRAY(s->cycle_arena, struct talk_proposal, q->n_candidates);
+    for (size_t i = 0; i < q->n_candidates; i++) {
+        const struct candidate *k = &q->candidates[i];
+        size_t n = preempt_here(k);
+        const struct kobj **pods = ARENA_ARRAY(s->cycle_arena, const struct kobj *, n);
+        for (size_t j = 0; j < n; j++)
+            pods[j] = k->victims.pods[j]->obj;
+        list[i] = (struct talk_proposal){ snap->nodes.items[k->node]->obj, pods, n,
+                                          k->victims.violations };
+    }
+    return talk_new_victims(core_extenders(s->core), q->pod->obj, list, q->n_candidates);
+}
+
 void service_ask(struct scheduler *s, const struct decision *d)
 {
     const struct snapshot *snap = &core_cluster(s->core)->snap;
     for (size_t i = 0; i < d->n_questions; i++) {
         const struct question *q = &d->questions[i];
+        if (q->n_candidates) {
+            errand_new(s, q->pod->obj)->talk = talk_of_victims(s, q);
+            continue;
+        }
         const struct kobj **nodes = ARENA_ARRAY(s->cycle_arena, const struct kobj *, q->n);
         for (size_t j = 0; j < q->n; j++)
             nodes[j] = snap->nodes.items[q->nodes[j]]->obj;

@@ -141,7 +141,7 @@ struct spod {         /* there are a hundred thousand: what few need is behind a
     bool assumed;                /* placed by us, the API has not said so yet */
     bool evicting;               /* we asked for its eviction */
     bool stuck;                  /* it was to be gone by now, and is deleted only in name */
-    bool asked;                  /* extenders are being asked */
+    bool asked, asked_victims;   /* extenders are being asked */
     bool stays;                  /* it says that it must not be preempted */
     int64_t gone_by_ns;          /* monotonic; by then it must be gone; 0: it does not leave, or
                                     nobody waits for its room */
@@ -149,6 +149,7 @@ struct spod {         /* there are a hundred thousand: what few need is behind a
     struct dra_claims claims;    /* ResourceClaims that it uses */
     struct pod_volumes *volumes; /* claims and disks (volumes.h); NULL: none, as most pods */
     struct extender_answer *extended; /* what extenders said; NULL: nothing (extender.h) */
+    struct extender_answer *offered;  /* the same about who may leave for it */
     int64_t claim_asked_ns;    /* monotonic; for a claim of its extended resources; 0: never */
     int64_t begun_ns, ends_ns; /* monotonic; since when it holds its room, and until when it is
                                   thought to (forecast.c); 0: nobody asked */

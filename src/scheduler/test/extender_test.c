@@ -3,6 +3,7 @@
 #include "scheduler/extender/extender_talk.h"
 
 #include "scheduler/config/config.h"
+#include "scheduler/preempt/preempt.h"
 #include "scheduler/test/fixture.h"
 
 #define HEAD                                                                                       \
@@ -282,6 +283,249 @@ static void test_asks_again(void **state)
     core_free(s);
 }
 
+/* ---- whom a preemption evicts ---- */
+
+#define PRIORITY(n) ",'priority':" #n
+#define VICTIM_URL "{urlPrefix: 'http://x', preemptVerb: preempt"
+
+/* Nodes a, b, c of which each is full: "a1" and "a2" on a, and so on, of priorities that make c the
+ * cheapest, then b, then a. */
+static void fill(struct sched_core *s, const char *cpu)
+{
+    static const struct fixture_pod pods[] = {
+        { .name = "a1", .node = "a", .spec = PRIORITY(30) },
+        { .name = "a2", .node = "a", .spec = PRIORITY(30) },
+        { .name = "b1", .node = "b", .spec = PRIORITY(20) },
+        { .name = "b2", .node = "b", .spec = PRIORITY(20) },
+        { .name = "c1", .node = "c", .spec = PRIORITY(10) },
+        { .name = "c2", .node = "c", .spec = PRIORITY(10) },
+    };
+    for (size_t i = 0; i < COUNT_OF(pods); i++) {
+        struct fixture_pod p = pods[i];
+        p.cpu = cpu;
+        fixture_pod(s, p, at_s(0));
+    }
+}
+
+static struct talk *talk_of_victims(struct sched_core *s, const struct decision *d)
+{
+    const struct question *q = d->questions;
+    struct talk_proposal list[8];
+    const struct kobj *pods[8][8];
+    CHECK(d->kind == DECISION_ASK && d->n_questions == 1 && q->n_candidates <= 8);
+    for (size_t i = 0; i < q->n_candidates; i++) {
+        const struct candidate *k = &q->candidates[i];
+        for (size_t j = 0; j < k->victims.n; j++)
+            pods[i][j] = k->victims.pods[j]->obj;
+        list[i] = (struct talk_proposal){ core_cluster(s)->snap.nodes.items[k->node]->obj, pods[i],
+                                          preempt_here(k), k->victims.violations };
+    }
+    return talk_new_victims(core_extenders(s), q->pod->obj, list, q->n_candidates);
+}
+
+/* In a text, "$b1" becomes the uid of the pod b1. */
+static struct str with_uids(struct arena *a, struct sched_core *s, const char *text)
+{
+    struct str rest = str_from(text), out = STR("");
+    int64_t at;
+    while ((at = str_find(rest, STR("$"))) >= 0) {
+        const struct spod *p =
+            core_pod(s, STR("default"), str_take(str_skip(rest, (size_t)at + 1), 2));
+        CHECK(p != NULL);
+        out = arena_printf(a, "%.*s%.*s%.*s", STR_ARG(out), (int)at, rest.p, STR_ARG(p->obj->uid));
+        rest = str_skip(rest, (size_t)at + 3);
+    }
+    return arena_printf(a, "%.*s%.*s", STR_ARG(out), STR_ARG(rest));
+}
+
+#define META(nodes) "{\"NodeNameToMetaVictims\":{" nodes "}}"
+#define LEAVE(node, ...) "\"" node "\":{\"Pods\":[" __VA_ARGS__ "]}"
+#define UID(pod) "{\"UID\":\"$" pod "\"}"
+
+/* Each node has two pods of which both would have to leave. */
+static const struct {
+    const char *extender; /* more of its fields */
+    int status;
+    const char *body, *complaint;
+    const char *victims; /* by name; absent: nobody leaves, and the pod hears message */
+    const char *message;
+} victim_cases[] = {
+    { "", 200, META(LEAVE("b", UID("b1") "," UID("b2"))), "", "b1 b2", "" },
+    { ", nodeCacheCapable: true", 200,
+      META(LEAVE("a", UID("a1") "," UID("a2")) "," LEAVE("b", UID("b1") "," UID("b2"))), "",
+      "b1 b2", "" },
+    { "", 200, "{\"nodenametometavictims\":{\"a\":{\"pods\":[{\"uid\":\"$a2\"}]}}}", "", "a2", "" },
+    { "", 200,
+      META(LEAVE("b", UID("b1")) ","
+                                 "\"c\":{\"Pods\":[" UID("c1") "],\"NumPDBViolations\":1}"),
+      "", "b1", "" },
+    { "", 200, "{}", "", "", "the extenders let nobody leave" },
+    { "", 200, META(""), "", "", "the extenders let nobody leave" },
+    { "", 200, META(LEAVE("z", UID("a1"))), "names the node \"z\"", "", "names the node" },
+    { "", 200, META(LEAVE("a", UID("b1"))), "was not proposed there", "", "was not proposed" },
+    { "", 200, META(LEAVE("a", "{\"UID\":\"nobody\"}")), "names the victim \"nobody\"", "",
+      "was not proposed" },
+    { "", 200, META(LEAVE("a", "{}")), "names the victim \"\"", "", "was not proposed" },
+    { "", 200, META(LEAVE("a", "")), "names no victim on node \"a\"", "", "names no victim" },
+    { ", ignorable: true", 200, META(LEAVE("a", "") "," LEAVE("b", UID("b2"))), "", "b2", "" },
+    { "", 200, META("\"a\":{\"Pods\":[" UID("a1") "],\"NumPDBViolations\":2}"),
+      "gives NumPDBViolations 2 for 1 victims", "", "NumPDBViolations" },
+    { "", 200, "{\"NodeNameToMetaVictims\":[]}", "no object", "", "no object" },
+    { "", 200, "[]", "no object", "", "no object" },
+    { "", 500, "oops", "answered with status 500", "", "status 500" },
+    { ", ignorable: true", 500, "oops", "answered with status 500", "c1 c2", "" },
+    { ", ignorable: true", 200, META(LEAVE("z", UID("a1"))), "names the node", "c1 c2", "" },
+};
+
+static bool are_victims(const struct decision *d, const char *names)
+{
+    struct str list = str_from(names);
+    size_t n = 0;
+    while (list.n) {
+        struct str name = str_split(&list, ' ');
+        bool found = false;
+        for (size_t i = 0; i < d->n_victims; i++)
+            found = found || str_eq(d->victims[i]->obj->name, name);
+        if (!found)
+            return false;
+        n++;
+    }
+    return n == d->n_victims;
+}
+
+static void run_victim_case(size_t i)
+{
+    AUTO(arena_freep) struct arena *a = arena_new();
+    char text[512];
+    struct decision d;
+    struct talk_request r;
+    struct str complaint;
+    snprintf(text, sizeof text, VICTIM_URL "%s}", victim_cases[i].extender);
+    struct sched_core *s = core_with(text);
+    fill(s, "8");
+    fixture_pod(s, (struct fixture_pod){ .name = "p", .cpu = "16", .spec = PRIORITY(100) },
+                at_s(1));
+    core_step(s, at_s(1), a, &d);
+    CHECK(d.kind == DECISION_ASK && d.questions->n_candidates == 3);
+    struct talk *t = talk_of_victims(s, &d);
+    CHECK(talk_next(t, &r) && str_is(r.url, "http://x/preempt"));
+    bool uids = has(str_from(victim_cases[i].extender), "nodeCacheCapable");
+    CHECK(has(r.body, uids ? "\"NodeNameToVictims\":null" : "\"NodeNameToMetaVictims\":null"));
+    CHECK(has(r.body, uids ? "\"a\":{\"Pods\":[{\"UID\":" : "\"a\":{\"Pods\":[{\"apiVersion\""));
+    talk_hear(t, victim_cases[i].status, with_uids(a, s, victim_cases[i].body), STR(""),
+              &complaint);
+    CHECK(complaint.p ? victim_cases[i].complaint[0] && has(complaint, victim_cases[i].complaint)
+                      : !victim_cases[i].complaint[0]);
+    CHECK(!talk_next(t, &r));
+    core_step(s, at_s(1), a, &d);
+    CHECK(d.kind == DECISION_NONE); /* it waits for the answer */
+    answer(s, t, at_s(2));
+    talk_free(t);
+    core_step(s, at_s(2), a, &d);
+    CHECK(d.kind == (victim_cases[i].victims[0] ? DECISION_PREEMPT : DECISION_WAIT));
+    CHECK(are_victims(&d, victim_cases[i].victims));
+    CHECK(has(d.message, victim_cases[i].message));
+    core_free(s);
+}
+
+static void test_what_extenders_say_about_victims(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(victim_cases); i++) {
+        print_message("case %zu\n", i);
+        run_victim_case(i);
+    }
+}
+
+/* The second extender hears what the first one left; what both say counts. */
+static void test_victims_are_narrowed_in_turn(void **state)
+{
+    (void)state;
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct decision d;
+    struct talk_request r;
+    struct str complaint;
+    struct sched_core *s = core_with(VICTIM_URL ", nodeCacheCapable: true}, {urlPrefix: 'http://y',"
+                                                " preemptVerb: v, nodeCacheCapable: true}");
+    fill(s, "8");
+    fixture_pod(s, (struct fixture_pod){ .name = "p", .cpu = "16", .spec = PRIORITY(100) },
+                at_s(1));
+    core_step(s, at_s(1), a, &d);
+    struct talk *t = talk_of_victims(s, &d);
+    CHECK(talk_next(t, &r));
+    talk_hear(t, 200,
+              with_uids(a, s, META(LEAVE("a", UID("a1")) "," LEAVE("b", UID("b1") "," UID("b2")))),
+              STR(""), &complaint);
+    CHECK(!complaint.p && talk_next(t, &r) && str_is(r.url, "http://y/v"));
+    CHECK(!has(r.body, "\"c\":") && has(r.body, "\"b\":"));
+    CHECK(!has(r.body, (const char *)with_uids(a, s, "$a2\"").p));
+    talk_hear(t, 200, with_uids(a, s, META(LEAVE("a", UID("a2")))), STR(""), &complaint);
+    CHECK(has(complaint, "was not proposed there")); /* the first one let it stay */
+    answer(s, t, at_s(2));
+    talk_free(t);
+    core_step(s, at_s(2), a, &d);
+    CHECK(d.kind == DECISION_WAIT);
+    core_free(s);
+}
+
+/* Who is to leave by now is not whom they were asked about: they are asked again. */
+static void test_old_agreements_do_not_count(void **state)
+{
+    (void)state;
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct decision d;
+    struct talk_request r;
+    struct str complaint;
+    struct sched_core *s = core_with(VICTIM_URL "}");
+    fill(s, "8");
+    fixture_pod(s, (struct fixture_pod){ .name = "p", .cpu = "16", .spec = PRIORITY(100) },
+                at_s(1));
+    core_step(s, at_s(1), a, &d);
+    struct talk *t = talk_of_victims(s, &d);
+    CHECK(talk_next(t, &r));
+    talk_hear(t, 200, with_uids(a, s, META(LEAVE("c", UID("c1") "," UID("c2")))), STR(""),
+              &complaint);
+    core_pod_del(s, STR("default"), STR("c1"), at_s(2));
+    fixture_pod(s,
+                (struct fixture_pod){ .name = "c3", .node = "c", .cpu = "8", .spec = PRIORITY(10) },
+                at_s(2));
+    answer(s, t, at_s(2));
+    talk_free(t);
+    core_step(s, at_s(2), a, &d);
+    CHECK(d.kind == DECISION_ASK && d.questions->n_candidates == 3);
+    core_step(s, at_s(100), a, &d); /* nobody answers: the question comes again */
+    CHECK(d.kind == DECISION_ASK);
+    core_pod_del(s, STR("default"), STR("p"), at_s(101)); /* with the question open */
+    core_step(s, at_s(200), a, &d);
+    CHECK(d.kind == DECISION_NONE);
+    core_free(s);
+}
+
+/* Room came while they were asked: nobody leaves. Filters' answers serve until it is placed. */
+static void test_room_that_came_meanwhile(void **state)
+{
+    (void)state;
+    AUTO(arena_freep) struct arena *a = arena_new();
+    struct decision d;
+    struct talk_request r;
+    struct str complaint;
+    struct sched_core *s = core_with(VICTIM_URL "}");
+    fill(s, "8");
+    fixture_pod(s, (struct fixture_pod){ .name = "p", .cpu = "16", .spec = PRIORITY(100) },
+                at_s(1));
+    core_step(s, at_s(1), a, &d);
+    struct talk *t = talk_of_victims(s, &d);
+    CHECK(talk_next(t, &r));
+    talk_hear(t, 200, with_uids(a, s, META(LEAVE("c", UID("c1")))), STR(""), &complaint);
+    core_pod_del(s, STR("default"), STR("a1"), at_s(2));
+    core_pod_del(s, STR("default"), STR("a2"), at_s(2));
+    answer(s, t, at_s(2));
+    talk_free(t);
+    core_step(s, at_s(2), a, &d);
+    CHECK(d.kind == DECISION_BIND && str_is(fixture_where(s, "p"), "a"));
+    core_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +535,10 @@ int main(void)
         cmocka_unit_test(test_managed_resources),
         cmocka_unit_test(test_a_gang_waits_for_all_answers),
         cmocka_unit_test(test_asks_again),
+        cmocka_unit_test(test_what_extenders_say_about_victims),
+        cmocka_unit_test(test_victims_are_narrowed_in_turn),
+        cmocka_unit_test(test_old_agreements_do_not_count),
+        cmocka_unit_test(test_room_that_came_meanwhile),
     };
     return CHECK_MAIN(tests);
 }

@@ -47,6 +47,11 @@ static void test_every_input_reads_back(void **state)
     answer->nodes[answer->n++] = (struct extender_node){
         .name = STR("n"), .verdict = SCHED_UNRESOLVABLE, .why = STR("no"), .score = -4
     };
+    struct extender_victim leaving[] = { { STR("u1"), true }, { STR("u2"), false } };
+    struct extender_offer offers[] = { { STR("n"), leaving, 2, 1 }, { STR("o"), leaving, 1, 0 } };
+    answer->of_victims = true;
+    answer->offers = offers;
+    answer->n_offers = COUNT_OF(offers);
     answer->error = STR("late");
     for (int kind = 0; kind < INPUT_STEP; kind++) {
         struct core_input in = { .kind = (enum input_kind)kind,
