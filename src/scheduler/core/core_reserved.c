@@ -103,6 +103,17 @@ static bool has_room(const struct snapshot *snap, const struct snode *n, const s
     return snap->used[RES_PODS][n->id] < snap->alloc[RES_PODS][n->id];
 }
 
+/* An autoscaler is about to remove it. */
+static bool is_being_removed(const struct snode *n)
+{
+    for (size_t i = 0; i < n->view->taints.n; i++) {
+        struct str key = n->view->taints.items[i].key;
+        if (str_is(key, "ToBeDeletedByClusterAutoscaler") || str_is(key, "karpenter.sh/disrupted"))
+            return true;
+    }
+    return false;
+}
+
 static bool is_kept(const struct entry *e)
 {
     return e->stand_in && e->stand_in->node != SCHED_NO_NODE;
@@ -118,12 +129,19 @@ static void let_go(struct sched_core *s, struct entry *e)
     core_wake(s, WAKE_POD_GONE, node, s->now);
 }
 
+/* Its node began to go. */
+static void leave_removed(struct sched_core *s, struct entry *e)
+{
+    if (is_kept(e) && is_being_removed(s->cluster.snap.nodes.items[e->stand_in->node]))
+        let_go(s, e);
+}
+
 static void keep(struct sched_core *s, const struct reserved *r, struct entry *e)
 {
     struct snapshot *snap = &s->cluster.snap;
     struct snode *n = snapshot_node(snap, e->node);
     struct placement where;
-    if (!n || !e->stand_in || is_kept(e) || !has_room(snap, n, e->stand_in))
+    if (!n || !e->stand_in || is_kept(e) || is_being_removed(n) || !has_room(snap, n, e->stand_in))
         return;
     int64_t left = r->expires.ns ? r->expires.ns - core_wall_now(s).ns : FOREVER_NS;
     placement_recover(&s->cluster, e->stand_in, n, &where);
@@ -287,7 +305,10 @@ static bool look(struct sched_core *s, struct reserved *r)
     }
     for (size_t i = 0; i < r->n; i++) {
         struct entry *e = &r->entries[i];
-        if (follow_user(s, e) && !r->over && !is_kept(e)) {
+        bool unused = follow_user(s, e) && !r->over;
+        if (unused)
+            leave_removed(s, e);
+        if (unused && !is_kept(e)) {
             keep(s, r, e);
             fresh |= is_kept(e);
         }
@@ -478,6 +499,9 @@ waiting_text(struct arena *a, const struct sched_core *s, const struct reserved 
         if (e->used || is_kept(e) || user_of(s, e))
             continue;
         const struct snode *node = snapshot_node(&s->cluster.snap, e->node);
+        if (node && is_being_removed(node))
+            return arena_printf(a, "%.*s: an autoscaler is about to remove node %.*s",
+                                STR_ARG(e->name), STR_ARG(e->node));
         return node ? arena_printf(a, "%.*s: node %.*s has no room for it yet", STR_ARG(e->name),
                                    STR_ARG(e->node))
                     : arena_printf(a, "%.*s: there is no node %.*s", STR_ARG(e->name),
