@@ -110,6 +110,7 @@ static void a_closed_terminal_is_a_stop_but_not_under_nohup(void **state)
 {
     (void)state;
     struct fixture f;
+    signal(SIGHUP, SIG_DFL); /* the tests may themselves run under nohup */
     set_up(&f, 5 * NS_PER_S);
     lifecycle_add(f.lc, "first", at_once, &f);
     loop_defer(f.loop, raise_hup, NULL);

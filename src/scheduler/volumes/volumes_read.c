@@ -10,9 +10,10 @@ static struct str text_at(const struct kobj *obj, const char *path)
 /* The class by its old annotation, or by the member; absent and empty are the same: none. */
 static struct str class_of(const struct kobj *obj)
 {
-    struct str by_note = kobj_annotation(obj, ANN_CLASS);
-    struct str said = by_note.p ? by_note : text_at(obj, "spec.storageClassName");
-    return said.p ? said : STR("");
+    struct str class = kobj_annotation(obj, ANN_CLASS);
+    if (!class.p)
+        class = text_at(obj, "spec.storageClassName");
+    return str_make(class.p ? class.p : "", class.p ? class.n : 0);
 }
 
 static struct volume_size size_of(struct json quantity)
