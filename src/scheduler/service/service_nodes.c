@@ -9,6 +9,7 @@
  *
  * The request is the record: a starting scheduler finds those of an earlier one by their label, and
  * finishes or deletes them. Templates go with their request, by the garbage collector. */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -395,7 +396,7 @@ void service_nodes_look(struct scheduler *s, const struct gang *g)
     }
 }
 
-static void heard(struct nodes_ask *k, const struct kobj *request)
+static void take_state(struct nodes_ask *k, const struct kobj *request)
 {
     AUTO(arena_freep) struct arena *a = arena_new();
     struct str message;
@@ -407,7 +408,13 @@ static void heard(struct nodes_ask *k, const struct kobj *request)
     tell(k, fails ? "Warning" : "Normal", gang_nodes_words[state],
          arena_printf(a, "ProvisioningRequest %.*s: %.*s%s", STR_ARG(request->name),
                       STR_ARG(message), fails ? "; it is asked anew later" : ""));
-    if (!k->call && k->stage == STAGE_OPEN)
+}
+
+static void heard(struct nodes_ask *k, const struct kobj *request)
+{
+    enum gang_nodes_state before = k->state;
+    take_state(k, request);
+    if (k->state != before && !k->call && k->stage == STAGE_OPEN)
         next(k);
 }
 
@@ -447,6 +454,7 @@ static void on_request(void *arg, const struct kobj *before, const struct kobj *
 {
     struct service_nodes *all = arg;
     const struct kobj *o = after ? after : before;
+    assert(o); /* one of them there is */
     struct str mirror = json_str(json_get(kobj_meta(o, STR("labels")), STR(GANG_NODES_OF)));
     struct nodes_ask *k = mirror.n ? ask_find(all, o->namespace, mirror) : NULL;
     if (!mirror.n || !all->s->live)
@@ -455,7 +463,7 @@ static void on_request(void *arg, const struct kobj *before, const struct kobj *
         k = adopt(all, after);
         if (!k)
             return;
-        heard(k, after);
+        take_state(k, after);
         next(k);
     } else if (k && k->request && str_eq(k->request->uid, o->uid)) {
         if (after)
