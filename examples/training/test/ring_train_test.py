@@ -111,9 +111,11 @@ class RingTrain(unittest.TestCase):
             stranger.settimeout(20)
             self.start(0, world=2, RENDEZVOUS_DIR=self.folder.name)
             deadline = time.monotonic() + 20
-            while not os.listdir(self.folder.name) and time.monotonic() < deadline:
+            found = []  # not the draft that is about to get this name
+            while not found and time.monotonic() < deadline:
                 time.sleep(0.01)
-            path = os.path.join(self.folder.name, os.listdir(self.folder.name)[0])
+                found = [f for f in os.listdir(self.folder.name) if f.endswith(".addr")]
+            path = os.path.join(self.folder.name, found[0])
             with open(path) as f:
                 right = f.read()
             with open(path, "w") as f:
